@@ -1,0 +1,6 @@
+//! placeholder
+pub mod config;
+pub mod db;
+pub mod error;
+
+pub use error::{Error, Result};

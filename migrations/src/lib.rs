@@ -1,0 +1,1 @@
+//! The tables that bunbase keeps for itself.
