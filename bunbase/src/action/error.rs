@@ -1,0 +1,33 @@
+//! Errors that an application declares, one enum for each action or family of actions.
+
+use crate::error::{Error, Retry};
+
+/// An error of an action, with all its variants known at compile time. Made by `#[derive(ActionError)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of an action",
+    label = "needs `#[derive(ActionError, Debug)]`",
+    note = "write `Result<T>` to fail with the framework's own error, or derive `ActionError` on your enum"
+)]
+pub trait ActionError: std::error::Error + Into<Error> + Send + Sync + 'static {
+    /// What the document lists: one entry a variant that has a status of its own.
+    const VARIANTS: &'static [ErrorVariant];
+}
+
+/// One variant of an [`ActionError`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ErrorVariant {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// The stable code.
+    pub code: &'static str,
+    /// The message as written, with its placeholders.
+    pub message: &'static str,
+    /// The doc comment.
+    pub docs: &'static str,
+    /// The retry class.
+    pub retry: Retry,
+}
+
+impl ActionError for Error {
+    const VARIANTS: &'static [ErrorVariant] = &[];
+}

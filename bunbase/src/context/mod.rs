@@ -1,0 +1,96 @@
+//! What a handler may reach during one invocation.
+//!
+//! Here: [`Ctx`], the request as guards and handlers see it, the trace id, and the application's own state. Not here: the
+//! services themselves, and opening a context (`invoke`).
+
+mod request;
+mod state;
+mod trace;
+
+use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
+
+use tokio::sync::Mutex;
+
+pub use self::{
+    request::{Request, RequestHead},
+    state::State,
+    trace::TraceId,
+};
+use crate::{Error, Result, guard::Provider};
+
+/// What an action may reach while it runs. Cheap to clone; a clone is the same run.
+#[derive(Clone)]
+pub struct Ctx(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) services: Arc<Services>,
+    pub(crate) action: &'static str,
+    pub(crate) trace: TraceId,
+    pub(crate) request: Option<Request>,
+    /// The names of the actions that led here, this one last.
+    pub(crate) chain: Vec<&'static str>,
+    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn std::any::Any + Send + Sync>>>,
+}
+
+/// What all runs share. Made once, by `app`.
+#[derive(Debug)]
+pub struct Services {
+    /// The application's own values.
+    pub state: State,
+}
+
+impl Ctx {
+    /// Opens a context.
+    pub(crate) fn open(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// Returns the full name of the running action, such as `tasks.create_task`.
+    pub fn action(&self) -> &'static str {
+        self.0.action
+    }
+
+    /// Returns the W3C trace id of this run's trace: the caller's, or a new one.
+    pub fn trace_id(&self) -> TraceId {
+        self.0.trace
+    }
+
+    /// Returns the HTTP request behind this run; `None` behind other doors.
+    pub fn request(&self) -> Option<&Request> {
+        self.0.request.as_ref()
+    }
+
+    /// Returns the application's own value of type `T`, as given to `App::state`.
+    ///
+    /// # Errors
+    /// 500 when the application was built without one; the log says which type is missing.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T> {
+        self.0.services.state.get::<T>().ok_or_else(|| {
+            Error::internal(format!("no state of type `{}`: give it to `App::state`", std::any::type_name::<T>()))
+        })
+    }
+
+    /// Returns what a guard provides, made once per run.
+    ///
+    /// # Errors
+    /// The guard's refusal.
+    pub async fn provide<P: Provider>(&self) -> Result<P> {
+        if let Some(value) = self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>()) {
+            return Ok(value.clone());
+        }
+        // Not under the lock: a provider may ask for another one.
+        let value = P::provide(self).await.map_err(Into::into)?;
+        self.0.provided.lock().await.insert(TypeId::of::<P>(), Box::new(value.clone()));
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("action", &self.0.action).field("trace_id", &self.0.trace).finish_non_exhaustive()
+    }
+}

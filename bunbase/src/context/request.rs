@@ -1,0 +1,105 @@
+//! The HTTP request behind a run, as guards and handlers see it.
+
+use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
+
+use crate::{
+    Error, Result,
+    error::{FieldError, Place},
+    schema::FromText,
+};
+
+/// What the HTTP door tells of a request. The body is not part of it.
+pub trait RequestHead: Send + Sync + 'static {
+    /// The method's name.
+    fn method(&self) -> &str;
+    /// The path as sent, still percent-encoded.
+    fn path(&self) -> &str;
+    /// The query string as sent, without the question mark.
+    fn query_string(&self) -> &str;
+    /// The first value of a header, if it is text.
+    fn header(&self, name: &str) -> Option<&str>;
+    /// The decoded value of a cookie.
+    fn cookie(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The decoded value of a parameter of the path template.
+    fn path_param(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The decoded values of a query key.
+    fn query_values(&self, name: &str) -> Vec<Cow<'_, str>>;
+    /// The address of the peer of the connection.
+    fn peer(&self) -> Option<IpAddr>;
+}
+
+/// The HTTP request behind a run: everything but its body.
+#[derive(Clone)]
+pub struct Request(Arc<dyn RequestHead>);
+
+impl Request {
+    /// Wraps what the door tells.
+    pub fn new(head: Arc<dyn RequestHead>) -> Self {
+        Self(head)
+    }
+
+    /// Returns the method's name, such as `POST`.
+    pub fn method(&self) -> &str {
+        self.0.method()
+    }
+
+    /// Returns the path as sent, still percent-encoded.
+    pub fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    /// Returns the query string as sent, without the question mark; empty when there is none.
+    pub fn query_string(&self) -> &str {
+        self.0.query_string()
+    }
+
+    /// Returns the first value of a header. The name's case does not matter; a value that is not text is left out.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.header(name)
+    }
+
+    /// Returns the value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.cookie(name)
+    }
+
+    /// Returns the address of the peer of the connection.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.0.peer()
+    }
+
+    /// Reads a parameter of the path template.
+    ///
+    /// # Errors
+    /// 422 when the template has no such parameter or its text is not a `T`.
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+        let texts: Vec<_> = self.0.path_param(name).into_iter().collect();
+        read(Place::Path, name, &texts)
+    }
+
+    /// Reads a key of the query string.
+    ///
+    /// # Errors
+    /// 422 when the key is missing or its text is not a `T`; `Option<T>` may be missing.
+    pub fn query<T: FromText + crate::schema::Schema>(&self, name: &str) -> Result<T> {
+        let texts = self.0.query_values(name);
+        match (texts.is_empty(), T::absent()) {
+            (true, Some(absent)) => Ok(absent),
+            _ => read(Place::Query, name, &texts),
+        }
+    }
+}
+
+fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T> {
+    T::from_texts(texts).map_err(|mistake| {
+        let pointer = format!("/{name}");
+        Error::invalid(vec![FieldError { place, pointer, code: mistake.code.into(), message: mistake.message }])
+    })
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither headers nor the query: they carry secrets.
+        write!(f, "Request({} {})", self.method(), self.path())
+    }
+}

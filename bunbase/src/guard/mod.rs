@@ -1,0 +1,164 @@
+//! Checks that run before an action and may hand it something.
+//!
+//! Here: the [`Guard`] and [`Provider`] traits, what a guard tells the document, and the guards that come with the framework. A
+//! guard sees the context: headers, query, path parameters. It never sees the body, which is not read before it passes.
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    Result,
+    action::{ActionError, ErrorVariant},
+    context::Ctx,
+};
+
+/// A check that lets a run go on or refuses it.
+///
+/// ```
+/// use bunbase::{Error, context::Ctx, guard::Guard};
+///
+/// /// Opens on weekdays only.
+/// struct Weekdays;
+///
+/// impl Guard for Weekdays {
+///     type Error = Error;
+///
+///     async fn check(&self, _ctx: &Ctx) -> Result<(), Error> {
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Guard: Send + Sync + 'static {
+    /// How it refuses. Its variants join the documented answers of every action that it guards.
+    type Error: ActionError;
+
+    /// Lets the run go on, or refuses it.
+    fn check(&self, ctx: &Ctx) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Returns the name for listings; the type's name unless said.
+    fn name(&self) -> String {
+        short_name::<Self>()
+    }
+
+    /// Returns the credential that it asks for.
+    fn security(&self) -> Option<Security> {
+        None
+    }
+}
+
+/// A value that a guard hands to a parameter: `#[guard] user: SignedIn`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a `#[guard]` parameter",
+    label = "no guard provides this",
+    note = "implement `Provider` for it, or take it from the context inside the function"
+)]
+pub trait Provider: Clone + Send + Sync + 'static {
+    /// How it refuses. Its variants join the documented answers.
+    type Error: ActionError;
+
+    /// Makes the value, or refuses the run. Called once per run, however many guards ask for it.
+    fn provide(ctx: &Ctx) -> impl Future<Output = Result<Self, Self::Error>> + Send;
+
+    /// Returns the name for listings; the type's name unless said.
+    fn name() -> String {
+        short_name::<Self>()
+    }
+
+    /// Returns the credential that it asks for.
+    fn security() -> Option<Security> {
+        None
+    }
+}
+
+impl<P: Provider> Provider for Option<P> {
+    type Error = crate::Error;
+
+    /// Nobody where the provider answers 401; its other refusals stand.
+    async fn provide(ctx: &Ctx) -> Result<Self> {
+        match ctx.provide::<P>().await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.status() == 401 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn name() -> String {
+        format!("optional {}", P::name())
+    }
+
+    fn security() -> Option<Security> {
+        P::security().map(|security| Security { optional: true, ..security })
+    }
+}
+
+/// What a guard tells listings and the document.
+#[derive(Clone, Debug)]
+pub struct GuardDoc {
+    /// Its name.
+    pub name: String,
+    /// How it refuses.
+    pub errors: &'static [ErrorVariant],
+    /// The credential that it asks for.
+    pub security: Option<Security>,
+}
+
+impl GuardDoc {
+    /// Describes a provider.
+    pub fn of<P: Provider>() -> Self {
+        Self { name: P::name(), errors: P::Error::VARIANTS, security: P::security() }
+    }
+}
+
+/// A credential that a guard asks for: a security scheme of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Security {
+    /// The name of the scheme in the document, such as `api_key`.
+    pub scheme: &'static str,
+    /// What a reader of the document should know.
+    pub description: &'static str,
+    /// Where the credential is.
+    pub credential: Credential,
+    /// Whether the run goes on without it.
+    pub optional: bool,
+}
+
+/// Where a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A header of this name.
+    Header(&'static str),
+    /// A cookie of this name.
+    Cookie(&'static str),
+    /// `Authorization: Bearer …`
+    Bearer,
+}
+
+/// A [`Guard`] behind a pointer, as the registry keeps it.
+pub trait DynGuard: Send + Sync + 'static {
+    /// See [`Guard::check`].
+    fn check<'a>(&'a self, ctx: &'a Ctx) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+    /// Describes the guard.
+    fn describe(&self) -> GuardDoc;
+}
+
+impl<G: Guard> DynGuard for G {
+    fn check<'a>(&'a self, ctx: &'a Ctx) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(async move { Guard::check(self, ctx).await.map_err(Into::into) })
+    }
+
+    fn describe(&self) -> GuardDoc {
+        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, security: self.security() }
+    }
+}
+
+impl std::fmt::Debug for dyn DynGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.describe().name)
+    }
+}
+
+fn short_name<T: ?Sized>() -> String {
+    let name = std::any::type_name::<T>();
+    name.rsplit("::").next().unwrap_or(name).to_owned()
+}

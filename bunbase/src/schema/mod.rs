@@ -1,0 +1,76 @@
+//! What a value looks like: as a JSON Schema, as JSON, and as text in a URL or a header.
+//!
+//! Here: the [`Schema`] trait that `#[schema]` implements, the field tables of structs ([`Record`]), constraints, and the
+//! cold pass that names every mistake of a value. Not here: where a field of a request comes from (`http`), and how the
+//! schemas become a document (`openapi`). A new type joins by implementing [`Schema`]; nothing else changes.
+
+mod base64;
+mod checker;
+mod constraint;
+mod field;
+mod generator;
+mod patch;
+pub mod record;
+pub mod rules;
+mod text;
+pub(crate) mod types;
+pub mod variant;
+
+use std::borrow::Cow;
+
+use schemars::schema::SchemaObject;
+use serde_json::Value;
+
+pub use self::{
+    base64::Base64,
+    checker::Checker,
+    constraint::{Constraint, Format, Number},
+    field::{CookieRules, Field, FileRules, Probe, SameSite, Source, TextForm},
+    generator::Generator,
+    patch::Patch,
+    record::Record,
+    text::{FromText, Mistake, ToText},
+    variant::{Payload, Tagging, Variant},
+};
+
+#[doc(hidden)]
+pub use self::field::{NoText, NotRecord};
+
+/// Whatever can be described by a JSON Schema and checked against it.
+///
+/// `#[schema]` implements this for structs and enums. By hand it is only needed for a type with a wire form of its own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no schema",
+    label = "this type cannot be part of an input or an output",
+    note = "put `#[schema]` on the struct or enum, or wrap the value in a type that has it",
+    note = "numbers, `bool`, `String`, `Option`, `Vec`, maps, tuples, `Uuid`, dates, `Decimal` and `Base64` have a schema already"
+)]
+pub trait Schema {
+    /// Whether a missing key stands for a value of this type: `true` for `Option` and [`Patch`].
+    const OPTIONAL: bool = false;
+
+    /// Whether the schema is a named component of the document rather than written out where it is used.
+    const COMPONENT: bool = false;
+
+    /// Returns the name of the component, and the part of a name that a generic type makes of it.
+    fn label() -> Cow<'static, str>;
+
+    /// Returns the schema itself, never a reference to it.
+    fn schema(generator: &mut Generator) -> SchemaObject;
+
+    /// Reports every mistake of `value`. Runs only after decoding has failed.
+    fn check(value: &Value, checker: &mut Checker);
+
+    /// Returns whether all constraints hold, in this value and in the values inside it.
+    fn valid(&self) -> bool {
+        true
+    }
+
+    /// Returns the value that a missing key stands for.
+    fn absent() -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
