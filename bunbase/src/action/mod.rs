@@ -6,6 +6,7 @@
 mod error;
 mod meta;
 mod output;
+pub mod placement;
 mod reply;
 
 use std::future::Future;
