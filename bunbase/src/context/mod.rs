@@ -7,7 +7,12 @@ mod request;
 mod state;
 mod trace;
 
-use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::sync::Mutex;
 
@@ -29,7 +34,19 @@ pub(crate) struct Inner {
     pub(crate) request: Option<Request>,
     /// The names of the actions that led here, this one last.
     pub(crate) chain: Vec<&'static str>,
-    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn std::any::Any + Send + Sync>>>,
+    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        action: &'static str,
+        trace: TraceId,
+        request: Option<Request>,
+        chain: Vec<&'static str>,
+    ) -> Self {
+        Self { services, action, trace, request, chain, provided: Mutex::default() }
+    }
 }
 
 /// What all runs share. Made once, by `app`.
@@ -37,6 +54,8 @@ pub(crate) struct Inner {
 pub struct Services {
     /// The application's own values.
     pub state: State,
+    /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
+    pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Ctx {
