@@ -5,6 +5,7 @@ pub mod context;
 pub mod db;
 pub mod error;
 pub mod guard;
+pub mod http;
 pub mod invoke;
 pub mod registry;
 pub mod schema;
@@ -19,5 +20,5 @@ pub mod __private {
     pub use serde_json;
     pub use std;
 
-    pub use crate::{action, context, error, guard, registry, schema};
+    pub use crate::{action, context, error, guard, http, invoke, registry, schema};
 }

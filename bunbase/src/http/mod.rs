@@ -1,0 +1,34 @@
+//! The HTTP door, on actix-web. Nobody else names actix but `realtime`.
+//!
+//! Here: the route table, decoding of requests, answers and problems, the built-in endpoints, the server. Not here: what
+//! happens between input and output (`invoke`). A request goes `service` → `table` → `endpoint` → `decode` → `invoke` →
+//! `respond`; read `endpoint` first.
+
+mod body;
+mod builtin;
+mod compress;
+mod decode;
+mod detach;
+mod endpoint;
+mod head;
+mod health;
+mod mounts;
+mod plan;
+mod problem;
+mod respond;
+mod server;
+mod service;
+mod settings;
+mod multipart;
+mod table;
+mod upload;
+
+pub use self::{
+    endpoint::Endpoint,
+    health::{Health, HealthCheck},
+    mounts::Mounts,
+    server::{RunningServer, serve},
+    settings::{CancelOnDisconnect, Settings},
+    table::Table,
+    upload::Upload,
+};

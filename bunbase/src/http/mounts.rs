@@ -1,0 +1,110 @@
+//! Actix services and static files of the application, beside its actions.
+
+use std::{fmt, path::PathBuf, rc::Rc, sync::Arc, time::Instant};
+
+use actix_web::{
+    Error as ActixError, HttpResponse,
+    body::BoxBody,
+    dev::{Service, ServiceRequest, ServiceResponse},
+    web::ServiceConfig,
+};
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    problem,
+    service::{TRACE_HEADER, finish, log, trace_of},
+};
+use crate::Error;
+
+type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+
+/// What the application mounts beside its actions. Mounted services come first.
+#[derive(Clone, Default)]
+pub struct Mounts {
+    configure: Vec<Configure>,
+}
+
+impl Mounts {
+    /// Mounts services of actix, once on each worker.
+    pub fn configure(&mut self, configure: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) {
+        self.configure.push(Arc::new(configure));
+    }
+
+    /// Serves the files of a folder under a path, with `ETag`, ranges and `index.html`. Hidden files are not served.
+    pub fn files(&mut self, path: &str, folder: impl Into<PathBuf>) {
+        let (path, folder) = (path.to_owned(), folder.into());
+        self.configure(move |config| {
+            let files = actix_files::Files::new(&path, &folder).index_file("index.html").prefer_utf8(true);
+            config.service(files);
+        });
+    }
+
+    /// Returns whether nothing is mounted.
+    pub fn is_empty(&self) -> bool {
+        self.configure.is_empty()
+    }
+
+    pub(crate) fn apply(&self, config: &mut ServiceConfig) {
+        for configure in &self.configure {
+            configure(config);
+        }
+    }
+}
+
+impl fmt::Debug for Mounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mounts({})", self.configure.len())
+    }
+}
+
+/// Gives the answers of mounted services what all answers have: a trace id, a line in the log, and errors as problems.
+pub(crate) fn dress<S>(
+    request: ServiceRequest,
+    service: &S,
+) -> LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, ActixError>>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = ActixError> + 'static,
+    S::Future: 'static,
+{
+    let started = Instant::now();
+    let trace = trace_of(request.headers());
+    let (method, path) = (request.method().clone(), Rc::<str>::from(request.path()));
+    let answer = service.call(request);
+    Box::pin(async move {
+        let response = answer.await?;
+        if response.headers().contains_key(TRACE_HEADER) {
+            return Ok(response);
+        }
+        let response = response.map_into_boxed_body();
+        let status = response.status();
+        let is_bare = status.is_client_error() || status.is_server_error();
+        let is_text = response
+            .headers()
+            .get(actix_web::http::header::CONTENT_TYPE)
+            .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"));
+        let response = if is_bare && is_text {
+            let detail = status.canonical_reason().unwrap_or("Error");
+            let code = detail.to_lowercase().replace([' ', '-'], "_");
+            let mut error = Error::new(status.as_u16(), code, detail);
+            if let Some(cause) = response.response().error() {
+                error = error.caused_by(cause.to_string());
+            }
+            let problem = problem::respond(&error, trace);
+            let (request, old) = response.into_parts();
+            let mut problem: HttpResponse = problem;
+            for (name, value) in old.headers() {
+                if name != actix_web::http::header::CONTENT_TYPE && name != actix_web::http::header::CONTENT_LENGTH {
+                    problem.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+            ServiceResponse::new(request, problem)
+        } else {
+            response
+        };
+        let (request, response) = response.into_parts();
+        let response = finish(response, trace);
+        log(&method, &path, &response, started, trace);
+        Ok(ServiceResponse::new(request, response))
+    })
+}
+
