@@ -2,7 +2,14 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use actix_web::{HttpResponse, dev::Payload};
+use actix_web::{
+    HttpResponse,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
 
 use super::{
     decode::HttpInput,
@@ -55,6 +62,18 @@ pub(crate) struct HttpRoute {
     pub(crate) settings: Arc<Settings>,
     pub(crate) services: Arc<Services>,
     pub(crate) in_flight: InFlight,
+    /// How to authenticate, for 401 (RFC 9110 section 11.6.1).
+    pub(crate) challenge: Option<HeaderValue>,
+}
+
+impl HttpRoute {
+    fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
+        let mut response = problem::respond(error, trace);
+        if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (response.status(), &self.challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+        }
+        response
+    }
 }
 
 /// Answers one request.
@@ -69,7 +88,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
     let prepared = match route.runner.within(route.runner.prepare::<A>(&ctx, input)).await {
         Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) | Err(error) => return problem::respond(&error, trace),
+        Ok(Err(error)) | Err(error) => return route.refuse(&error, trace),
     };
     let detach = match route.settings.cancel_on_disconnect {
         CancelOnDisconnect::Safe => !head.method.is_safe(),
@@ -94,7 +113,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings).await,
             Err(error) => Err(error),
         };
-        response.unwrap_or_else(|error| problem::respond(&error, trace))
+        response.unwrap_or_else(|error| route.refuse(&error, trace))
     };
     if detach { Detached::new(in_flight, finish).await } else { finish.await }
 }

@@ -40,10 +40,6 @@ pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
     if let Some(wait) = retry_after(error) {
         builder.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
     }
-    if status == StatusCode::UNAUTHORIZED {
-        // RFC 9110 section 11.6.1: a 401 names a way to authenticate.
-        builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-    }
     let hex = trace.to_hex();
     let problem = Problem {
         r#type: "about:blank",

@@ -19,6 +19,7 @@ use crate::{
     Error, Result,
     action,
     context::Services,
+    guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
     registry::Registry,
 };
@@ -89,6 +90,7 @@ impl Table {
             let endpoint = endpoints.get(&at).ok_or_else(|| {
                 Error::internal(format!("`{}` is registered without its HTTP entry", action.name))
             })?;
+            let docs = action.guard_docs();
             for route in &action.routes {
                 let plan = Plan::new(action, route, settings.max_body_bytes);
                 let entry = shapes.entry(route.shape()).or_insert_with(|| PathEntry::at(&route.path));
@@ -101,6 +103,7 @@ impl Table {
                     settings: settings.clone(),
                     services: services.clone(),
                     in_flight: in_flight.clone(),
+                    challenge: challenge(&docs),
                 }));
                 entry.param_names = names;
             }
@@ -194,4 +197,20 @@ impl PathEntry {
 
 fn slot(method: action::Method) -> usize {
     action::Method::ALL.iter().position(|one| *one == method).unwrap_or_default()
+}
+
+/// Returns the value of `WWW-Authenticate`: a scheme for each credential that the guards ask for.
+fn challenge(guards: &[GuardDoc]) -> Option<HeaderValue> {
+    let mut schemes: Vec<String> = Vec::new();
+    for security in guards.iter().filter_map(|guard| guard.security.as_ref()) {
+        let scheme = match security.credential {
+            Credential::Bearer => "Bearer".to_owned(),
+            Credential::Header(name) => format!("ApiKey header=\"{name}\""),
+            Credential::Cookie(name) => format!("Cookie cookie-name=\"{name}\""),
+        };
+        if !schemes.contains(&scheme) {
+            schemes.push(scheme);
+        }
+    }
+    if schemes.is_empty() { None } else { HeaderValue::from_str(&schemes.join(", ")).ok() }
 }
