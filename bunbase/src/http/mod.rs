@@ -5,7 +5,7 @@
 //! `respond`; read `endpoint` first.
 
 mod body;
-mod builtin;
+pub(crate) mod builtin;
 mod compress;
 mod decode;
 mod detach;
@@ -23,12 +23,14 @@ mod multipart;
 mod table;
 mod upload;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::server::application;
 pub use self::{
     endpoint::Endpoint,
     health::{Health, HealthCheck},
     mounts::Mounts,
     server::{RunningServer, serve},
-    settings::{CancelOnDisconnect, Settings},
+    settings::{CancelOnDisconnect, Cors, MultipartLimits, Settings},
     table::Table,
     upload::Upload,
 };

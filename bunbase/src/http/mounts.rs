@@ -1,20 +1,21 @@
 //! Actix services and static files of the application, beside its actions.
 
-use std::{fmt, path::PathBuf, rc::Rc, sync::Arc, time::Instant};
+use std::{fmt, path::PathBuf, sync::Arc, time::Instant};
 
 use actix_web::{
     Error as ActixError, HttpResponse,
-    body::BoxBody,
-    dev::{Service, ServiceRequest, ServiceResponse},
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
+    middleware::Next,
     web::ServiceConfig,
 };
-use futures_util::future::LocalBoxFuture;
 
 use super::{
     problem,
     service::{TRACE_HEADER, finish, log, trace_of},
 };
-use crate::Error;
+use crate::{Error, context::TraceId};
 
 type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
@@ -58,53 +59,41 @@ impl fmt::Debug for Mounts {
 }
 
 /// Gives the answers of mounted services what all answers have: a trace id, a line in the log, and errors as problems.
-pub(crate) fn dress<S>(
+pub(crate) async fn dress(
     request: ServiceRequest,
-    service: &S,
-) -> LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, ActixError>>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = ActixError> + 'static,
-    S::Future: 'static,
-{
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
-    let (method, path) = (request.method().clone(), Rc::<str>::from(request.path()));
-    let answer = service.call(request);
-    Box::pin(async move {
-        let response = answer.await?;
-        if response.headers().contains_key(TRACE_HEADER) {
-            return Ok(response);
-        }
-        let response = response.map_into_boxed_body();
-        let status = response.status();
-        let is_bare = status.is_client_error() || status.is_server_error();
-        let is_text = response
-            .headers()
-            .get(actix_web::http::header::CONTENT_TYPE)
-            .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"));
-        let response = if is_bare && is_text {
-            let detail = status.canonical_reason().unwrap_or("Error");
-            let code = detail.to_lowercase().replace([' ', '-'], "_");
-            let mut error = Error::new(status.as_u16(), code, detail);
-            if let Some(cause) = response.response().error() {
-                error = error.caused_by(cause.to_string());
-            }
-            let problem = problem::respond(&error, trace);
-            let (request, old) = response.into_parts();
-            let mut problem: HttpResponse = problem;
-            for (name, value) in old.headers() {
-                if name != actix_web::http::header::CONTENT_TYPE && name != actix_web::http::header::CONTENT_LENGTH {
-                    problem.headers_mut().append(name.clone(), value.clone());
-                }
-            }
-            ServiceResponse::new(request, problem)
-        } else {
-            response
-        };
-        let (request, response) = response.into_parts();
-        let response = finish(response, trace);
-        log(&method, &path, &response, started, trace);
-        Ok(ServiceResponse::new(request, response))
-    })
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let response = next.call(request).await?.map_into_boxed_body();
+    if response.headers().contains_key(TRACE_HEADER) {
+        return Ok(response);
+    }
+    let (request, response) = response.into_parts();
+    let response = finish(as_problem(response, trace), trace);
+    log(&method, &path, &response, started, trace);
+    Ok(ServiceResponse::new(request, response))
 }
 
+/// Makes a problem of an error that has no body of its own, or only text; keeps its other headers.
+fn as_problem(response: HttpResponse, trace: TraceId) -> HttpResponse {
+    let status = response.status();
+    let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_bare {
+        return response;
+    }
+    let detail = status.canonical_reason().unwrap_or("Error");
+    let code = detail.to_lowercase().replace([' ', '-'], "_");
+    let mut error = Error::new(status.as_u16(), code, detail);
+    if let Some(cause) = response.error() {
+        error = error.caused_by(cause.to_string());
+    }
+    let mut problem = problem::respond(&error, trace);
+    for (name, value) in response.headers() {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            problem.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    problem
+}

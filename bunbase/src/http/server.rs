@@ -10,9 +10,10 @@ use std::{
 use actix_cors::Cors as ActixCors;
 use actix_web::{
     App, HttpServer,
-    dev::{ServerHandle, fn_service},
+    body::MessageBody,
+    dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse, fn_service},
     http::{Method, header::HeaderName},
-    middleware::Condition,
+    middleware::{Condition, from_fn},
 };
 
 use super::{
@@ -47,17 +48,7 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
     };
     let listener = bind(&settings).map_err(cannot)?;
     let shared = table.clone();
-    let mut server = HttpServer::new(move || {
-        let table = Rc::new(shared.clone());
-        let (mounts, is_mounted) = (mounts.clone(), !mounts.is_empty());
-        App::new()
-            .wrap(Condition::new(is_mounted, actix_web::middleware::from_fn(|request, next: actix_web::middleware::Next<_>| async move {
-                dress(request, &next).await
-            })))
-            .wrap(Condition::new(!shared.settings.cors.origins.is_empty(), cors(&shared.settings.cors)))
-            .configure(|config| mounts.apply(config))
-            .default_service(fn_service(move |request| service::serve(table.clone(), request)))
-    })
+    let mut server = HttpServer::new(move || application(shared.clone(), mounts.clone()))
     .disable_signals()
     .keep_alive(settings.keep_alive)
     .h1_allow_half_closed(false)
@@ -70,6 +61,29 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
     let server = server.run();
     let handle = server.handle();
     Ok(RunningServer { addresses, handle, table, health, done: tokio::spawn(server) })
+}
+
+/// Makes the actix application of one worker.
+pub(crate) fn application(
+    table: Arc<Table>,
+    mounts: Mounts,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let settings = table.settings.clone();
+    let table = Rc::new(table);
+    let is_mounted = !mounts.is_empty();
+    App::new()
+        .wrap(Condition::new(is_mounted, from_fn(dress)))
+        .wrap(Condition::new(!settings.cors.origins.is_empty(), cors(&settings.cors)))
+        .configure(|config| mounts.apply(config))
+        .default_service(fn_service(move |request| service::serve(table.clone(), request)))
 }
 
 fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
