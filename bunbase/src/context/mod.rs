@@ -9,11 +9,13 @@ mod trace;
 
 use std::{
     any::{Any, TypeId},
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, OnceLock},
 };
 
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use self::{
@@ -21,7 +23,7 @@ pub use self::{
     state::State,
     trace::TraceId,
 };
-use crate::{Error, Result, guard::Provider};
+use crate::{Error, Result, error::Place, guard::Provider, schema::FromText};
 
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) action: &'static str,
     pub(crate) trace: TraceId,
     pub(crate) request: Option<Request>,
+    /// The message's fields, behind a door that has no path.
+    pub(crate) fields: Option<Value>,
     /// The names of the actions that led here, this one last.
     pub(crate) chain: Vec<&'static str>,
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
@@ -43,9 +47,10 @@ impl Inner {
         action: &'static str,
         trace: TraceId,
         request: Option<Request>,
+        fields: Option<Value>,
         chain: Vec<&'static str>,
     ) -> Self {
-        Self { services, action, trace, request, chain, provided: Mutex::default() }
+        Self { services, action, trace, request, fields, chain, provided: Mutex::default() }
     }
 }
 
@@ -81,6 +86,25 @@ impl Ctx {
     /// Returns the HTTP request behind this run; `None` behind other doors.
     pub fn request(&self) -> Option<&Request> {
         self.0.request.as_ref()
+    }
+
+    /// Reads a parameter of the path, for guards: they run before the input is decoded. Behind doors without a path it is the
+    /// message's field of that name.
+    ///
+    /// # Errors
+    /// 422 when there is no such parameter or it is not a `T`.
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+        let text = match (&self.0.fields, &self.0.request) {
+            (Some(fields), _) => match &fields[name] {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            },
+            (None, Some(request)) => return request.path_param(name),
+            (None, None) => None,
+        };
+        let texts: Vec<Cow<'_, str>> = text.into_iter().map(Cow::Owned).collect();
+        request::read(Place::Path, name, &texts)
     }
 
     /// Returns the application's own value of type `T`, as given to `App::state`.

@@ -82,7 +82,7 @@ impl HttpRoute {
 /// not, unless the method is safe.
 async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
     let running = route.in_flight.enter();
-    let call = Invocation { trace, request: Some(Request::new(head.clone())), chain: Vec::new() };
+    let call = Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new() };
     let ctx = route.runner.open(&route.services, call);
     let started = tokio::time::Instant::now();
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
