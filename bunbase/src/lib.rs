@@ -9,6 +9,7 @@ pub mod http;
 pub mod invoke;
 pub mod registry;
 pub mod schema;
+pub mod openapi;
 
 pub use error::{Error, Result};
 
