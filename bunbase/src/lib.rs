@@ -5,6 +5,7 @@ pub mod context;
 pub mod db;
 pub mod error;
 pub mod guard;
+pub mod openapi;
 pub mod registry;
 pub mod schema;
 
