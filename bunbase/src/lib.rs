@@ -1,5 +1,7 @@
 //! bunbase
 pub mod action;
+pub mod app;
+pub mod asset;
 pub mod config;
 pub mod context;
 pub mod db;
@@ -7,9 +9,11 @@ pub mod error;
 pub mod guard;
 pub mod http;
 pub mod invoke;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod openapi;
 pub mod registry;
 pub mod schema;
-pub mod openapi;
 
 pub use error::{Error, Result};
 

@@ -93,7 +93,7 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
         Command::Routes => print(&routes::table(&wiring::registry(&app)?)),
         Command::Openapi => {
             let document = wiring::document(&wiring::registry(&app)?, &config, app.description);
-            print(&(serde_json::to_string_pretty(document.value())? + "\n"))
+            print(&(document.pretty() + "\n"))
         }
         Command::Call { action, json } => call(app, config, &action, &json).await,
     }

@@ -9,7 +9,10 @@ use crate::{
     context::Services,
     db::{self, Db, migrate::Plan},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
-    openapi::{self, reference},
+    openapi::{
+        self,
+        reference::{self, Reference},
+    },
     registry::Registry,
 };
 
@@ -34,8 +37,11 @@ pub(crate) fn registry(app: &App) -> Result<Registry> {
 pub(crate) fn document(registry: &Registry, config: &Config, description: Option<String>) -> openapi::Document {
     let info = openapi::Info {
         description,
-        request_timeout: config.http.request_timeout.is_some(),
-        ..openapi::Info::new(&config.openapi.title, &config.openapi.version)
+        title: config.openapi.title.clone(),
+        version: config.openapi.version.clone(),
+        request_timeout: config.http.request_timeout,
+        body_limit_bytes: Some(config.http.max_body_size.as_u64()),
+        servers: Vec::new(),
     };
     openapi::document(registry, &info)
 }
@@ -69,7 +75,7 @@ impl Wired {
         let db = Db::open(&database(&config)).await?;
         let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
         let services = Arc::new(Services { state: app.state, db, config: config.clone(), calls: OnceLock::new() });
-        let builtins = builtins(&config, &document, &health)?;
+        let builtins = builtins(&config, &document, &health);
         let (table, calls) = Table::new(&registry, &services, settings(&config), builtins)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
@@ -121,19 +127,21 @@ fn settings(config: &Config) -> http::Settings {
     }
 }
 
-fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Result<Vec<(String, builtin::Builtin)>> {
+fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
     let mut all = vec![
         ("/_health".to_owned(), builtin::full(health.clone())),
         ("/_health/live".to_owned(), builtin::live(health.clone())),
         ("/_health/ready".to_owned(), builtin::ready(health.clone())),
     ];
     if config.openapi.enabled {
-        all.push((config.openapi.path.clone(), builtin::document(document.asset().clone(), None)));
+        all.push((config.openapi.path.clone(), builtin::asset(document.asset().clone(), None)));
         if config.docs.enabled {
-            for (path, asset) in reference::page(&config.docs.path, &config.openapi.path, &config.openapi.title)? {
-                all.push((path, builtin::document(asset, Some(reference::CONTENT_SECURITY_POLICY))));
+            let page = Reference::new(&config.docs.path, &config.openapi.path, &config.openapi.title);
+            for (path, asset) in page.assets() {
+                let policy = Some(reference::CONTENT_SECURITY_POLICY);
+                all.push((path.to_owned(), builtin::asset(asset.clone(), policy)));
             }
         }
     }
-    Ok(all)
+    all
 }

@@ -3,6 +3,7 @@
 //! Here: [`Ctx`], the request as guards and handlers see it, the trace id, and the application's own state. Not here: the
 //! services themselves, and opening a context (`invoke`).
 
+mod database;
 mod request;
 mod state;
 mod trace;
@@ -19,11 +20,19 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use self::{
+    database::Database,
     request::{Request, RequestHead},
     state::State,
     trace::TraceId,
 };
-use crate::{Error, Result, error::Place, guard::Provider, schema::FromText};
+use crate::{
+    Error, Result,
+    config::Config,
+    db::{Db, Sql, Tx},
+    error::Place,
+    guard::Provider,
+    schema::FromText,
+};
 
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
 #[derive(Clone)]
@@ -31,6 +40,7 @@ pub struct Ctx(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) services: Arc<Services>,
+    pub(crate) db: Database,
     pub(crate) action: &'static str,
     pub(crate) trace: TraceId,
     pub(crate) request: Option<Request>,
@@ -50,7 +60,8 @@ impl Inner {
         fields: Option<Value>,
         chain: Vec<&'static str>,
     ) -> Self {
-        Self { services, action, trace, request, fields, chain, provided: Mutex::default() }
+        let db = Database::new(services.db.clone());
+        Self { services, db, action, trace, request, fields, chain, provided: Mutex::default() }
     }
 }
 
@@ -59,6 +70,10 @@ impl Inner {
 pub struct Services {
     /// The application's own values.
     pub state: State,
+    /// The database.
+    pub db: Db,
+    /// The configuration.
+    pub config: Arc<Config>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
     pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -86,6 +101,32 @@ impl Ctx {
     /// Returns the HTTP request behind this run; `None` behind other doors.
     pub fn request(&self) -> Option<&Request> {
         self.0.request.as_ref()
+    }
+
+    /// Returns the database, for SeaORM's entities and queries.
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// Starts a raw SQL statement, with `$1` for values on both databases; see [`Sql`].
+    pub fn sql<'a>(&'a self, sql: &'a str) -> Sql<'a, Database> {
+        self.0.db.sql(sql)
+    }
+
+    /// Runs `f` in a transaction: commits when it answers `Ok`, and leaves nothing behind otherwise.
+    ///
+    /// Inside, everything goes through `tx`; a write through the context fails at once.
+    ///
+    /// # Errors
+    /// Those of `f`; 504 when it takes longer than `database.transaction_timeout`; 503 when the database is away or busy; 500 when a
+    /// transaction of this run is open already. See [`Db::transaction`].
+    pub async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
+        self.0.db.transaction(f).await
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.services.config
     }
 
     /// Reads a parameter of the path, for guards: they run before the input is decoded. Behind doors without a path it is the

@@ -17,6 +17,7 @@ pub mod testing;
 mod transaction;
 
 pub use pool::Db;
+pub(crate) use scan::plainly_reads;
 pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};
 pub use settings::Settings;
 pub use sql::Sql;

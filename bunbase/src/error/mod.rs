@@ -3,6 +3,7 @@
 //! Here: [`Error`], [`Result`], the retry class, and the list of wrong fields. Not here: how an error looks on the wire
 //! (`http::problem`), and the errors that an application declares (`#[derive(ActionError)]`).
 
+pub mod code;
 mod database;
 mod field;
 

@@ -101,6 +101,8 @@ pub struct GuardDoc {
     pub name: String,
     /// How it refuses.
     pub errors: &'static [ErrorVariant],
+    /// Whether it also refuses in ways that `errors` does not list.
+    pub open_errors: bool,
     /// The credential that it asks for.
     pub security: Option<Security>,
 }
@@ -108,7 +110,7 @@ pub struct GuardDoc {
 impl GuardDoc {
     /// Describes a provider.
     pub fn of<P: Provider>() -> Self {
-        Self { name: P::name(), errors: P::Error::VARIANTS, security: P::security() }
+        Self { name: P::name(), errors: P::Error::VARIANTS, open_errors: P::Error::OPEN, security: P::security() }
     }
 }
 
@@ -152,7 +154,7 @@ impl<G: Guard> DynGuard for G {
     }
 
     fn describe(&self) -> GuardDoc {
-        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, security: self.security() }
+        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, open_errors: G::Error::OPEN, security: self.security() }
     }
 }
 

@@ -6,72 +6,38 @@ use actix_web::{
     HttpResponse,
     http::header::{self, HeaderMap},
 };
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{
-    compress::{Encoding, negotiate},
-    health::Health,
-    table::Builtin,
-};
+use super::{compress::accepted, health::Health, table::Builtin};
+use crate::asset::Asset;
 
-/// A document in memory, in every encoding that it is served in.
-#[derive(Clone, Debug)]
-pub struct Document {
-    /// The value of `Content-Type`.
-    pub content_type: &'static str,
-    /// The bytes as they are.
-    pub identity: Bytes,
-    /// The bytes in gzip.
-    pub gzip: Bytes,
-    /// The bytes in brotli, where that is worth its size.
-    pub brotli: Option<Bytes>,
-    /// The strong entity tag, with its quotes.
-    pub etag: String,
-    /// The value of `Content-Security-Policy`, for pages.
-    pub policy: Option<&'static str>,
-}
-
-/// Serves a document, 304 where the caller has it already.
-pub(crate) fn document(document: Document) -> Builtin {
-    let document = Arc::new(document);
+/// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.
+pub(crate) fn asset(asset: Arc<Asset>, policy: Option<&'static str>) -> Builtin {
     Arc::new(move |head| {
-        let response = answer(&document, &head.headers);
+        let response = answer(&asset, policy, &head.headers);
         Box::pin(async move { response })
     })
 }
 
-fn answer(document: &Document, headers: &HeaderMap) -> HttpResponse {
-    let (bytes, encoding) = match (negotiate(headers), &document.brotli) {
-        (Some(Encoding::Brotli), Some(brotli)) => (brotli, Some(Encoding::Brotli)),
-        (Some(_), _) => (&document.gzip, Some(Encoding::Gzip)),
-        (None, _) => (&document.identity, None),
-    };
-    // Each encoding is a representation of its own, with a tag of its own (RFC 9110 section 8.8.3.3).
-    let etag = match encoding {
-        None => document.etag.clone(),
-        Some(encoding) => format!("{}-{}\"", document.etag.trim_end_matches('"'), encoding.as_str()),
-    };
-    let mut response = if matches(headers, &etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, etag));
+fn answer(asset: &Asset, policy: Option<&'static str>, headers: &HeaderMap) -> HttpResponse {
+    let form = asset.choose(accepted(headers));
+    let mut known = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let is_fresh = known.any(|tags| form.is_fresh(tags));
+    let mut response = if is_fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, form.etag));
     response.insert_header((header::VARY, "Accept-Encoding"));
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
-    if let Some(policy) = document.policy {
+    if let Some(policy) = policy {
         response.insert_header((header::CONTENT_SECURITY_POLICY, policy));
         response.insert_header((header::REFERRER_POLICY, "no-referrer"));
     }
-    response.insert_header((header::CONTENT_TYPE, document.content_type));
-    if let Some(encoding) = encoding {
-        response.insert_header((header::CONTENT_ENCODING, encoding.as_str()));
+    if is_fresh {
+        return response.finish();
     }
-    let is_known = response.finish();
-    if is_known.status().is_redirection() { is_known } else { is_known.set_body(bytes.clone()).map_into_boxed_body() }
-}
-
-fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    let tags = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let mut tags = tags.flat_map(|line| line.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+    if let Some(encoding) = form.encoding {
+        response.insert_header((header::CONTENT_ENCODING, encoding));
+    }
+    response.insert_header((header::CONTENT_TYPE, asset.content_type())).body(form.bytes)
 }
 
 /// `/_health/live`: the process answers.

@@ -13,6 +13,7 @@ use super::{compress, head::Head, settings::Settings};
 use crate::{
     Error, Result,
     action::{Body, Reply, SetCookie},
+    asset::Coding,
     schema::SameSite,
 };
 
@@ -56,15 +57,16 @@ pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, set
                 builder.append_header((header::VARY, "Accept-Encoding"));
             }
             builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
-            let Some(encoding) = wanted.then(|| compress::negotiate(&head.headers)).flatten() else {
+            let accepted = if wanted { compress::accepted(&head.headers) } else { "" };
+            let Some(coding) = Coding::accepted(accepted).next() else {
                 return Ok(builder.body(bytes));
             };
             let packed = if bytes.len() < LARGE {
-                encoding.apply(&bytes)
+                compress::apply(coding, &bytes)
             } else {
-                tokio::task::spawn_blocking(move || encoding.apply(&bytes)).await.map_err(Error::internal)?
+                tokio::task::spawn_blocking(move || compress::apply(coding, &bytes)).await.map_err(Error::internal)?
             };
-            builder.insert_header((header::CONTENT_ENCODING, encoding.as_str()));
+            builder.insert_header((header::CONTENT_ENCODING, coding.as_str()));
             Ok(builder.body(packed.map_err(Error::internal)?))
         }
         Body::Stream { content_type, stream } => {

@@ -42,6 +42,11 @@ impl Generator {
         Self::reference(name)
     }
 
+    /// Returns whether a component has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
     /// Returns all components by name.
     pub fn into_definitions(self) -> BTreeMap<String, SchemaObject> {
         self.definitions

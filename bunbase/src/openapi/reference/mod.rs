@@ -4,11 +4,9 @@
 //! choice by `Accept-Encoding` and `If-None-Match` (`http`), the document itself (`openapi`). What the script is and how
 //! to update it: `assets/README.md`.
 
-mod asset;
+use std::{fmt::Write as _, sync::Arc};
 
-pub use asset::{Asset, Representation};
-
-use std::fmt::Write as _;
+use crate::asset::Asset;
 
 /// The `Content-Security-Policy` of the page: its own scripts, requests to its own origin, nothing else.
 ///
@@ -17,9 +15,6 @@ use std::fmt::Write as _;
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data: blob:; media-src blob:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
-
-/// The `Cache-Control` of the page and its scripts: kept, and asked for again under their `ETag`.
-pub const CACHE_CONTROL: &str = "no-cache";
 
 const SCRIPT: &[u8] = include_bytes!("assets/reference.js.gz");
 const BOOT: &[u8] = include_bytes!("assets/boot.js");
@@ -36,7 +31,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// ```
 #[derive(Debug)]
 pub struct Reference {
-    assets: [(String, Asset); 3],
+    assets: [(String, Arc<Asset>); 3],
 }
 
 impl Reference {
@@ -53,16 +48,16 @@ impl Reference {
             assets: [
                 (
                     at.to_owned(),
-                    Asset::plain("text/html; charset=utf-8", page),
+                    Asset::new("text/html; charset=utf-8", page).into(),
                 ),
-                (script, Asset::gzipped(JAVASCRIPT, SCRIPT)),
-                (boot, Asset::plain(JAVASCRIPT, BOOT)),
+                (script, Asset::gzipped(JAVASCRIPT, SCRIPT).into()),
+                (boot, Asset::new(JAVASCRIPT, BOOT).into()),
             ],
         }
     }
 
     /// Every path with what is served there, the page first.
-    pub fn assets(&self) -> impl ExactSizeIterator<Item = (&str, &Asset)> {
+    pub fn assets(&self) -> impl ExactSizeIterator<Item = (&str, &Arc<Asset>)> {
         self.assets
             .iter()
             .map(|(path, asset)| (path.as_str(), asset))
@@ -112,7 +107,7 @@ mod tests {
 
     fn body(reference: &Reference, index: usize) -> String {
         let (_, asset) = reference.assets().nth(index).unwrap();
-        String::from_utf8(asset.representation(false).body.to_vec()).unwrap()
+        String::from_utf8(asset.identity().to_vec()).unwrap()
     }
 
     #[test]
