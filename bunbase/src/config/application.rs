@@ -149,7 +149,7 @@ mod tests {
             from: "a@b.example".to_owned(),
             retries: 2,
         };
-        let every = Duration::from_secs(300);
+        let every = Duration::from_mins(5);
         let expected = Shop {
             mail,
             mode: Mode::Test { seed: 3 },

@@ -6,7 +6,7 @@ use super::suggest;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-pub(super) fn non_empty(text: &String) -> Result<(), String> {
+pub(super) fn non_empty(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
         Err("must not be empty".to_owned())
     } else {
@@ -14,32 +14,16 @@ pub(super) fn non_empty(text: &String) -> Result<(), String> {
     }
 }
 
-pub(super) fn positive<T: PartialEq + From<u8>>(number: &T) -> Result<(), String> {
-    if *number == T::from(0) {
-        Err("must be at least 1".to_owned())
-    } else {
-        Ok(())
-    }
-}
-
-pub(super) fn longer_than_zero(duration: &std::time::Duration) -> Result<(), String> {
-    if duration.is_zero() {
-        Err("must be longer than zero".to_owned())
-    } else {
-        Ok(())
-    }
-}
-
-pub(super) fn larger_than_zero(size: &super::ByteSize) -> Result<(), String> {
-    if size.bytes() == 0 {
-        Err("must be larger than zero".to_owned())
+pub(super) fn positive<T: PartialEq + Default>(value: &T) -> Result<(), String> {
+    if *value == T::default() {
+        Err("must be more than zero".to_owned())
     } else {
         Ok(())
     }
 }
 
 /// An address or a name without a port; the port has a key of its own.
-pub(super) fn host(host: &String) -> Result<(), String> {
+pub(super) fn host(host: &str) -> Result<(), String> {
     if host.parse::<std::net::IpAddr>().is_ok() {
         return Ok(());
     }
@@ -55,7 +39,7 @@ pub(super) fn host(host: &String) -> Result<(), String> {
 }
 
 /// A path of our own documents, without parameters.
-pub(super) fn route(path: &String) -> Result<(), String> {
+pub(super) fn route(path: &str) -> Result<(), String> {
     let is_path = path.starts_with('/')
         && path.len() > 1
         && path
@@ -69,7 +53,7 @@ pub(super) fn route(path: &String) -> Result<(), String> {
 }
 
 /// Origins as browsers send them (RFC 6454), or `*`.
-pub(super) fn origins(origins: &Vec<String>) -> Result<(), String> {
+pub(super) fn origins(origins: &[String]) -> Result<(), String> {
     for origin in origins.iter().filter(|origin| *origin != "*") {
         let Ok(url) = url::Url::parse(origin) else {
             return Err(format!(
@@ -92,7 +76,7 @@ pub(super) fn origins(origins: &Vec<String>) -> Result<(), String> {
 }
 
 /// Tokens of RFC 9110, such as header names.
-pub(super) fn tokens(tokens: &Vec<String>) -> Result<(), String> {
+pub(super) fn tokens(tokens: &[String]) -> Result<(), String> {
     let is_token = |token: &str| {
         !token.is_empty()
             && token
@@ -108,7 +92,7 @@ pub(super) fn tokens(tokens: &Vec<String>) -> Result<(), String> {
 }
 
 /// Methods, which are case-sensitive.
-pub(super) fn methods(methods: &Vec<String>) -> Result<(), String> {
+pub(super) fn methods(methods: &[String]) -> Result<(), String> {
     tokens(methods)?;
     match methods
         .iter()
@@ -125,7 +109,7 @@ pub(super) fn methods(methods: &Vec<String>) -> Result<(), String> {
 /// A level, or filter directives of `tracing` such as `info,my_app=debug`.
 ///
 /// A bare word that is no level would be read as a module's name and turn the log off: a typo in `info` must not.
-pub(super) fn log_filter(filter: &String) -> Result<(), String> {
+pub(super) fn log_filter(filter: &str) -> Result<(), String> {
     for directive in filter.split(',').map(str::trim) {
         let level = match directive.rsplit_once('=') {
             _ if directive.contains(['[', ']']) => continue,
@@ -161,16 +145,16 @@ mod tests {
     #[test]
     fn a_typo_in_a_level_is_not_taken_for_a_module() {
         assert!(
-            log_filter(&"inof".to_owned())
+            log_filter("inof")
                 .unwrap_err()
                 .contains("did you mean `info`?")
         );
         assert!(
-            log_filter(&"info,my_app=debgu".to_owned())
+            log_filter("info,my_app=debgu")
                 .unwrap_err()
                 .contains("`debug`")
         );
-        assert!(log_filter(&String::new()).is_err());
+        assert!(log_filter("").is_err());
     }
 
     #[test]
@@ -184,7 +168,7 @@ mod tests {
             "info,[run{name=a}]=debug",
             "3",
         ] {
-            assert_eq!(log_filter(&filter.to_owned()), Ok(()), "{filter}");
+            assert_eq!(log_filter(filter), Ok(()), "{filter}");
         }
     }
 
@@ -223,10 +207,10 @@ mod tests {
             "localhost",
             "my-host.internal",
         ] {
-            assert_eq!(host(&good.to_owned()), Ok(()), "{good}");
+            assert_eq!(host(good), Ok(()), "{good}");
         }
         for bad in ["", "127.0.0.1:80", "http://a", "[::1]"] {
-            assert!(host(&bad.to_owned()).is_err(), "{bad}");
+            assert!(host(bad).is_err(), "{bad}");
         }
     }
 
@@ -234,7 +218,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_check_panic(text: String) {
             let _ = (log_filter(&text), host(&text), route(&text));
-            let _ = (origins(&vec![text.clone()]), methods(&vec![text]));
+            let _ = (origins(std::slice::from_ref(&text)), methods(std::slice::from_ref(&text)));
         }
     }
 }

@@ -87,7 +87,7 @@ pub fn print(duration: Duration) -> String {
     }
     let (unit, length) = UNITS
         .iter()
-        .find(|(_, length)| nanos % length == 0)
+        .find(|(_, length)| nanos.is_multiple_of(*length))
         .unwrap_or(&("ns", 1));
     format!("{}{unit}", nanos / length)
 }
@@ -126,9 +126,9 @@ mod tests {
         for (text, expected) in [
             ("200ms", Duration::from_millis(200)),
             ("30s", Duration::from_secs(30)),
-            (" 5 m ", Duration::from_secs(300)),
-            ("1h", Duration::from_secs(3600)),
-            ("7d", Duration::from_secs(7 * 86_400)),
+            (" 5 m ", Duration::from_mins(5)),
+            ("1h", Duration::from_hours(1)),
+            ("7d", Duration::from_hours(7 * 24)),
             ("0", Duration::ZERO),
         ] {
             assert_eq!(parse(text), Ok(expected), "{text}");

@@ -29,6 +29,12 @@ impl Environment {
     pub const fn is_development(self) -> bool {
         matches!(self, Self::Development)
     }
+
+    /// Whether this is production.
+    #[must_use]
+    pub const fn is_production(self) -> bool {
+        matches!(self, Self::Production)
+    }
 }
 
 impl fmt::Display for Environment {

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     Problem, Source, Value,
-    found::{Found, is_application, is_key},
+    found::{APPLICATION, Found, is_key},
     table::SECTIONS,
 };
 
@@ -23,8 +23,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> (Vec<Found>, Vec<Problem>) {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            let before = &bytes[..error.valid_up_to()];
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            let line = line_at(bytes, error.valid_up_to());
             let source = Source::File {
                 file: file.to_owned(),
                 line,
@@ -58,12 +57,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> (Vec<Found>, Vec<Problem>) {
 
 impl Reader<'_> {
     fn source(&self, offset: usize) -> Source {
-        let before = self
-            .text
-            .as_bytes()
-            .get(..offset)
-            .unwrap_or(self.text.as_bytes());
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = line_at(self.text.as_bytes(), offset);
         Source::File {
             file: self.file.to_owned(),
             line,
@@ -80,13 +74,11 @@ impl Reader<'_> {
             let name = path.join(".");
             match value.get_ref() {
                 DeValue::Table(inner)
-                    if !is_key(&name) && (!inner.is_empty() || self.may_be_empty(path)) =>
+                    if !is_key(&name) && (!inner.is_empty() || is_section(&name)) =>
                 {
                     self.table(path, inner);
                 }
-                _ if path.len() == 1
-                    && (SECTIONS.contains(&name.as_str()) || name == "application") =>
-                {
+                _ if is_section(&name) => {
                     let message = format!("is a section: write `[{name}]` and its keys below");
                     self.problems.push(Problem::new(name, source, message));
                 }
@@ -102,13 +94,20 @@ impl Reader<'_> {
             path.pop();
         }
     }
+}
 
-    fn may_be_empty(&self, path: &[String]) -> bool {
-        match path {
-            [section] => SECTIONS.contains(&section.as_str()) || section == "application",
-            _ => !is_application(path),
-        }
-    }
+/// Counts lines from 1.
+fn line_at(bytes: &[u8], offset: usize) -> usize {
+    bytes
+        .get(..offset)
+        .unwrap_or(bytes)
+        .split(|byte| *byte == b'\n')
+        .count()
+}
+
+/// A section may be there and have no keys.
+fn is_section(name: &str) -> bool {
+    SECTIONS.contains(&name) || name == APPLICATION
 }
 
 fn to_value(value: &DeValue<'_>) -> Result<Value, String> {
@@ -214,6 +213,14 @@ mod tests {
     #[test]
     fn empty_sections_and_a_byte_order_mark_are_nothing_wrong() {
         assert_eq!(lines("\u{feff}[http]\n[application]\n"), []);
+    }
+
+    #[test]
+    fn an_empty_table_that_is_no_section_is_kept_to_be_refused() {
+        assert_eq!(
+            lines("[nonsense]\n[http.tls]\n"),
+            [("nonsense".to_owned(), 1), ("http.tls".to_owned(), 2)]
+        );
     }
 
     #[test]

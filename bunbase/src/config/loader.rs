@@ -31,6 +31,7 @@ const FILE: &str = "bunbase.toml";
 #[derive(Clone, Default)]
 pub struct Loader {
     directory: Option<PathBuf>,
+    path: Option<PathBuf>,
     file: Option<Vec<u8>>,
     dot_env: Option<Vec<u8>>,
     variables: Vec<(OsString, OsString)>,
@@ -49,23 +50,28 @@ impl Loader {
         Self::default()
     }
 
-    /// Starts with the working directory, the environment and the build of this process.
+    /// Takes the working directory, the environment and the build of this process.
     ///
     /// The application is named after its binary unless [`Loader::program`] says more. Nothing is read before
     /// [`Loader::load`], and no variable is ever set.
     #[must_use]
-    pub fn from_process() -> Self {
-        let binary = std::env::current_exe().ok();
-        Self {
-            directory: Some(PathBuf::new()),
-            variables: std::env::vars_os().collect(),
-            name: binary
-                .as_deref()
-                .and_then(Path::file_stem)
-                .map(|name| name.to_string_lossy().into_owned()),
-            debug_build: cfg!(debug_assertions),
-            ..Self::default()
+    pub fn from_process(mut self) -> Self {
+        self.directory = Some(PathBuf::new());
+        self.variables = std::env::vars_os().collect();
+        self.debug_build = cfg!(debug_assertions);
+        if self.name.is_none() {
+            let binary = std::env::current_exe().ok();
+            let stem = binary.as_deref().and_then(Path::file_stem);
+            self.name = stem.map(|name| name.to_string_lossy().into_owned());
         }
+        self
+    }
+
+    /// Names the configuration file, instead of `bunbase.toml` and `BUNBASE_CONFIG`. It has to be there.
+    #[must_use]
+    pub fn path(mut self, file: impl Into<PathBuf>) -> Self {
+        self.path = Some(file.into());
+        self
     }
 
     /// Sets the folder that `bunbase.toml` and `.env` are read from. Without one no file is read.
@@ -153,7 +159,7 @@ impl Loader {
         let mut variables = Variables::default();
         variables.add_process(&self.variables);
         let mut problems = Vec::new();
-        match self.bytes_of(".env", self.dot_env.as_deref()) {
+        match self.optional(".env", self.dot_env.as_deref()) {
             Ok(Some(bytes)) => variables.add_dot_env(&bytes),
             Ok(None) => {}
             Err(problem) => problems.push(problem),
@@ -184,40 +190,45 @@ impl Loader {
         ConfigErrors::unless_empty(problems, config)
     }
 
-    /// Reads `bunbase.toml`, or the file that `BUNBASE_CONFIG` names, which then has to be there.
+    /// Reads `bunbase.toml`, or the file that the caller or `BUNBASE_CONFIG` names, which then has to be there.
     fn read_file(&self, variables: &Variables, problems: &mut Vec<Problem>) -> Vec<Found> {
-        let (name, named_by) = match variables.get(FILE_VARIABLE) {
-            Some((name, source)) => (name, Some(source)),
-            None => (FILE, None),
+        let (name, named_by) = match (&self.path, variables.get(FILE_VARIABLE)) {
+            (Some(path), _) => (path.to_string_lossy().into_owned(), None),
+            (None, Some((name, source))) => (name.to_owned(), Some(source)),
+            (None, None) => match self.optional(FILE, self.file.as_deref()) {
+                Ok(bytes) => {
+                    let (found, wrong) = file::read(FILE, &bytes.unwrap_or_default());
+                    problems.extend(wrong);
+                    return found;
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    return Vec::new();
+                }
+            },
         };
-        let given = if named_by.is_none() {
-            self.file.as_deref()
-        } else {
-            None
-        };
-        let bytes = match (self.bytes_of(name, given), named_by) {
-            (Ok(Some(bytes)), _) => bytes,
-            (Ok(None), None) => return Vec::new(),
-            (Ok(None), Some(source)) => {
-                problems.push(Problem::new(
-                    "",
-                    source,
-                    format!("names {name}, and there is no such file"),
-                ));
-                return Vec::new();
+        let path = self.path.as_deref().unwrap_or(Path::new(&name));
+        match std::fs::read(
+            self.directory
+                .as_deref()
+                .unwrap_or(Path::new(""))
+                .join(path),
+        ) {
+            Ok(bytes) => {
+                let (found, wrong) = file::read(&name, &bytes);
+                problems.extend(wrong);
+                found
             }
-            (Err(problem), _) => {
-                problems.push(problem);
-                return Vec::new();
+            Err(error) => {
+                let message = format!("the configuration file {name} cannot be read: {error}");
+                problems.push(Problem::new("", named_by, message));
+                Vec::new()
             }
-        };
-        let (found, wrong) = file::read(name, &bytes);
-        problems.extend(wrong);
-        found
+        }
     }
 
-    /// Returns the given content, or else the file's; `None` when there is no such file.
-    fn bytes_of(&self, name: &str, given: Option<&[u8]>) -> Result<Option<Vec<u8>>, Problem> {
+    /// Returns the given content, or else that of a file in the directory; `None` when there is no such file.
+    fn optional(&self, name: &str, given: Option<&[u8]>) -> Result<Option<Vec<u8>>, Problem> {
         if let Some(bytes) = given {
             return Ok(Some(bytes.to_vec()));
         }

@@ -44,7 +44,7 @@ impl ByteSize {
 
     /// Returns the number of bytes.
     #[must_use]
-    pub const fn bytes(self) -> u64 {
+    pub const fn as_u64(self) -> u64 {
         self.0
     }
 
@@ -64,8 +64,8 @@ impl ByteSize {
 ///
 /// ```
 /// # use bunbase::config::size;
-/// assert_eq!(size::parse("10MB").unwrap().bytes(), 10_000_000);
-/// assert_eq!(size::parse("1GiB").unwrap().bytes(), 1 << 30);
+/// assert_eq!(size::parse("10MB").unwrap().as_u64(), 10_000_000);
+/// assert_eq!(size::parse("1GiB").unwrap().as_u64(), 1 << 30);
 /// ```
 pub fn parse(text: &str) -> Result<ByteSize, UnitError> {
     let text = text.trim();

@@ -121,9 +121,10 @@ pub(super) fn unknown(
             .and_then(|number| guide_value(key, number))
             .map(|value| format!(" = {value}"));
         let value = value.filter(|_| of_guide).unwrap_or_default();
-        let message = match of_guide {
-            true => format!("is the reference guide's spelling; write `{written}{value}`"),
-            false => format!("is not a key; did you mean `{written}`?"),
+        let message = if of_guide {
+            format!("is the reference guide's spelling; write `{written}{value}`")
+        } else {
+            format!("is not a key; did you mean `{written}`?")
         };
         return (message, Some(key.name.to_owned()));
     }

@@ -7,9 +7,6 @@ use super::{
     check, sections::sections, setting::Setting,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
@@ -32,7 +29,7 @@ sections! {
         /// How many threads serve requests. 0 takes one for each core.
         workers: usize = 0;
         /// The largest request body, uploads included. An action may set its own.
-        max_body_size: ByteSize = ByteSize::from_mib(10), guide "maxRequestBodySize" "10485760 bytes", check check::larger_than_zero;
+        max_body_size: ByteSize = ByteSize::from_mib(10), guide "maxRequestBodySize" "10485760 bytes", check check::positive;
         /// How long a request may take until its first byte of response. An action may set its own. 0 is no limit.
         request_timeout: Option<Duration> = Some(Duration::from_secs(30));
         /// How long requests that have begun may still run at shutdown.
@@ -52,7 +49,7 @@ sections! {
         /// How many files a request may carry.
         max_files: usize = 10;
         /// The largest single file. A field may set its own.
-        max_file_size: ByteSize = ByteSize::from_mib(10), check check::larger_than_zero;
+        max_file_size: ByteSize = ByteSize::from_mib(10), check check::positive;
         /// How much of a file is kept in memory; a larger one goes to a temporary file.
         memory_limit: ByteSize = ByteSize::from_mib(1);
         /// How many fields that are not files a request may carry.
@@ -74,7 +71,7 @@ sections! {
         /// The response headers that scripts may read.
         exposed_headers: Vec<String> = words(["x-trace-id"]), guide "cors.exposedHeaders" "none", check check::tokens;
         /// How long a browser may remember the answer to a preflight request.
-        max_age: Duration = DAY, guide "cors.maxAge" "86400 s";
+        max_age: Duration = Duration::from_hours(24), guide "cors.maxAge" "86400 s";
     }
 
     /// The database.
@@ -87,11 +84,11 @@ sections! {
         /// How many connections to Postgres stay open when nothing happens.
         min_connections: u32 = 0;
         /// How long a request waits for a free connection before it is answered with 503.
-        acquire_timeout: Duration = Duration::from_secs(10), check check::longer_than_zero;
+        acquire_timeout: Duration = Duration::from_secs(10), check check::positive;
         /// How long an unused connection stays open. 0 is no limit.
         idle_timeout: Option<Duration> = Some(Duration::from_secs(30)), guide "database.idleTimeout" "30000 ms";
         /// How long a connection is used before a new one takes its place. 0 is no limit.
-        max_lifetime: Option<Duration> = Some(MINUTE * 30);
+        max_lifetime: Option<Duration> = Some(Duration::from_mins(30));
         /// SQLite: how long a statement waits for another process that is writing.
         busy_timeout: Duration = Duration::from_secs(5);
         /// SQLite: how many connections read beside the one that writes.
