@@ -100,24 +100,15 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let mut command = Arguments::command();
-    if let Some(name) = program() {
-        command = command.name(name);
-    }
-    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
-}
-
-/// Returns the name of the running binary.
-fn program() -> Option<String> {
-    Some(std::env::current_exe().ok()?.file_stem()?.to_string_lossy().into_owned())
+    Arguments::from_arg_matches(&Arguments::command().try_get_matches_from(arguments)?)
 }
 
 fn usage(text: String) -> Error {
     Error::new(400, "usage", text.trim_end().trim_start_matches("error: ").to_owned())
 }
 
-fn configure(mut app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Config)> {
-    let mut loader = std::mem::replace(&mut app.loader, Loader::new()).from_process();
+fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Config)> {
+    let mut loader = app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
     if let Some(file) = &arguments.config {
         loader = loader.path(file);
     }
@@ -165,7 +156,7 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
         Migrate::Down { steps } => listed("taken back", plan.down(&db, steps).await?),
         Migrate::Status => plan.status(&db).await?.iter().map(|migration| format!("{migration}\n")).collect(),
         Migrate::Fresh { force } => {
-            if !force && config.environment.is_production() {
+            if !force && !config.environment.is_development() {
                 return Err(usage("`migrate fresh` loses all data; in production say `--force` as well".to_owned()));
             }
             listed("applied", plan.fresh(&db).await?)

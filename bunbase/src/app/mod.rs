@@ -15,7 +15,7 @@ use sea_orm_migration::MigratorTrait;
 pub(crate) use self::wiring::Wired;
 use crate::{
     Result,
-    config::{Loader, Value},
+    config::Value,
     context::State,
     db::migrate::Plan,
     http::{HealthCheck, Mounts},
@@ -32,7 +32,8 @@ use crate::{
 /// }
 /// ```
 pub struct App {
-    pub(crate) loader: Loader,
+    /// Configuration keys set from code.
+    pub(crate) settings: Vec<(String, Value)>,
     pub(crate) state: State,
     pub(crate) migrations: Plan,
     pub(crate) modules: Vec<&'static str>,
@@ -45,7 +46,7 @@ impl App {
     /// Starts an application with the defaults.
     pub fn new() -> Self {
         Self {
-            loader: Loader::new(),
+            settings: Vec::new(),
             state: State::default(),
             migrations: Plan::new(),
             modules: Vec::new(),
@@ -58,7 +59,7 @@ impl App {
     /// Sets a configuration key from code, over the file and the environment; `"http.port"`, `8080`.
     #[must_use]
     pub fn config(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.loader = self.loader.set(key, value);
+        self.settings.push((key.to_owned(), value.into()));
         self
     }
 

@@ -126,7 +126,7 @@ const NOT_PLAIN: [&str; 10] = [
 
 /// Returns whether a statement for SQLite plainly reads: it begins with `SELECT`, `VALUES` or `WITH`, is alone, and names none
 /// of [`NOT_PLAIN`] outside strings and quoted names. In doubt it does not.
-pub(super) fn plainly_reads(sql: &str) -> bool {
+pub(crate) fn plainly_reads(sql: &str) -> bool {
     let mut tokens = Tokens::of(sql);
     let begins = ["select", "with", "values"];
     match tokens.next() {

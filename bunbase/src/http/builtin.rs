@@ -8,7 +8,8 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
-use super::{compress::accepted, health::Health, table::Builtin};
+pub(crate) use super::table::Builtin;
+use super::{compress::accepted, health::Health};
 use crate::asset::Asset;
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

@@ -28,7 +28,7 @@ use crate::{
     Result,
     action::Action,
     app::{App, Wired},
-    config::Config,
+    config::{Config, Loader},
     context::Services,
     db::Db,
     http::{self, RunningServer},
@@ -67,7 +67,7 @@ impl TestApp {
     }
 
     async fn with_checks(app: App, checked: bool) -> Self {
-        let database = TestDatabase::create().await;
+        let database = database().await;
         let wired = wire(app, database.url()).await;
         let Wired { services, registry, document, table, mounts, .. } = wired;
         Self { http: InProcess::start(table, mounts), document, registry, services, checked, _database: database }
@@ -147,7 +147,7 @@ impl ListeningApp {
     /// # Panics
     /// When it does not start; the message says why.
     pub async fn start(app: App) -> Self {
-        let database = TestDatabase::create().await;
+        let database = database().await;
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
         let server = http::serve(wired.table, wired.mounts, wired.health).unwrap_or_else(|error| panic!("{error:?}"));
         Self { server, services: wired.services, _database: database }
@@ -189,7 +189,12 @@ async fn wire(app: App, url: &str) -> Wired {
 }
 
 fn configured(app: &App, url: &str) -> Config {
-    let loader = app.loader.clone().development().set("database.url", url);
+    let loader = Loader::new().development().set("database.url", url);
+    let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
     loader.load().unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+
+async fn database() -> TestDatabase {
+    TestDatabase::create().await.unwrap_or_else(|error| panic!("no database for the test: {error:?}"))
+}

@@ -8,7 +8,7 @@ mod files;
 mod lock;
 mod rust;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use sea_orm::DatabaseExecutor;
 use sea_orm_migration::MigratorTrait;
@@ -87,6 +87,19 @@ pub struct Migration {
     pub name: String,
     /// Whether the database has it.
     pub applied: bool,
+}
+
+impl fmt::Display for Migration {
+    /// One line: whether it is applied, its name, and where it comes from.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.applied { "applied" } else { "pending" };
+        let source = match self.source {
+            Source::Framework => "bunbase",
+            Source::Rust => "application",
+            Source::Sql => "SQL file",
+        };
+        write!(f, "{state}  {}  ({source})", self.name)
+    }
 }
 
 impl Default for Plan {
