@@ -33,7 +33,7 @@ pub mod validate;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    sync::OnceLock,
 };
 
 use bytes::Bytes;
@@ -45,7 +45,7 @@ use schemars::schema::SchemaObject;
 use serde_json::Value;
 
 pub use self::{
-    asset::{Asset, Form},
+    asset::Asset,
     problem::{CONTENT_TYPE, FIELD_ERROR, PROBLEM, field_error_schema, problem_schema},
 };
 use self::security::Schemes;
@@ -66,10 +66,17 @@ pub struct Info {
     pub description: Option<String>,
     /// Where the service is; empty for where the document came from.
     pub servers: Vec<Server>,
-    /// The time limit of actions without one of their own; `None` for no limit. Decides whether they can answer 504.
-    pub request_timeout: Option<Duration>,
+    /// Whether actions without a time limit of their own have one: they can answer 504 then.
+    pub request_timeout: bool,
     /// The largest body of actions without a limit of their own, in bytes; `None` leaves it unsaid.
     pub body_limit_bytes: Option<u64>,
+}
+
+impl Info {
+    /// Names the service and its version; everything else is unsaid.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { title: title.into(), version: version.into(), ..Self::default() }
+    }
 }
 
 /// A place where the service is.
@@ -85,12 +92,13 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Document {
     asset: Asset,
+    value: OnceLock<Value>,
 }
 
 impl Document {
     /// Returns the document as compact JSON.
     pub fn json(&self) -> &Bytes {
-        self.asset.identity()
+        &self.asset.identity
     }
 
     /// Returns the document as it is served, with its compressed forms and its `ETag`.
@@ -99,9 +107,9 @@ impl Document {
     }
 
     /// Returns the document for looking into.
-    pub fn value(&self) -> Value {
-        // It was written by `document` from a `Value`, so it reads.
-        serde_json::from_slice(self.asset.identity()).unwrap_or_default()
+    pub fn value(&self) -> &Value {
+        // It was written by `document` from a `Value`, so it reads. Serving needs the bytes alone.
+        self.value.get_or_init(|| serde_json::from_slice(&self.asset.identity).unwrap_or_default())
     }
 
     /// Returns the document as JSON for people.
@@ -148,7 +156,7 @@ pub fn document(registry: &Registry, info: &Info) -> Document {
     // Only a map with keys that are no text could fail, and there is none in the model.
     let mut value = serde_json::to_value(&api).unwrap_or_default();
     normalise::document(&mut value);
-    Document { asset: Asset::new("application/json", value.to_string()) }
+    Document { asset: Asset::new("application/json", value.to_string()), value: OnceLock::new() }
 }
 
 fn server(server: &Server) -> ApiServer {
