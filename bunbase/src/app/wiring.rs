@@ -39,7 +39,7 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         description,
         title: config.openapi.title.clone(),
         version: config.openapi.version.clone(),
-        request_timeout: config.http.request_timeout,
+        request_timeout: config.http.request_timeout.is_some(),
         body_limit_bytes: Some(config.http.max_body_size.as_u64()),
         servers: Vec::new(),
     };

@@ -4,10 +4,16 @@
 /// The `type` member of a problem (RFC 9457 section 4.2.1): `code` says more than the status does.
 pub const PROBLEM_TYPE: &str = "about:blank";
 
-/// 400: the body is not JSON, or not a form.
+/// 400: the body broke off, or is not framed correctly.
 pub const BAD_REQUEST: &str = "bad_request";
+/// 400: the body is not JSON, or not a form.
+pub const MALFORMED_BODY: &str = "malformed_body";
 /// 413: the body is larger than allowed.
 pub const BODY_TOO_LARGE: &str = "body_too_large";
+/// 413: a file of a form is larger than allowed.
+pub const FILE_TOO_LARGE: &str = "file_too_large";
+/// 413: a form has more fields or files than allowed.
+pub const TOO_MANY_PARTS: &str = "too_many_parts";
 /// 415: the body is of another content type than the one that is read.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// 422: fields of the input are wrong; `errors` lists them.
@@ -19,7 +25,7 @@ pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
 /// 504: the action did not answer in time.
 pub const TIMEOUT: &str = "timeout";
 
-/// Returns the `title` of a problem: the reason phrase of its status (RFC 9110 section 15), `Error` for an unnamed one.
+/// Returns the `title` of a problem: the reason phrase of its status as the IANA registry had it until RFC 9110, which the HTTP crates write, `Error` for an unnamed one.
 pub const fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -34,13 +40,13 @@ pub const fn title(status: u16) -> &'static str {
         410 => "Gone",
         411 => "Length Required",
         412 => "Precondition Failed",
-        413 => "Content Too Large",
+        413 => "Payload Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
         416 => "Range Not Satisfiable",
         417 => "Expectation Failed",
         421 => "Misdirected Request",
-        422 => "Unprocessable Content",
+        422 => "Unprocessable Entity",
         423 => "Locked",
         424 => "Failed Dependency",
         425 => "Too Early",

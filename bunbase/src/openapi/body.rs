@@ -14,6 +14,14 @@ use crate::{
     schema::{Field, FileRules, record},
 };
 
+/// The content type of a body with files.
+const FORM: &str = "multipart/form-data";
+
+/// Returns whether a body is a form with files.
+pub(super) fn is_form(body: &RequestBody) -> bool {
+    body.content.contains_key(FORM)
+}
+
 /// Returns the body of a route; `None` where the action reads none.
 pub(super) fn of(action: &Registered, route: &Route, builder: &mut Builder<'_>) -> Option<RequestBody> {
     let fields = action.entry.fields;
@@ -28,10 +36,11 @@ pub(super) fn of(action: &Registered, route: &Route, builder: &mut Builder<'_>) 
         body.required = field.required;
         body.content.insert("application/json".to_owned(), media(schema));
     } else if fields.iter().any(|field| placed(field) == Placement::File) {
-        body.required = fields.iter().filter(of_body).any(|field| field.required);
+        // Even a form of optional parts is announced by its content type.
+        body.required = true;
         let (schema, encoding) = form(fields, &placed, builder);
         let schema = builder.body_component(action, route, schema);
-        body.content.insert("multipart/form-data".to_owned(), MediaType { encoding, ..media(schema) });
+        body.content.insert(FORM.to_owned(), MediaType { encoding, ..media(schema) });
     } else if fields.iter().any(|field| of_body(&field)) {
         // Without a required field no body at all says the same as `{}`.
         body.required = fields.iter().filter(of_body).any(|field| field.required);
@@ -57,40 +66,36 @@ fn form(
     placed: &impl Fn(&Field) -> Placement,
     builder: &mut Builder<'_>,
 ) -> (SchemaObject, Map<String, Encoding>) {
-    let is_part = |index: usize| placed(&fields[index]) == Placement::BodyField;
-    let mut schema = record::object(fields, &mut builder.generator, is_part);
+    let mut schema = record::object(&[], &mut builder.generator, |_| false);
     let mut encoding = Map::default();
     for field in fields {
-        let content_type = match placed(field) {
-            // What has no form as text is a part of JSON.
-            Placement::BodyField if field.text.is_none() => Some("application/json".to_owned()),
-            Placement::File => {
-                let object = schema.object();
-                object.properties.insert(field.key.to_owned(), file(field, builder));
-                if field.required {
-                    object.required.insert(field.key.to_owned());
-                }
-                field.file.map(|rules| rules.content_types.join(", ")).filter(|types| !types.is_empty())
+        let (property, content_type) = match placed(field) {
+            Placement::BodyField => {
+                let Node::Object(property) = record::property(field, &mut builder.generator) else { continue };
+                // Parts of text have no null; what has no form as text is a part of JSON.
+                if field.text.is_some() { (not_null(property), None) } else { (property, Some("application/json".to_owned())) }
             }
-            _ => None,
+            Placement::File => {
+                let types = field.file.map(|rules| rules.content_types.join(", ")).filter(|types| !types.is_empty());
+                (file(field, builder), types)
+            }
+            _ => continue,
         };
-        if content_type.is_some() {
-            encoding.insert(field.key.to_owned(), Encoding { content_type, ..Encoding::default() });
+        // A part is named like a parameter: the author's name goes before the key of JSON.
+        let name = field.param.unwrap_or(field.key);
+        schema.object().properties.insert(name.to_owned(), Node::Object(property));
+        if field.required {
+            schema.object().required.insert(name.to_owned());
         }
-    }
-    // Text parts have no null.
-    for (key, property) in &mut schema.object().properties {
-        if !encoding.contains_key(key)
-            && let Node::Object(object) = property
-        {
-            *object = not_null(std::mem::take(object));
+        if content_type.is_some() {
+            encoding.insert(name.to_owned(), Encoding { content_type, ..Encoding::default() });
         }
     }
     (schema, encoding)
 }
 
 /// Returns the schema of a file, or of several.
-fn file(field: &Field, builder: &mut Builder<'_>) -> Node {
+fn file(field: &Field, builder: &mut Builder<'_>) -> SchemaObject {
     let binary = |rules: FileRules| {
         let mut schema = SchemaObject {
             instance_type: Some(InstanceType::String.into()),
@@ -112,5 +117,5 @@ fn file(field: &Field, builder: &mut Builder<'_>) -> Node {
     if !field.docs.is_empty() {
         schema.metadata = Some(Box::new(Metadata { description: Some(field.docs.to_owned()), ..Metadata::default() }));
     }
-    Node::Object(schema)
+    schema
 }

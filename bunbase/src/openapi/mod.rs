@@ -33,8 +33,7 @@ pub mod validate;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
@@ -67,10 +66,17 @@ pub struct Info {
     pub description: Option<String>,
     /// Where the service is; empty for where the document came from.
     pub servers: Vec<Server>,
-    /// The time limit of actions without one of their own; `None` for no limit. Decides whether they can answer 504.
-    pub request_timeout: Option<Duration>,
+    /// Whether actions without a time limit of their own have one: they can answer 504 then.
+    pub request_timeout: bool,
     /// The largest body of actions without a limit of their own, in bytes; `None` leaves it unsaid.
     pub body_limit_bytes: Option<u64>,
+}
+
+impl Info {
+    /// Names the service and its version; everything else is unsaid.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { title: title.into(), version: version.into(), ..Self::default() }
+    }
 }
 
 /// A place where the service is.
@@ -86,6 +92,7 @@ pub struct Server {
 #[derive(Debug)]
 pub struct Document {
     asset: Arc<Asset>,
+    value: OnceLock<Value>,
 }
 
 impl Document {
@@ -100,9 +107,9 @@ impl Document {
     }
 
     /// Returns the document for looking into.
-    pub fn value(&self) -> Value {
-        // It was written by `document` from a `Value`, so it reads.
-        serde_json::from_slice(self.asset.identity()).unwrap_or_default()
+    pub fn value(&self) -> &Value {
+        // It was written by `document` from a `Value`, so it reads. Serving needs the bytes alone.
+        self.value.get_or_init(|| serde_json::from_slice(self.asset.identity()).unwrap_or_default())
     }
 
     /// Returns the document as JSON for people.
@@ -149,7 +156,7 @@ pub fn document(registry: &Registry, info: &Info) -> Document {
     // Only a map with keys that are no text could fail, and there is none in the model.
     let mut value = serde_json::to_value(&api).unwrap_or_default();
     normalise::document(&mut value);
-    Document { asset: Asset::new("application/json", value.to_string()) }
+    Document { asset: Asset::new("application/json", value.to_string()).into(), value: OnceLock::new() }
 }
 
 fn server(server: &Server) -> ApiServer {

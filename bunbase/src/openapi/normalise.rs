@@ -331,32 +331,38 @@ fn may_be_empty(schema: &Object, schemas: &Value, depth: usize) -> bool {
     schema.get("type") == Some(&json!("string")) && !schema.contains_key("enum") && !schema.contains_key("format")
 }
 
-/// Drops schemas that nothing refers to, such as that of a type whose place took another.
+/// Drops schemas and headers that nothing refers to, such as the schema of a type whose place took another.
 fn drop_unused(document: &mut Value) {
     let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas").map(Value::take) else { return };
     let mut used = BTreeSet::new();
     let mut open = Vec::new();
-    references(document, &mut open);
+    references(document, "#/components/schemas/", &mut open);
     while let Some(name) = open.pop() {
         if let Some(schema) = schemas.get(&name)
             && used.insert(name)
         {
-            references(schema, &mut open);
+            references(schema, "#/components/schemas/", &mut open);
         }
     }
     let kept = schemas.into_iter().filter(|(name, _)| used.contains(name)).collect();
     document["components"]["schemas"] = Value::Object(kept);
+    let mut headers = Vec::new();
+    references(document, "#/components/headers/", &mut headers);
+    if let Some(all) = document["components"]["headers"].as_object_mut() {
+        all.retain(|name, _| headers.contains(name));
+    }
     // Sections of the components that came out empty.
     if let Some(components) = document["components"].as_object_mut() {
         components.retain(|_, section| section.as_object().is_none_or(|section| !section.is_empty()));
     }
 }
 
-fn references(value: &Value, found: &mut Vec<String>) {
+/// Collects the names behind a prefix, wherever a text is one: in `$ref` and in a discriminator's mapping.
+fn references(value: &Value, prefix: &str, found: &mut Vec<String>) {
     match value {
-        Value::Object(object) => object.values().for_each(|value| references(value, found)),
-        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
-        Value::String(text) => found.extend(text.strip_prefix("#/components/schemas/").map(str::to_owned)),
+        Value::Object(object) => object.values().for_each(|value| references(value, prefix, found)),
+        Value::Array(items) => items.iter().for_each(|value| references(value, prefix, found)),
+        Value::String(text) => found.extend(text.strip_prefix(prefix).map(str::to_owned)),
         _ => {}
     }
 }

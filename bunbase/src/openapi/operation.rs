@@ -14,9 +14,10 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
     let guards = action.guard_docs();
     let request_body = body::of(action, route, builder);
     let traits = Traits {
-        body: request_body.is_some(),
+        json: request_body.as_ref().is_some_and(|body| !body::is_form(body)),
+        form: request_body.as_ref().is_some_and(body::is_form),
         input: !action.entry.fields.is_empty(),
-        timeout: meta.timeout.or(builder.info.request_timeout).is_some(),
+        timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
     };
     let parameters = parameters::of(action, route, names, &mut builder.generator);
     let (status, success) = responses::success(action, builder);

@@ -77,17 +77,41 @@ const fn framework(status: u16, code: &'static str, message: &'static str, docs:
     ErrorVariant { status, code, message, docs, retry: Retry::ByStatus }
 }
 
+/// 400, for an operation with a body of JSON.
+pub(super) const NOT_JSON: ErrorVariant = framework(
+    400,
+    code::MALFORMED_BODY,
+    "the body is not JSON: expected value at line 1 column 1",
+    "The body is not what its content type says.",
+);
+/// 400, for an operation with a form.
+pub(super) const NOT_A_FORM: ErrorVariant = framework(
+    400,
+    code::MALFORMED_BODY,
+    "the body is not a form: the multipart stream is incomplete",
+    "The body is not what its content type says.",
+);
 /// 400, for an operation with a body.
-pub(super) const MALFORMED: ErrorVariant =
-    framework(400, code::BAD_REQUEST, "the body is not valid JSON", "The body could not be read.");
+pub(super) const BROKEN_OFF: ErrorVariant = framework(
+    400,
+    code::BAD_REQUEST,
+    "the body broke off or is not framed correctly",
+    "The body broke off or is not framed correctly.",
+);
 /// 413, for an operation with a body.
 pub(super) const TOO_LARGE: ErrorVariant =
     framework(413, code::BODY_TOO_LARGE, "the body is larger than allowed", "The body is larger than allowed.");
+/// 413, for an operation with a form.
+pub(super) const FILE_TOO_LARGE: ErrorVariant =
+    framework(413, code::FILE_TOO_LARGE, "the file is larger than allowed", "A file is larger than allowed.");
+/// 413, for an operation with a form.
+pub(super) const TOO_MANY_PARTS: ErrorVariant =
+    framework(413, code::TOO_MANY_PARTS, "a form may have at most 100 fields", "The form has too many fields or files.");
 /// 415, for an operation with a body.
 pub(super) const WRONG_TYPE: ErrorVariant = framework(
     415,
     code::UNSUPPORTED_MEDIA_TYPE,
-    "the body must be application/json",
+    "the body is of another content type",
     "The body is of a content type that is not read here.",
 );
 /// 422, for an operation with an input.
@@ -140,7 +164,7 @@ mod tests {
     fn the_documented_codes_are_those_of_the_errors() {
         let away = sea_orm::DbErr::Conn(sea_orm::RuntimeErr::Internal("gone".to_owned()));
         for (error, variant) in [
-            (Error::bad_request(""), MALFORMED),
+            (Error::bad_request(""), BROKEN_OFF),
             (Error::invalid(Vec::new()), INVALID),
             (Error::internal("cause"), INTERNAL),
             (Error::from(away), DATABASE_AWAY),

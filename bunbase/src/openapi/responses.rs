@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     action::{ErrorVariant, HeaderDoc},
-    error::code::title,
     guard::GuardDoc,
     registry::Registered,
 };
@@ -26,11 +25,16 @@ pub(super) const TRACE_HEADER: &str = "TraceId";
 /// The component that says when to come back.
 pub(super) const RETRY_HEADER: &str = "RetryAfter";
 
+/// The component that says how to authenticate.
+const CHALLENGE_HEADER: &str = "Challenge";
+
 /// What about an operation decides how the framework itself can fail.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits {
-    /// Whether it reads a body.
-    pub(super) body: bool,
+    /// Whether it reads a body of JSON.
+    pub(super) json: bool,
+    /// Whether it reads a form with files.
+    pub(super) form: bool,
     /// Whether it decodes anything.
     pub(super) input: bool,
     /// Whether its time is limited.
@@ -107,29 +111,35 @@ pub(super) fn failures(
     for variant in guards.iter().flat_map(|guard| guard.errors).chain(action.entry.errors) {
         declared.entry(variant.status).or_default().push(*variant);
     }
-    let mut own = Vec::new();
-    if traits.body {
-        own.extend([problem::MALFORMED, problem::TOO_LARGE, problem::WRONG_TYPE]);
-    }
-    if traits.input {
-        own.push(problem::INVALID);
-    }
-    own.extend([problem::INTERNAL, problem::DATABASE_AWAY]);
-    if traits.timeout {
-        own.push(problem::TIMED_OUT);
-    }
-
+    let challenged = guards.iter().any(|guard| guard.security.is_some());
     let mut found = BTreeMap::new();
-    for variant in own {
-        match declared.get_mut(&variant.status) {
-            Some(variants) => variants.push(variant),
-            None => drop(found.insert(variant.status, shared(variant, open, builder))),
-        }
+    for (name, variants) in own(traits) {
+        let status = variants[0].status;
+        match declared.get_mut(&status) {
+            // The action says what the framework says anyway, such as by `#[error(internal)]`.
+            Some(more) if more.iter().all(|one| variants.iter().any(|own| own.code == one.code)) => declared.remove(&status),
+            Some(more) => {
+                more.extend(variants);
+                continue;
+            }
+            None => None,
+        };
+        let name = format!("{}{name}", if open { "Any" } else { "" });
+        builder.responses.entry(name.clone()).or_insert_with(|| failure(status, variants, open));
+        found.insert(status, response_ref(&name));
     }
     for (status, mut variants) in declared {
         let mut codes = Vec::new();
-        variants.retain(|variant| !codes.contains(&variant.code) && { codes.push(variant.code); true });
-        found.insert(status, RefOr::Object(failure(status, &variants, open)));
+        variants.retain(|variant| {
+            let is_new = !codes.contains(&variant.code);
+            codes.push(variant.code);
+            is_new
+        });
+        let mut response = failure(status, &variants, open);
+        if status == 401 && challenged {
+            response.headers.insert("WWW-Authenticate".to_owned(), header_ref(CHALLENGE_HEADER));
+        }
+        found.insert(status, RefOr::Object(response));
     }
     let default = open.then(|| {
         let name = "AnyError";
@@ -141,11 +151,29 @@ pub(super) fn failures(
     (found, default)
 }
 
-/// Returns a reference to the answer that only the framework gives for a status; many operations share it.
-fn shared(variant: ErrorVariant, open: bool, builder: &mut Builder<'_>) -> RefOr<Response> {
-    let name = format!("{}{}", if open { "Any" } else { "" }, title(variant.status).replace(' ', ""));
-    builder.responses.entry(name.clone()).or_insert_with(|| failure(variant.status, &[variant], open));
-    response_ref(&name)
+/// Returns how the framework itself can fail: for each status, the component of the answer and its variants.
+fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
+    let mut own: Vec<(_, &[ErrorVariant])> = Vec::new();
+    if traits.json {
+        own.push(("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF]));
+        own.push(("PayloadTooLarge", &[problem::TOO_LARGE]));
+    }
+    if traits.form {
+        own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
+        own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
+    }
+    if traits.json || traits.form {
+        own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
+    }
+    if traits.input {
+        own.push(("InvalidInput", &[problem::INVALID]));
+    }
+    own.push(("InternalError", &[problem::INTERNAL]));
+    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY]));
+    if traits.timeout {
+        own.push(("Timeout", &[problem::TIMED_OUT]));
+    }
+    own
 }
 
 fn response_ref(name: &str) -> RefOr<Response> {
@@ -203,7 +231,9 @@ pub(super) fn header_components() -> Map<String, RefOr<Header>> {
     let text = |description: &str| Some(description.to_owned());
     let trace = json!({ "type": "string", "pattern": problem::TRACE_ID, "example": problem::SOME_TRACE_ID });
     let seconds: Value = json!({ "type": "integer", "minimum": 0, "example": 1 });
+    let challenge = json!({ "type": "string" });
     [
+        (CHALLENGE_HEADER, header(text("How to authenticate (RFC 9110 section 11.6.1)."), true, raw(challenge))),
         (TRACE_HEADER, header(text("The trace id of this request (W3C Trace Context)."), true, raw(trace))),
         (RETRY_HEADER, header(text("After how many seconds another attempt makes sense."), true, raw(seconds))),
     ]
