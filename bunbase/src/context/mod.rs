@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -177,4 +178,9 @@ impl fmt::Debug for Ctx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ctx").field("action", &self.0.action).field("trace_id", &self.0.trace).finish_non_exhaustive()
     }
+}
+
+/// Returns the time, cut to microseconds: what both databases keep, so that a value is the same before and after it was stored.
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }

@@ -6,6 +6,7 @@
 mod cursor;
 mod keyset;
 mod limit;
+mod schema;
 
 pub use cursor::{Cursor, CursorError};
 pub use keyset::Keyset;
