@@ -8,6 +8,7 @@ mod meta;
 mod output;
 pub mod placement;
 mod reply;
+pub mod rules;
 
 use std::future::Future;
 

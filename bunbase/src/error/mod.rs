@@ -4,6 +4,7 @@
 //! (`http::problem`), and the errors that an application declares (`#[derive(ActionError)]`).
 
 pub mod code;
+mod database;
 mod field;
 
 pub use field::{FieldError, Place};
@@ -95,7 +96,12 @@ impl Error {
 
     /// 500 with a fixed text; `source` goes to the log only.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(500, "internal", "an internal error; the server's log has the cause under this trace id").caused_by(source)
+        Self::new(
+            500,
+            "internal",
+            "an internal error; the server's log has the cause under this trace id",
+        )
+        .caused_by(source)
     }
 
     /// Attaches the cause, for the log.
@@ -159,18 +165,6 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<sea_orm::DbErr> for Error {
-    /// 503 when the database is away or its pool is exhausted, 500 otherwise.
-    fn from(source: sea_orm::DbErr) -> Self {
-        if matches!(source, sea_orm::DbErr::Conn(_) | sea_orm::DbErr::ConnectionAcquire(_)) {
-            return Self::new(503, "database_unavailable", "the database cannot be reached; try again")
-                .retry(Retry::After(Duration::from_secs(1)))
-                .caused_by(source);
-        }
-        Self::internal(source)
     }
 }
 

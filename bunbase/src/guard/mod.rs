@@ -3,7 +3,11 @@
 //! Here: the [`Guard`] and [`Provider`] traits, what a guard tells the document, and the guards that come with the framework. A
 //! guard sees the context: headers, query, path parameters. It never sees the body, which is not read before it passes.
 
+mod api_key;
+
 use std::{future::Future, pin::Pin};
+
+pub use self::api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key};
 
 use crate::{
     Result,

@@ -2,7 +2,7 @@
 //!
 //! Here: what each operation takes and answers, in okapi's types; a pass that turns what those types (and hand-written
 //! schemas) say into strict OpenAPI 3.0; and the bytes that are served. Not here: serving them (`http`), the page that shows
-//! them ([`reference`](https://spec.openapis.org/oas/v3.0.3) is for readers of the format), and where schemas come from
+//! them ([`reference`]), and where schemas come from
 //! (`schema`). Nothing here does I/O.
 //!
 //! What OpenAPI 3.0 has no words for is said in extensions:
@@ -18,12 +18,12 @@
 //!
 //! Any keyword of a later JSON Schema that a hand-written [`Schema`](crate::schema::Schema) uses is kept as `x-` and its name.
 
-mod asset;
 mod body;
 mod normalise;
 mod operation;
 mod parameters;
 mod problem;
+pub mod reference;
 mod responses;
 mod security;
 #[cfg(test)]
@@ -33,7 +33,7 @@ pub mod validate;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
@@ -45,11 +45,11 @@ use schemars::schema::SchemaObject;
 use serde_json::Value;
 
 pub use self::{
-    asset::Asset,
     problem::{CONTENT_TYPE, FIELD_ERROR, PROBLEM, field_error_schema, problem_schema},
 };
 use self::security::Schemes;
 use crate::{
+    asset::Asset,
     action::{Method, placement},
     registry::{Registered, Registry, Route},
     schema::Generator,
@@ -91,25 +91,25 @@ pub struct Server {
 /// A finished document.
 #[derive(Debug)]
 pub struct Document {
-    asset: Asset,
+    asset: Arc<Asset>,
     value: OnceLock<Value>,
 }
 
 impl Document {
     /// Returns the document as compact JSON.
     pub fn json(&self) -> &Bytes {
-        &self.asset.identity
+        self.asset.identity()
     }
 
     /// Returns the document as it is served, with its compressed forms and its `ETag`.
-    pub fn asset(&self) -> &Asset {
+    pub fn asset(&self) -> &Arc<Asset> {
         &self.asset
     }
 
     /// Returns the document for looking into.
     pub fn value(&self) -> &Value {
         // It was written by `document` from a `Value`, so it reads. Serving needs the bytes alone.
-        self.value.get_or_init(|| serde_json::from_slice(&self.asset.identity).unwrap_or_default())
+        self.value.get_or_init(|| serde_json::from_slice(self.asset.identity()).unwrap_or_default())
     }
 
     /// Returns the document as JSON for people.
@@ -156,7 +156,7 @@ pub fn document(registry: &Registry, info: &Info) -> Document {
     // Only a map with keys that are no text could fail, and there is none in the model.
     let mut value = serde_json::to_value(&api).unwrap_or_default();
     normalise::document(&mut value);
-    Document { asset: Asset::new("application/json", value.to_string()), value: OnceLock::new() }
+    Document { asset: Asset::new("application/json", value.to_string()).into(), value: OnceLock::new() }
 }
 
 fn server(server: &Server) -> ApiServer {
