@@ -2,7 +2,7 @@
 
 use bunbase::{
     prelude::*,
-    sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set},
+    sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, Set},
 };
 
 use crate::{

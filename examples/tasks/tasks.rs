@@ -2,7 +2,7 @@
 
 use bunbase::{
     prelude::*,
-    sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, Set},
+    sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, Set},
 };
 
 use crate::{
