@@ -208,8 +208,8 @@ pub async fn list_tasks(ctx: Ctx, #[guard] project: AnyProject, input: ListTasks
 fn has_label(ctx: &Ctx, label: &str) -> bunbase::sea_orm::sea_query::SimpleExpr {
     use bunbase::sea_orm::{ConnectionTrait, DbBackend, sea_query::Expr};
     match ctx.db().get_database_backend() {
-        DbBackend::Postgres => Expr::cust_with_values("labels @> jsonb_build_array($1::text)", [label]),
-        _ => Expr::cust_with_values("EXISTS (SELECT 1 FROM json_each(labels) WHERE value = $1)", [label]),
+        DbBackend::Postgres => Expr::cust_with_values("labels @> jsonb_build_array(?::text)", [label]),
+        _ => Expr::cust_with_values("EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?)", [label]),
     }
 }
 
