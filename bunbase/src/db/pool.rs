@@ -26,6 +26,8 @@ const OPEN_ATTEMPTS: u32 = 20;
 /// [`acquire_timeout`](Settings::acquire_timeout) is a 503. A statement that plainly reads goes to a reader and sees
 /// everything committed before it began. Temporary tables belong to the writer: read them inside a transaction.
 ///
+/// `sqlite::memory:` is one connection for everything: while a transaction is open everything else waits, reads included.
+///
 /// Postgres is a pool that connects when first used. While the server is away, calls answer 503, and the pool comes back
 /// by itself.
 ///

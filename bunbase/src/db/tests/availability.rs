@@ -24,12 +24,15 @@ async fn a_database_that_is_there_answers_the_ping() {
 async fn a_sqlite_file_and_its_folder_are_made() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/deep/app.db");
-    let db = Db::open(&Settings::new(format!("sqlite://{}", path.display()))).await.unwrap();
+    let db = Db::open(&Settings::new(format!("sqlite://{}?mode=rwc", path.display()))).await.unwrap();
     with_counter(&db).await;
     assert!(path.exists());
     let mode: String = db.sql("PRAGMA journal_mode").scalar().await.unwrap();
     assert_eq!(mode, "wal");
     assert_eq!(db.sql("PRAGMA foreign_keys").scalar::<i64>().await.unwrap(), 1);
+    // A write that slipped past the scanner to a reader would fail, not bypass the writer.
+    let reader = db.readers().unwrap();
+    assert!(sea_orm::ConnectionTrait::execute_unprepared(reader, "UPDATE counter SET n = 1").await.is_err());
 }
 
 #[tokio::test]
