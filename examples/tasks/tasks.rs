@@ -105,7 +105,7 @@ pub struct TaskCreated {
 #[action(post = "/", status = 201)]
 pub async fn create_task(
     ctx: Ctx,
-    #[guard] _project: OpenProject,
+    #[guard] project: OpenProject,
     #[path] project_id: i64,
     /// What is to be done.
     #[validate(length(min = 1, max = 200))]
@@ -142,7 +142,7 @@ pub async fn create_task(
             Ok(row.insert(tx.db()).await?)
         })
         .await?;
-    tracing::debug!(task = row.id, source, "created");
+    tracing::debug!(task = row.id, project = project.0.name, source, "created");
     let location = format!("/projects/{project_id}/tasks/{}", row.id);
     Ok(TaskCreated { location, last_task: row.id, task: row.into() })
 }
