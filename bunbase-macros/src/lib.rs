@@ -5,3 +5,19 @@
 
 mod errors;
 mod paths;
+mod error;
+mod schema;
+
+use proc_macro::TokenStream;
+
+/// See `bunbase::schema`.
+#[proc_macro_attribute]
+pub fn schema(args: TokenStream, item: TokenStream) -> TokenStream {
+    schema::expand(args.into(), item.into()).into()
+}
+
+/// See `bunbase::ActionError`.
+#[proc_macro_derive(ActionError, attributes(error, from, source))]
+pub fn action_error(item: TokenStream) -> TokenStream {
+    error::expand(item.into()).into()
+}

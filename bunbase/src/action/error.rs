@@ -31,3 +31,12 @@ pub struct ErrorVariant {
 impl ActionError for Error {
     const VARIANTS: &'static [ErrorVariant] = &[];
 }
+
+/// Makes the framework's error of an `internal` variant: 503 when the database is away, 500 otherwise.
+#[doc(hidden)]
+pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    match source.into().downcast::<sea_orm::DbErr>() {
+        Ok(source) => (*source).into(),
+        Err(source) => Error::internal(source),
+    }
+}
