@@ -135,9 +135,19 @@ pub(super) const DATABASE_AWAY: ErrorVariant = framework(
     "the database cannot be reached; try again",
     "The database cannot be reached; another attempt may succeed.",
 );
+/// 503, for every operation.
+pub(super) const DATABASE_BUSY: ErrorVariant = framework(
+    503,
+    code::DATABASE_BUSY,
+    "the database is busy; try again",
+    "The database has no room for this call; another attempt may succeed.",
+);
+/// 504, for every operation.
+pub(super) const DATABASE_TIMEOUT: ErrorVariant =
+    framework(504, code::DATABASE_TIMEOUT, "the database took too long", "The database took too long.");
 /// 504, for an operation with a timeout.
 pub(super) const TIMED_OUT: ErrorVariant =
-    framework(504, code::TIMEOUT, "the action did not answer in time", "The action did not answer in time.");
+    framework(504, code::TIMEOUT, "this took too long and was stopped; try again later", "The action did not answer in time.");
 
 /// Returns an example of a problem.
 pub(super) fn example(variant: &ErrorVariant) -> Value {

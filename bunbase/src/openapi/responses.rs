@@ -169,10 +169,12 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         own.push(("InvalidInput", &[problem::INVALID]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
-    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY]));
-    if traits.timeout {
-        own.push(("Timeout", &[problem::TIMED_OUT]));
-    }
+    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
+    own.push(if traits.timeout {
+        ("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])
+    } else {
+        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])
+    });
     own
 }
 
