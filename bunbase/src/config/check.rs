@@ -110,6 +110,10 @@ pub(super) fn methods(methods: &[String]) -> Result<(), String> {
 ///
 /// A bare word that is no level would be read as a module's name and turn the log off: a typo in `info` must not.
 pub(super) fn log_filter(filter: &str) -> Result<(), String> {
+    // The parser of tracing-subscriber 0.3.23 slices inside a character before `[`, and panics.
+    if !filter.is_ascii() {
+        return Err("has a character that is not ASCII, which log filters cannot have".to_owned());
+    }
     for directive in filter.split(',').map(str::trim) {
         let level = match directive.rsplit_once('=') {
             _ if directive.contains(['[', ']']) => continue,
@@ -155,6 +159,11 @@ mod tests {
                 .contains("`debug`")
         );
         assert!(log_filter("").is_err());
+    }
+
+    #[test]
+    fn a_filter_that_is_not_ascii_is_refused_before_it_can_panic() {
+        assert!(log_filter(" \u{9df}[").is_err());
     }
 
     #[test]
@@ -215,6 +224,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_filter_makes_it_panic(filter in "([ -~]|info|=debug|\\[run\\{a=b\\}\\]|\\[|,){0,12}") {
+            let _ = log_filter(&filter);
+        }
+
         #[test]
         fn no_text_makes_a_check_panic(text: String) {
             let _ = (log_filter(&text), host(&text), route(&text));

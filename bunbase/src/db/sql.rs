@@ -45,7 +45,7 @@ use crate::{Error, Result};
 #[must_use = "a statement runs when it is asked for rows or executed"]
 pub struct Sql<'a, C> {
     connection: &'a C,
-    sql: &'a str,
+    text: &'a str,
     values: Vec<Value>,
 }
 
@@ -56,7 +56,7 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     pub fn new(connection: &'a C, sql: &'a str) -> Self {
         Self {
             connection,
-            sql,
+            text: sql,
             values: Vec::new(),
         }
     }
@@ -121,7 +121,7 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     }
 
     fn statement(self) -> Result<(&'a C, Statement)> {
-        let named = scan::placeholders(self.sql);
+        let named = scan::placeholders(self.text);
         let bound = self.values.len();
         // SQLite would take a missing value for NULL and ignore one too many.
         if !named.iter().copied().eq((1..).take(bound)) {
@@ -133,13 +133,13 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
             return Err(Error::internal(Mismatch {
                 named,
                 bound,
-                sql: self.sql.to_owned(),
+                sql: self.text.to_owned(),
             }));
         }
         let backend = self.connection.get_database_backend();
         Ok((
             self.connection,
-            Statement::from_sql_and_values(backend, self.sql, self.values),
+            Statement::from_sql_and_values(backend, self.text, self.values),
         ))
     }
 }
@@ -163,7 +163,7 @@ impl<C> fmt::Debug for Sql<'_, C> {
     /// Leaves the bound values out: they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sql")
-            .field("sql", &self.sql)
+            .field("sql", &self.text)
             .field("bound", &self.values.len())
             .finish_non_exhaustive()
     }

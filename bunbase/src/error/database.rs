@@ -39,9 +39,8 @@ impl From<DbErr> for Error {
 fn trouble(error: &DbErr) -> Option<Trouble> {
     match error {
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Some(Trouble::Busy),
-        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Some(Trouble::Away),
         DbErr::Conn(RuntimeErr::SqlxError(source)) => Some(of_driver(source).unwrap_or(Trouble::Away)),
-        DbErr::Conn(_) => Some(Trouble::Away),
+        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) | DbErr::Conn(_) => Some(Trouble::Away),
         DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) => of_driver(source),
         _ => None,
     }
@@ -65,7 +64,7 @@ fn of_driver(error: &SqlxError) -> Option<Trouble> {
     }
 }
 
-/// Source: PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
+/// Source: the Postgres documentation, appendix A, "Error Codes".
 fn of_postgres(code: &str) -> Option<Trouble> {
     match code {
         // Connection exceptions; admin_shutdown, crash_shutdown, cannot_connect_now; the session was ended for idling.

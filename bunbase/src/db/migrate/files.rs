@@ -155,7 +155,7 @@ pub(super) async fn status(connection: &DatabaseExecutor<'_>, files: &[File]) ->
 }
 
 /// Returns what is to be applied, once it is clear that the files are those which were applied before.
-async fn pending<'f>(connection: &DatabaseExecutor<'_>, files: &'f [File]) -> Result<Vec<&'f File>> {
+pub(super) async fn pending<'f>(connection: &DatabaseExecutor<'_>, files: &'f [File]) -> Result<Vec<&'f File>> {
     let applied = applied(connection).await?;
     let mut pending: BTreeMap<&str, &File> = files.iter().map(|file| (file.name.as_str(), file)).collect();
     let mut missing = Vec::new();

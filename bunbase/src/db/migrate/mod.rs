@@ -151,6 +151,15 @@ impl Plan {
     pub async fn up(&self, db: &Db) -> Result<Vec<String>> {
         // Read before the lock: a mistake in a file should not make other instances wait.
         let files = self.files()?;
+        // Says clearly when the database is away.
+        db.ping().await?;
+        // The usual start: nothing to do, so no lock and no other connection.
+        if !self
+            .is_pending(&DatabaseExecutor::Connection(db.primary()), &files)
+            .await?
+        {
+            return Ok(Vec::new());
+        }
         lock::exclusively(db, self.lock_timeout, async |connection: DatabaseExecutor<'_>| {
             self.up_within(&connection, &files).await
         })
@@ -184,6 +193,7 @@ impl Plan {
     /// As [`up`](Self::up).
     pub async fn status(&self, db: &Db) -> Result<Vec<Migration>> {
         let files = self.files()?;
+        db.ping().await?;
         let connection = DatabaseExecutor::Connection(db.primary());
         let mut all = Vec::new();
         if self.framework {
@@ -222,6 +232,17 @@ impl Plan {
             tracing::info!(migration = name, "applied");
         }
         Ok(applied)
+    }
+
+    async fn is_pending(&self, connection: &DatabaseExecutor<'_>, files: &[files::File]) -> Result<bool> {
+        let mut all = Vec::new();
+        if self.framework {
+            all.extend(rust::status(&bunbase_migrations::Migrator, connection, Source::Framework).await?);
+        }
+        if let Some(rust) = &self.rust {
+            all.extend(rust::status(rust, connection, Source::Rust).await?);
+        }
+        Ok(all.iter().any(|one| !one.applied) || !files::pending(connection, files).await?.is_empty())
     }
 
     fn files(&self) -> Result<Vec<files::File>> {

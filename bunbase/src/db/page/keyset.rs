@@ -190,7 +190,6 @@ fn key_of(value: Value) -> Option<Json> {
         Value::BigUnsigned(value) => value?.into(),
         Value::String(value) => Json::String(value?),
         Value::Char(value) => value?.to_string().into(),
-        Value::Enum(_) => return None,
         Value::ChronoDate(value) => value?.to_string().into(),
         Value::ChronoTime(value) => value?.to_string().into(),
         Value::ChronoDateTime(value) => value?.and_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
