@@ -17,8 +17,8 @@ use crate::{
     openapi::{Document, Info, document},
     registry::{ActionEntry, ModuleEntry, Registry},
     schema::{
-        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Payload, Probe, Schema, Source, Tagging,
-        Variant, record, variant,
+        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Payload, Probe, Schema,
+        Source, Tagging, Variant, record, variant,
     },
 };
 
@@ -215,9 +215,17 @@ static ACTIONS: &[ActionEntry] = &[
                 constraints: &[Constraint::Length { min: Some(1), max: Some(200) }],
                 ..text!("title": String)
             },
-            Field { docs: "Where it stands.", default: Some(|| Some(json!({ "kind": "open" }))), required: false, ..Field::new::<State>("state", None) },
             Field {
-                constraints: &[Constraint::Length { min: None, max: Some(10) }, Constraint::Each(&[Constraint::Pattern(&SLUG)])],
+                docs: "Where it stands.",
+                default: Some(|| Some(json!({ "kind": "open" }))),
+                required: false,
+                ..Field::new::<State>("state", None)
+            },
+            Field {
+                constraints: &[
+                    Constraint::Length { min: None, max: Some(10) },
+                    Constraint::Each(&[Constraint::Pattern(&SLUG)]),
+                ],
                 ..text!("labels": Option<Vec<String>>)
             },
             Field {
@@ -230,7 +238,12 @@ static ACTIONS: &[ActionEntry] = &[
                 ..text!("weight": Option<f64>)
             },
             Field { source: Source::Query, deprecated: true, ..text!("notify": Option<bool>) },
-            Field { source: Source::Header, param: Some("X-Request-Source"), docs: "Who asks.", ..text!("source": Option<String>) },
+            Field {
+                source: Source::Header,
+                param: Some("X-Request-Source"),
+                docs: "Who asks.",
+                ..text!("source": Option<String>)
+            },
             Field { source: Source::Cookie, sensitive: true, ..text!("device": Option<String>) },
         ],
         output: |generator| {
@@ -264,9 +277,17 @@ static ACTIONS: &[ActionEntry] = &[
             ..META
         },
         fields: &[
-            Field { default: Some(|| Some(json!(20))), required: false, constraints: &[Constraint::Range {
-                min: Some(Number::Int(1)), max: Some(Number::Int(100)), exclusive_min: false, exclusive_max: false,
-            }], ..text!("limit": u32) },
+            Field {
+                default: Some(|| Some(json!(20))),
+                required: false,
+                constraints: &[Constraint::Range {
+                    min: Some(Number::Int(1)),
+                    max: Some(Number::Int(100)),
+                    exclusive_min: false,
+                    exclusive_max: false,
+                }],
+                ..text!("limit": u32)
+            },
             Field { key: "tag", constraints: &[Constraint::Unique], ..text!("tags": Vec<String>) },
             Field { source: Source::Header, ..text!("if_match": Option<Vec<u64>>) },
         ],
@@ -349,7 +370,8 @@ static ACTIONS: &[ActionEntry] = &[
         },
         output: <Sse<u64> as Output>::describe,
         providers: || {
-            let security = Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
+            let security =
+                Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
             vec![GuardDoc { name: "session".to_owned(), errors: &[], open_errors: false, security: Some(security) }]
         },
         ..ENTRY

@@ -35,7 +35,10 @@ fn the_same_registry_gives_the_same_bytes() {
 fn a_parameter_of_a_prefix_that_no_field_names_is_text() {
     let list = operation(&fixture().value().clone(), "get", "/projects/{project_id}/tasks");
     let project = parameter(&list, "project_id");
-    assert_eq!(project, json!({ "name": "project_id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }));
+    assert_eq!(
+        project,
+        json!({ "name": "project_id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
+    );
 }
 
 #[test]
@@ -89,7 +92,8 @@ fn a_closed_operation_names_every_code_that_it_can_answer() {
         ["201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "500", "503", "504"]
     );
     let codes = |status: &str| {
-        answers[status]["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"].clone()
+        answers[status]["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+            .clone()
     };
     assert_eq!(codes("409"), json!(["task_limit", "task_exists"]));
     assert_eq!(codes("422"), json!(["due_passed", "invalid_input"]));
@@ -104,7 +108,8 @@ fn an_open_operation_has_a_default_and_promises_no_codes() {
     let list = operation(&document, "get", "/projects/{project_id}/tasks");
     assert_eq!(list["responses"]["default"]["$ref"], "#/components/responses/AnyError");
     assert_eq!(list["responses"]["422"]["$ref"], "#/components/responses/AnyInvalidInput");
-    let schema = &document["components"]["responses"]["AnyInvalidInput"]["content"]["application/problem+json"]["schema"];
+    let schema =
+        &document["components"]["responses"]["AnyInvalidInput"]["content"]["application/problem+json"]["schema"];
     assert_eq!(schema["allOf"][1]["properties"].get("code"), None);
     let delete = operation(&document, "delete", "/projects/{project_id}/tasks/{title}");
     assert_eq!(delete["responses"].get("default"), None);
@@ -167,7 +172,11 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
         [
             ActionEntry { meta: ActionMeta { name: "save", triggers: doors, ..ENTRY.meta }, fields, ..ENTRY },
             ActionEntry {
-                meta: ActionMeta { name: "save_put", triggers: &[Trigger::Http { method: Method::Post, path: "/c" }], ..ENTRY.meta },
+                meta: ActionMeta {
+                    name: "save_put",
+                    triggers: &[Trigger::Http { method: Method::Post, path: "/c" }],
+                    ..ENTRY.meta
+                },
                 fields: others,
                 ..ENTRY
             },
@@ -175,7 +184,8 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
     };
     let registry = Registry::of(&[&TWO[0], &TWO[1]], &[], &[]).unwrap();
     let document = document(&registry, &info()).value().clone();
-    let ids: Vec<_> = ["/a", "/b", "/c"].iter().map(|path| document["paths"][path]["post"]["operationId"].clone()).collect();
+    let ids: Vec<_> =
+        ["/a", "/b", "/c"].iter().map(|path| document["paths"][path]["post"]["operationId"].clone()).collect();
     assert_eq!(ids, ["save", "save_post", "save_put"]);
     assert_eq!(document["paths"]["/b"]["put"]["operationId"], "save_put_2");
     let schemas = document["components"]["schemas"].as_object().unwrap();
