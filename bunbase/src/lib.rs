@@ -40,6 +40,8 @@ pub mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+/// Implements `bunbase::action::ActionError` for an enum.
+pub use bunbase_macros::ActionError;
 /// Turns an `async fn` into an action.
 pub use bunbase_macros::action;
 /// Starts `async fn main` on a runtime.
@@ -48,6 +50,8 @@ pub use bunbase_macros::main;
 pub use bunbase_macros::module;
 /// Lists modules that the binary must hold.
 pub use bunbase_macros::modules;
+/// Gives a struct or an enum its schema, its checks and its JSON.
+pub use bunbase_macros::schema;
 /// Runs an `async fn` as a test.
 pub use bunbase_macros::test;
 
@@ -74,8 +78,8 @@ pub mod prelude {
         prelude::{DateTimeUtc, Uuid},
     };
 
+    pub use bunbase_macros::{ActionError, action, schema};
     pub use crate::{
-        action,
         action::{ActionError, ByteStream, Created, Html, Redirect, Sse, SseEvent, Text},
         app::App,
         context::{Ctx, now},
@@ -94,7 +98,10 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
+    pub use bunbase_macros::schema as schema_macro;
+    pub use regex::Regex;
     pub use schemars::schema::SchemaObject;
+    pub use schemars;
     pub use serde;
     pub use serde_json;
     pub use std;

@@ -24,9 +24,7 @@ fn insert(table: &mut BTreeMap<String, Value>, path: &[String], value: Value) {
             table.insert(key.clone(), value);
         }
         [key, rest @ ..] => {
-            let inner = table
-                .entry(key.clone())
-                .or_insert_with(|| Value::Table(BTreeMap::new()));
+            let inner = table.entry(key.clone()).or_insert_with(|| Value::Table(BTreeMap::new()));
             if !matches!(inner, Value::Table(_)) {
                 *inner = Value::Table(BTreeMap::new());
             }
@@ -67,11 +65,7 @@ impl Config {
         let table = Value::Table(self.application.0.clone());
         serde_path_to_error::deserialize(Reader::Value(&table)).map_err(|error| {
             let path = error.path().to_string();
-            let key = if path == "." {
-                APPLICATION.to_owned()
-            } else {
-                format!("{APPLICATION}.{path}")
-            };
+            let key = if path == "." { APPLICATION.to_owned() } else { format!("{APPLICATION}.{path}") };
             let source = self.nearest_source(&key);
             Problem::new(key, source, error.into_inner().to_string()).into()
         })
@@ -135,20 +129,13 @@ mod tests {
     ";
 
     fn shop(loader: Loader) -> Result<Shop, String> {
-        loader
-            .load()
-            .unwrap()
-            .application()
-            .map_err(|errors| errors.problems()[0].to_string())
+        loader.load().unwrap().application().map_err(|errors| errors.problems()[0].to_string())
     }
 
     #[test]
     fn a_type_of_ones_own_is_read() {
         let shop = shop(Loader::new().file(SHOP)).unwrap();
-        let mail = Mail {
-            from: "a@b.example".to_owned(),
-            retries: 2,
-        };
+        let mail = Mail { from: "a@b.example".to_owned(), retries: 2 };
         let every = Duration::from_mins(5);
         let expected = Shop {
             mail,
@@ -170,62 +157,38 @@ mod tests {
             ("BUNBASE__APPLICATION__MODE", "live"),
         ]);
         let shop = shop(loader).unwrap();
-        assert_eq!(
-            (shop.mail.retries, shop.ports, shop.ratio, shop.mode),
-            (7, vec![80, 443], Some(0.5), Mode::Live)
-        );
+        assert_eq!((shop.mail.retries, shop.ports, shop.ratio, shop.mode), (7, vec![80, 443], Some(0.5), Mode::Live));
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_key_and_place_and_not_repeated() {
         let text = SHOP.replace("retries = 2", "retries = 'hunter2'");
         let message = shop(Loader::new().file(text)).unwrap_err();
-        assert_eq!(
-            message,
-            "bunbase.toml:8: `application.mail.retries` must be u8, not a string"
-        );
+        assert_eq!(message, "bunbase.toml:8: `application.mail.retries` must be u8, not a string");
 
-        let loader = Loader::new()
-            .file(SHOP)
-            .variables([("BUNBASE__APPLICATION__PORTS", "80,hunter2")]);
+        let loader = Loader::new().file(SHOP).variables([("BUNBASE__APPLICATION__PORTS", "80,hunter2")]);
         let message = shop(loader).unwrap_err();
-        assert_eq!(
-            message,
-            "BUNBASE__APPLICATION__PORTS: `application.ports[1]` must be u16, not a string"
-        );
+        assert_eq!(message, "BUNBASE__APPLICATION__PORTS: `application.ports[1]` must be u16, not a string");
     }
 
     #[test]
     fn missing_and_unknown_settings_are_named() {
         let message = shop(Loader::new().file(SHOP.replace("limit = '1KiB'", ""))).unwrap_err();
         assert_eq!(message, "`application` has no `limit`, which is required");
-        let message =
-            shop(Loader::new().file(SHOP.replace("retries = 2", "retires = 2"))).unwrap_err();
-        assert_eq!(
-            message,
-            "bunbase.toml:8: `application.mail.retires` is not a setting; did you mean `retries`?"
-        );
+        let message = shop(Loader::new().file(SHOP.replace("retries = 2", "retires = 2"))).unwrap_err();
+        assert_eq!(message, "bunbase.toml:8: `application.mail.retires` is not a setting; did you mean `retries`?");
     }
 
     #[test]
     fn a_duration_in_the_section_is_answered_like_one_of_ours() {
         let message = shop(Loader::new().file(SHOP.replace("'5m'", "'5'"))).unwrap_err();
-        assert!(
-            message.starts_with("bunbase.toml:4: `application.every` is not right: needs a unit"),
-            "{message}"
-        );
+        assert!(message.starts_with("bunbase.toml:4: `application.every` is not right: needs a unit"), "{message}");
     }
 
     #[test]
     fn the_values_are_not_in_the_debug_output() {
-        let config = Loader::new()
-            .set("application.token", "hunter2")
-            .load()
-            .unwrap();
+        let config = Loader::new().set("application.token", "hunter2").load().unwrap();
         let shown = format!("{config:?}");
-        assert!(
-            shown.contains("token") && !shown.contains("hunter2"),
-            "{shown}"
-        );
+        assert!(shown.contains("token") && !shown.contains("hunter2"), "{shown}");
     }
 }

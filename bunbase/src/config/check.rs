@@ -7,19 +7,11 @@ use super::suggest;
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 pub(super) fn non_empty(text: &str) -> Result<(), String> {
-    if text.trim().is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(())
-    }
+    if text.trim().is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) }
 }
 
 pub(super) fn positive<T: PartialEq + Default>(value: &T) -> Result<(), String> {
-    if *value == T::default() {
-        Err("must be more than zero".to_owned())
-    } else {
-        Ok(())
-    }
+    if *value == T::default() { Err("must be more than zero".to_owned()) } else { Ok(()) }
 }
 
 /// An address or a name without a port; the port has a key of its own.
@@ -27,10 +19,7 @@ pub(super) fn host(host: &str) -> Result<(), String> {
     if host.parse::<std::net::IpAddr>().is_ok() {
         return Ok(());
     }
-    let is_name = !host.is_empty()
-        && host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    let is_name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
     if is_name {
         Ok(())
     } else {
@@ -42,34 +31,22 @@ pub(super) fn host(host: &str) -> Result<(), String> {
 pub(super) fn route(path: &str) -> Result<(), String> {
     let is_path = path.starts_with('/')
         && path.len() > 1
-        && path
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !matches!(c, '{' | '}' | '?' | '#' | '%'));
-    if is_path {
-        Ok(())
-    } else {
-        Err("must be a plain path that begins with `/`, like `/openapi.json`".to_owned())
-    }
+        && path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '{' | '}' | '?' | '#' | '%'));
+    if is_path { Ok(()) } else { Err("must be a plain path that begins with `/`, like `/openapi.json`".to_owned()) }
 }
 
 /// Origins as browsers send them (RFC 6454), or `*`.
 pub(super) fn origins(origins: &[String]) -> Result<(), String> {
     for origin in origins.iter().filter(|origin| *origin != "*") {
         let Ok(url) = url::Url::parse(origin) else {
-            return Err(format!(
-                "has `{origin}`, which is not an origin; write one like `https://app.example.com`"
-            ));
+            return Err(format!("has `{origin}`, which is not an origin; write one like `https://app.example.com`"));
         };
         let expected = url.origin().ascii_serialization();
         if expected == "null" {
-            return Err(format!(
-                "has `{origin}`, which is not an origin; write one like `https://app.example.com`"
-            ));
+            return Err(format!("has `{origin}`, which is not an origin; write one like `https://app.example.com`"));
         }
         if expected != *origin {
-            return Err(format!(
-                "has `{origin}`, which no browser sends as an origin; write `{expected}`"
-            ));
+            return Err(format!("has `{origin}`, which no browser sends as an origin; write `{expected}`"));
         }
     }
     Ok(())
@@ -78,15 +55,10 @@ pub(super) fn origins(origins: &[String]) -> Result<(), String> {
 /// Tokens of RFC 9110, such as header names.
 pub(super) fn tokens(tokens: &[String]) -> Result<(), String> {
     let is_token = |token: &str| {
-        !token.is_empty()
-            && token
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+        !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
     };
     match tokens.iter().find(|token| !is_token(token)) {
-        Some(wrong) => Err(format!(
-            "has {wrong:?}, which is not a name that HTTP allows"
-        )),
+        Some(wrong) => Err(format!("has {wrong:?}, which is not a name that HTTP allows")),
         None => Ok(()),
     }
 }
@@ -94,14 +66,8 @@ pub(super) fn tokens(tokens: &[String]) -> Result<(), String> {
 /// Methods, which are case-sensitive.
 pub(super) fn methods(methods: &[String]) -> Result<(), String> {
     tokens(methods)?;
-    match methods
-        .iter()
-        .find(|method| method.chars().any(|c| c.is_ascii_lowercase()))
-    {
-        Some(wrong) => Err(format!(
-            "has `{wrong}`; methods are upper case: `{}`",
-            wrong.to_ascii_uppercase()
-        )),
+    match methods.iter().find(|method| method.chars().any(|c| c.is_ascii_lowercase())) {
+        Some(wrong) => Err(format!("has `{wrong}`; methods are upper case: `{}`", wrong.to_ascii_uppercase())),
         None => Ok(()),
     }
 }
@@ -122,8 +88,7 @@ pub(super) fn log_filter(filter: &str) -> Result<(), String> {
         };
         let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
         if !is_level && !matches!(level.parse(), Ok(0..=5_u8)) {
-            let hint =
-                suggest::nearest(level, LEVELS).map(|near| format!("; did you mean `{near}`?"));
+            let hint = suggest::nearest(level, LEVELS).map(|near| format!("; did you mean `{near}`?"));
             return Err(format!(
                 "has `{level}`, which is not a level ({}){}",
                 LEVELS.join(", "),
@@ -131,9 +96,7 @@ pub(super) fn log_filter(filter: &str) -> Result<(), String> {
             ));
         }
     }
-    EnvFilter::try_new(filter)
-        .map(drop)
-        .map_err(|error| format!("is not a log filter: {error}"))
+    EnvFilter::try_new(filter).map(drop).map_err(|error| format!("is not a log filter: {error}"))
 }
 
 #[cfg(test)]
@@ -148,16 +111,8 @@ mod tests {
 
     #[test]
     fn a_typo_in_a_level_is_not_taken_for_a_module() {
-        assert!(
-            log_filter("inof")
-                .unwrap_err()
-                .contains("did you mean `info`?")
-        );
-        assert!(
-            log_filter("info,my_app=debgu")
-                .unwrap_err()
-                .contains("`debug`")
-        );
+        assert!(log_filter("inof").unwrap_err().contains("did you mean `info`?"));
+        assert!(log_filter("info,my_app=debgu").unwrap_err().contains("`debug`"));
         assert!(log_filter("").is_err());
     }
 
@@ -168,36 +123,19 @@ mod tests {
 
     #[test]
     fn levels_and_directives_are_accepted() {
-        for filter in [
-            "info",
-            "WARN",
-            "off",
-            "info,my_app=debug",
-            "my_app::db=trace,warn",
-            "info,[run{name=a}]=debug",
-            "3",
-        ] {
+        for filter in
+            ["info", "WARN", "off", "info,my_app=debug", "my_app::db=trace,warn", "info,[run{name=a}]=debug", "3"]
+        {
             assert_eq!(log_filter(filter), Ok(()), "{filter}");
         }
     }
 
     #[test]
     fn an_origin_with_a_path_is_answered_with_the_one_without() {
-        assert!(
-            origins(&list(&["https://a.example/"]))
-                .unwrap_err()
-                .ends_with("write `https://a.example`")
-        );
-        assert!(
-            origins(&list(&["https://A.example:443"]))
-                .unwrap_err()
-                .ends_with("write `https://a.example`")
-        );
+        assert!(origins(&list(&["https://a.example/"])).unwrap_err().ends_with("write `https://a.example`"));
+        assert!(origins(&list(&["https://A.example:443"])).unwrap_err().ends_with("write `https://a.example`"));
         assert!(origins(&list(&["app.example"])).is_err());
-        assert_eq!(
-            origins(&list(&["*", "https://a.example", "http://localhost:5173"])),
-            Ok(())
-        );
+        assert_eq!(origins(&list(&["*", "https://a.example", "http://localhost:5173"])), Ok(()));
     }
 
     #[test]
@@ -209,13 +147,7 @@ mod tests {
 
     #[test]
     fn a_host_has_no_port_and_no_scheme() {
-        for good in [
-            "127.0.0.1",
-            "::1",
-            "0.0.0.0",
-            "localhost",
-            "my-host.internal",
-        ] {
+        for good in ["127.0.0.1", "::1", "0.0.0.0", "localhost", "my-host.internal"] {
             assert_eq!(host(good), Ok(()), "{good}");
         }
         for bad in ["", "127.0.0.1:80", "http://a", "[::1]"] {

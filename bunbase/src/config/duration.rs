@@ -43,29 +43,19 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 /// ```
 pub fn parse(text: &str) -> Result<Duration, UnitError> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     if number.is_empty() || unit.starts_with(['.', ',']) {
-        return Err(UnitError::new(
-            "must be a whole number and a unit, like \"30s\" or \"1500ms\"",
-        ));
+        return Err(UnitError::new("must be a whole number and a unit, like \"30s\" or \"1500ms\""));
     }
     let too_long = || UnitError::new("is longer than can be counted");
     let number: u128 = number.parse().map_err(|_| too_long())?;
     let unit = unit.trim_start();
     if unit.is_empty() {
-        return if number == 0 {
-            Ok(Duration::ZERO)
-        } else {
-            Err(without_unit(number))
-        };
+        return if number == 0 { Ok(Duration::ZERO) } else { Err(without_unit(number)) };
     }
     let Some((_, length)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(UnitError::new(
-            "must end in one of the units ms, s, m (minutes), h or d, like \"30s\"",
-        ));
+        return Err(UnitError::new("must end in one of the units ms, s, m (minutes), h or d, like \"30s\""));
     };
     let nanos = number.checked_mul(*length).ok_or_else(too_long)?;
     let seconds = u64::try_from(nanos / NANOS_PER_SECOND).map_err(|_| too_long())?;
@@ -85,18 +75,13 @@ pub fn print(duration: Duration) -> String {
     if nanos == 0 {
         return "0s".to_owned();
     }
-    let (unit, length) = UNITS
-        .iter()
-        .find(|(_, length)| nanos.is_multiple_of(*length))
-        .unwrap_or(&("ns", 1));
+    let (unit, length) = UNITS.iter().find(|(_, length)| nanos.is_multiple_of(*length)).unwrap_or(&("ns", 1));
     format!("{}{unit}", nanos / length)
 }
 
 /// The answer to a number that could mean anything.
 pub(super) fn without_unit(number: impl std::fmt::Display) -> UnitError {
-    UnitError::new(format!(
-        "needs a unit: write \"{number}s\" for seconds or \"{number}ms\" for milliseconds"
-    ))
+    UnitError::new(format!("needs a unit: write \"{number}s\" for seconds or \"{number}ms\" for milliseconds"))
 }
 
 /// Reads a duration from text, for `#[serde(with = "bunbase::config::duration")]`.
@@ -138,10 +123,7 @@ mod tests {
     #[test]
     fn a_number_without_a_unit_is_answered_with_both_readings() {
         let message = parse("30000").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "needs a unit: write \"30000s\" for seconds or \"30000ms\" for milliseconds"
-        );
+        assert_eq!(message, "needs a unit: write \"30000s\" for seconds or \"30000ms\" for milliseconds");
     }
 
     #[test]

@@ -24,23 +24,12 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> (Vec<Found>, Vec<Problem>) {
         Ok(text) => text,
         Err(error) => {
             let line = line_at(bytes, error.valid_up_to());
-            let source = Source::File {
-                file: file.to_owned(),
-                line,
-            };
-            return (
-                Vec::new(),
-                vec![Problem::new("", source, "is not UTF-8 text")],
-            );
+            let source = Source::File { file: file.to_owned(), line };
+            return (Vec::new(), vec![Problem::new("", source, "is not UTF-8 text")]);
         }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader {
-        text,
-        file,
-        found: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut reader = Reader { text, file, found: Vec::new(), problems: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let source = reader.source(error.span().map_or(0, |span| span.start));
@@ -58,10 +47,7 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> (Vec<Found>, Vec<Problem>) {
 impl Reader<'_> {
     fn source(&self, offset: usize) -> Source {
         let line = line_at(self.text.as_bytes(), offset);
-        Source::File {
-            file: self.file.to_owned(),
-            line,
-        }
+        Source::File { file: self.file.to_owned(), line }
     }
 
     /// Walks down to the leaves; a table below a key that exists is that key's (wrong) value.
@@ -73,9 +59,7 @@ impl Reader<'_> {
             let source = self.source(key.span().start);
             let name = path.join(".");
             match value.get_ref() {
-                DeValue::Table(inner)
-                    if !is_key(&name) && (!inner.is_empty() || is_section(&name)) =>
-                {
+                DeValue::Table(inner) if !is_key(&name) && (!inner.is_empty() || is_section(&name)) => {
                     self.table(path, inner);
                 }
                 _ if is_section(&name) => {
@@ -83,11 +67,7 @@ impl Reader<'_> {
                     self.problems.push(Problem::new(name, source, message));
                 }
                 other => match to_value(other) {
-                    Ok(value) => self.found.push(Found {
-                        path: path.clone(),
-                        value,
-                        source,
-                    }),
+                    Ok(value) => self.found.push(Found { path: path.clone(), value, source }),
                     Err(message) => self.problems.push(Problem::new(name, source, message)),
                 },
             }
@@ -98,11 +78,7 @@ impl Reader<'_> {
 
 /// Counts lines from 1.
 fn line_at(bytes: &[u8], offset: usize) -> usize {
-    bytes
-        .get(..offset)
-        .unwrap_or(bytes)
-        .split(|byte| *byte == b'\n')
-        .count()
+    bytes.get(..offset).unwrap_or(bytes).split(|byte| *byte == b'\n').count()
 }
 
 /// A section may be there and have no keys.
@@ -117,20 +93,14 @@ fn to_value(value: &DeValue<'_>) -> Result<Value, String> {
             let number = i128::from_str_radix(number.as_str(), number.radix());
             Value::Integer(number.map_err(|_| "is a number that is too large".to_owned())?)
         }
-        DeValue::Float(number) => Value::Float(
-            number
-                .as_str()
-                .parse()
-                .map_err(|_| "is not a number that can be read".to_owned())?,
-        ),
+        DeValue::Float(number) => {
+            Value::Float(number.as_str().parse().map_err(|_| "is not a number that can be read".to_owned())?)
+        }
         DeValue::Boolean(flag) => Value::Boolean(*flag),
         DeValue::Datetime(moment) => Value::String(moment.to_string()),
-        DeValue::Array(items) => Value::List(
-            items
-                .iter()
-                .map(|item| to_value(item.get_ref()))
-                .collect::<Result<_, _>>()?,
-        ),
+        DeValue::Array(items) => {
+            Value::List(items.iter().map(|item| to_value(item.get_ref())).collect::<Result<_, _>>()?)
+        }
         DeValue::Table(table) => Value::Table(
             table
                 .iter()
@@ -153,45 +123,24 @@ mod tests {
             Source::File { line, .. } => *line,
             _ => 0,
         };
-        found
-            .iter()
-            .map(|found| (found.path.join("."), line(&found.source)))
-            .collect()
+        found.iter().map(|found| (found.path.join("."), line(&found.source))).collect()
     }
 
     #[test]
     fn every_setting_knows_its_line() {
         let text = "http.port = 1\n\n[database]\n# a comment\nurl = \"sqlite:a\"\n[application.mail]\nfrom = \"x\"\n";
-        let expected = [
-            ("http.port", 1),
-            ("database.url", 5),
-            ("application.mail.from", 7),
-        ];
-        assert_eq!(
-            lines(text),
-            expected.map(|(name, line)| (name.to_owned(), line))
-        );
+        let expected = [("http.port", 1), ("database.url", 5), ("application.mail.from", 7)];
+        assert_eq!(lines(text), expected.map(|(name, line)| (name.to_owned(), line)));
     }
 
     #[test]
     fn every_syntax_error_is_reported_with_its_line() {
-        let (found, problems) = read(
-            "bunbase.toml",
-            b"[http]\nport = = 1\nhost = 'a'\nworkers = \n",
-        );
+        let (found, problems) = read("bunbase.toml", b"[http]\nport = = 1\nhost = 'a'\nworkers = \n");
         assert_eq!(found, []);
         let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
         assert!(shown.len() >= 2, "{shown:?}");
-        assert!(
-            shown[0].starts_with("bunbase.toml:2: is not valid TOML: "),
-            "{shown:?}"
-        );
-        assert!(
-            shown
-                .iter()
-                .any(|line| line.starts_with("bunbase.toml:4: ")),
-            "{shown:?}"
-        );
+        assert!(shown[0].starts_with("bunbase.toml:2: is not valid TOML: "), "{shown:?}");
+        assert!(shown.iter().any(|line| line.starts_with("bunbase.toml:4: ")), "{shown:?}");
     }
 
     #[test]
@@ -203,10 +152,7 @@ mod tests {
     #[test]
     fn a_value_for_a_section_is_told_to_be_a_section() {
         let (_, problems) = read("bunbase.toml", b"http = 3000\napplication = 1\n");
-        assert_eq!(
-            problems[0].to_string(),
-            "bunbase.toml:1: `http` is a section: write `[http]` and its keys below"
-        );
+        assert_eq!(problems[0].to_string(), "bunbase.toml:1: `http` is a section: write `[http]` and its keys below");
         assert_eq!(problems.len(), 2);
     }
 
@@ -217,10 +163,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_that_is_no_section_is_kept_to_be_refused() {
-        assert_eq!(
-            lines("[nonsense]\n[http.tls]\n"),
-            [("nonsense".to_owned(), 1), ("http.tls".to_owned(), 2)]
-        );
+        assert_eq!(lines("[nonsense]\n[http.tls]\n"), [("nonsense".to_owned(), 1), ("http.tls".to_owned(), 2)]);
     }
 
     #[test]

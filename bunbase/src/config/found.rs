@@ -16,11 +16,7 @@ pub(super) struct Found {
 impl Found {
     /// A setting under a dotted name.
     pub(super) fn new(name: &str, value: Value, source: Source) -> Self {
-        Self {
-            path: name.split('.').map(str::to_owned).collect(),
-            value,
-            source,
-        }
+        Self { path: name.split('.').map(str::to_owned).collect(), value, source }
     }
 }
 

@@ -101,10 +101,7 @@ impl Loader {
         mut self,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+        self.variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self
     }
 
@@ -142,11 +139,7 @@ impl Loader {
     /// Sets a key from a flag of the command line, such as `--port`; it counts more than everything else.
     #[must_use]
     pub fn argument(mut self, flag: impl Into<String>, key: &str, text: impl Into<String>) -> Self {
-        self.arguments.push(Found::new(
-            key,
-            Value::Text(text.into()),
-            Source::CommandLine(flag.into()),
-        ));
+        self.arguments.push(Found::new(key, Value::Text(text.into()), Source::CommandLine(flag.into())));
         self
     }
 
@@ -208,12 +201,7 @@ impl Loader {
             },
         };
         let path = self.path.as_deref().unwrap_or(Path::new(&name));
-        match std::fs::read(
-            self.directory
-                .as_deref()
-                .unwrap_or(Path::new(""))
-                .join(path),
-        ) {
+        match std::fs::read(self.directory.as_deref().unwrap_or(Path::new("")).join(path)) {
             Ok(bytes) => {
                 let (found, wrong) = file::read(&name, &bytes);
                 problems.extend(wrong);
@@ -238,11 +226,7 @@ impl Loader {
         match std::fs::read(directory.join(name)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Problem::new(
-                "",
-                None,
-                format!("{name} cannot be read: {error}"),
-            )),
+            Err(error) => Err(Problem::new("", None, format!("{name} cannot be read: {error}"))),
         }
     }
 
@@ -254,10 +238,7 @@ impl Loader {
         problems: &mut Vec<Problem>,
     ) -> (Environment, String) {
         let variable = variables.get(environment::VARIABLE);
-        let host = found
-            .iter()
-            .rev()
-            .find(|setting| setting.path == ["http", "host"]);
+        let host = found.iter().rev().find(|setting| setting.path == ["http", "host"]);
         let host = host.and_then(|setting| match &setting.value {
             Value::Text(text) | Value::String(text) => Some(text.as_str()),
             _ => None,
@@ -269,11 +250,7 @@ impl Loader {
             host,
         };
         environment::choose(&facts).unwrap_or_else(|message| {
-            problems.push(Problem::new(
-                "",
-                variable.map(|(_, source)| source),
-                message,
-            ));
+            problems.push(Problem::new("", variable.map(|(_, source)| source), message));
             (Environment::Production, String::new())
         })
     }
@@ -281,11 +258,7 @@ impl Loader {
 
 /// Puts one setting into its place.
 fn apply(config: &mut Config, setting: Found) -> Result<(), Problem> {
-    let Found {
-        path,
-        value,
-        source,
-    } = setting;
+    let Found { path, value, source } = setting;
     let name = path.join(".");
     if is_application(&path) && path.len() > 1 && path.iter().all(|part| !part.is_empty()) {
         config.application.insert(&path[1..], value);

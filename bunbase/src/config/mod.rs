@@ -39,8 +39,8 @@ pub use sections::Key;
 pub use setting::{CancelOnDisconnect, LogFormat};
 pub use size::ByteSize;
 pub use table::{
-    AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig,
-    MultipartConfig, OpenapiConfig, PaginationConfig,
+    AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,
+    OpenapiConfig, PaginationConfig,
 };
 pub use url::{ConnectionUrl, redact};
 pub use value::Value;
@@ -60,10 +60,7 @@ impl Config {
 impl Default for Config {
     /// The defaults of development, for tests.
     fn default() -> Self {
-        let mut config = Self::defaults(
-            Environment::Development,
-            "the defaults, with nothing read".to_owned(),
-        );
+        let mut config = Self::defaults(Environment::Development, "the defaults, with nothing read".to_owned());
         config.inherit();
         config
     }

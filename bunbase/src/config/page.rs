@@ -71,11 +71,7 @@ fn row(page: &mut String, key: &Key, development: &Config, production: &Config) 
         _ => format!("`{}`", (key.show)(development)),
     };
     let in_production = (key.show)(production);
-    let in_production = if in_production == (key.show)(development) {
-        ""
-    } else {
-        &format!("`{in_production}`")
-    };
+    let in_production = if in_production == (key.show)(development) { "" } else { &format!("`{in_production}`") };
     let code = |text: &str| format!("`{text}`");
     let (guide, guide_default) = key.guide.unzip();
     let cells = [
@@ -118,12 +114,7 @@ mod tests {
         let page = page();
         for key in KEYS {
             assert!(key.doc.trim().ends_with('.'), "{}", key.name);
-            assert_eq!(
-                page.matches(&format!("\n| `{}` |", key.name)).count(),
-                1,
-                "{}",
-                key.name
-            );
+            assert_eq!(page.matches(&format!("\n| `{}` |", key.name)).count(), 1, "{}", key.name);
         }
     }
 }

@@ -50,17 +50,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(
-        key: impl Into<String>,
-        source: impl Into<Option<Source>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            key: key.into(),
-            source: source.into(),
-            message: message.into(),
-            suggestion: None,
-        }
+    pub(super) fn new(key: impl Into<String>, source: impl Into<Option<Source>>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), source: source.into(), message: message.into(), suggestion: None }
     }
 }
 
@@ -84,11 +75,7 @@ pub struct ConfigErrors(Vec<Problem>);
 impl ConfigErrors {
     /// Returns `value` when there are no problems.
     pub(super) fn unless_empty<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
-        if problems.is_empty() {
-            Ok(value)
-        } else {
-            Err(Self(problems))
-        }
+        if problems.is_empty() { Ok(value) } else { Err(Self(problems)) }
     }
 
     /// Returns the problems, in the order in which the sources are read.
@@ -111,9 +98,7 @@ impl fmt::Display for ConfigErrors {
             1 => f.write_str("the configuration has a problem:")?,
             count => write!(f, "the configuration has {count} problems:")?,
         }
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }
 
@@ -135,8 +120,6 @@ pub struct UnitError {
 
 impl UnitError {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
+        Self { message: message.into() }
     }
 }

@@ -34,10 +34,7 @@ impl de::Error for ReadError {
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self(format!(
-            "must be {expected}, not this {}",
-            kind(&unexpected).trim_start_matches("a ")
-        ))
+        Self(format!("must be {expected}, not this {}", kind(&unexpected).trim_start_matches("a ")))
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -47,10 +44,7 @@ impl de::Error for ReadError {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         match suggest::nearest(field, expected.iter().copied()) {
             Some(near) => Self(format!("is not a setting; did you mean `{near}`?")),
-            None => Self(format!(
-                "is not a setting; there are {}",
-                expected.join(", ")
-            )),
+            None => Self(format!("is not a setting; there are {}", expected.join(", "))),
         }
     }
 
@@ -92,10 +86,7 @@ impl<'de> Reader<'de> {
 type Entries<'de> = MapDeserializer<'de, std::vec::IntoIter<(&'de str, Reader<'de>)>, ReadError>;
 
 fn entries(table: &BTreeMap<String, Value>) -> Entries<'_> {
-    let entries: Vec<_> = table
-        .iter()
-        .map(|(key, value)| (key.as_str(), Reader::new(value)))
-        .collect();
+    let entries: Vec<_> = table.iter().map(|(key, value)| (key.as_str(), Reader::new(value))).collect();
     MapDeserializer::new(entries.into_iter())
 }
 
@@ -129,9 +120,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
             },
             Value::Float(number) => visitor.visit_f64(*number),
             Value::Boolean(flag) => visitor.visit_bool(*flag),
-            Value::List(items) => {
-                visitor.visit_seq(SeqDeserializer::new(items.iter().map(Reader::new)))
-            }
+            Value::List(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Reader::new))),
             Value::Table(table) => visitor.visit_map(entries(table)),
         }
     }
@@ -156,19 +145,13 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self {
-            Self::Text(text) => {
-                visitor.visit_seq(SeqDeserializer::new(items(text).map(Reader::Text)))
-            }
+            Self::Text(text) => visitor.visit_seq(SeqDeserializer::new(items(text).map(Reader::Text))),
             Self::Value(_) => self.deserialize_any(visitor),
         }
     }
@@ -181,9 +164,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
     ) -> Result<V::Value, ReadError> {
         match self {
             Self::Text(text) => visitor.visit_enum(text.into_deserializer()),
-            Self::Value(Value::String(text)) => {
-                visitor.visit_enum(text.as_str().into_deserializer())
-            }
+            Self::Value(Value::String(text)) => visitor.visit_enum(text.as_str().into_deserializer()),
             Self::Value(Value::Table(table)) if table.len() == 1 => {
                 visitor.visit_enum(MapAccessDeserializer::new(entries(table)))
             }

@@ -21,11 +21,7 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
     let mut rule = |broken: bool, key: &str, other: &str, message: String| {
         if broken && !wrong.iter().any(|name| name == key || name == other) {
             // The rule concerns both; whichever was set is what the user can change.
-            problems.push(Problem::new(
-                key,
-                source(key).or_else(|| source(other)),
-                message,
-            ));
+            problems.push(Problem::new(key, source(key).or_else(|| source(other)), message));
         }
     };
     let (limit, most) = (config.pagination.default_limit, config.pagination.max_limit);
@@ -35,10 +31,7 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "pagination.max_limit",
         format!("is {limit}, more than `pagination.max_limit`, which is {most}"),
     );
-    let (least, most) = (
-        config.database.min_connections,
-        config.database.max_connections,
-    );
+    let (least, most) = (config.database.min_connections, config.database.max_connections);
     rule(
         least > most,
         "database.min_connections",
@@ -61,9 +54,6 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         config.docs.enabled && config.openapi.path == config.docs.path,
         "docs.path",
         "openapi.path",
-        format!(
-            "is {}, as is `openapi.path`; one of them needs another path",
-            config.docs.path
-        ),
+        format!("is {}, as is `openapi.path`; one of them needs another path", config.docs.path),
     );
 }

@@ -46,10 +46,7 @@ impl Setting for bool {
     fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Boolean(flag) => Ok(*flag),
-            Value::Text(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| expected("`true` or `false`", value)),
+            Value::Text(text) => text.trim().parse().map_err(|_| expected("`true` or `false`", value)),
             other => Err(expected("`true` or `false`", other)),
         }
     }
@@ -88,13 +85,9 @@ impl Setting for Duration {
 
     fn read(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Text(text) | Value::String(text) => {
-                duration::parse(text).map_err(|error| with_text(&error, value))
-            }
+            Value::Text(text) | Value::String(text) => duration::parse(text).map_err(|error| with_text(&error, value)),
             Value::Integer(0) => Ok(Self::ZERO),
-            Value::Integer(number) if *number > 0 => {
-                Err(duration::without_unit(number).to_string())
-            }
+            Value::Integer(number) if *number > 0 => Err(duration::without_unit(number).to_string()),
             other => Err(expected("a duration like \"30s\"", other)),
         }
     }
@@ -122,9 +115,7 @@ impl Setting for ByteSize {
 
     fn read(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Text(text) | Value::String(text) => {
-                size::parse(text).map_err(|error| with_text(&error, value))
-            }
+            Value::Text(text) | Value::String(text) => size::parse(text).map_err(|error| with_text(&error, value)),
             Value::Integer(number) => match u64::try_from(*number) {
                 Ok(0) => Ok(Self::default()),
                 Ok(number) => Err(size::without_unit(number).to_string()),
@@ -146,14 +137,10 @@ impl Setting for Vec<String> {
     fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Text(text) => Ok(items(text).map(str::to_owned).collect()),
-            Value::List(values) => values
-                .iter()
-                .map(|item| String::read(item).map_err(|_| expected("a list of strings", item)))
-                .collect(),
-            Value::String(_) => Err(format!(
-                "must be a list: put brackets around {}",
-                value.describe()
-            )),
+            Value::List(values) => {
+                values.iter().map(|item| String::read(item).map_err(|_| expected("a list of strings", item))).collect()
+            }
+            Value::String(_) => Err(format!("must be a list: put brackets around {}", value.describe())),
             other => Err(expected("a list of strings", other)),
         }
     }
@@ -165,9 +152,7 @@ impl Setting for Vec<String> {
 
 /// Splits a variable's text at its commas; empty items are left out.
 pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// Declares an enum whose values are words.
@@ -253,36 +238,21 @@ mod tests {
 
     #[test]
     fn a_number_out_of_range_is_refused() {
-        assert!(
-            u16::read(&65_536.into())
-                .unwrap_err()
-                .contains("from 0 to 65535, not `65536`")
-        );
+        assert!(u16::read(&65_536.into()).unwrap_err().contains("from 0 to 65535, not `65536`"));
         assert!(u16::read(&(-1).into()).is_err());
         assert!(u16::read(&text("99999999999999999999999999999999999999999999")).is_err());
     }
 
     #[test]
     fn a_list_in_a_variable_is_separated_by_commas() {
-        assert_eq!(
-            Vec::read(&text("a, b,")),
-            Ok(vec!["a".to_owned(), "b".to_owned()])
-        );
+        assert_eq!(Vec::read(&text("a, b,")), Ok(vec!["a".to_owned(), "b".to_owned()]));
         assert_eq!(Vec::<String>::read(&text("")), Ok(vec![]));
     }
 
     #[test]
     fn a_string_for_a_list_is_told_to_use_brackets() {
-        assert!(
-            Vec::<String>::read(&"a".into())
-                .unwrap_err()
-                .contains("brackets")
-        );
-        assert!(
-            Vec::<String>::read(&vec![1].into())
-                .unwrap_err()
-                .contains("not `1`")
-        );
+        assert!(Vec::<String>::read(&"a".into()).unwrap_err().contains("brackets"));
+        assert!(Vec::<String>::read(&vec![1].into()).unwrap_err().contains("not `1`"));
     }
 
     #[test]
@@ -295,10 +265,7 @@ mod tests {
     fn zero_stands_for_no_limit() {
         assert_eq!(Option::<Duration>::read(&0.into()), Ok(None));
         assert_eq!(Option::<Duration>::read(&"0s".into()), Ok(None));
-        assert_eq!(
-            Option::<Duration>::read(&text("2s")),
-            Ok(Some(Duration::from_secs(2)))
-        );
+        assert_eq!(Option::<Duration>::read(&text("2s")), Ok(Some(Duration::from_secs(2))));
     }
 
     #[test]
@@ -309,14 +276,8 @@ mod tests {
 
     #[test]
     fn values_made_in_code_are_read() {
-        assert_eq!(
-            Duration::read(&Duration::from_millis(1500).into()),
-            Ok(Duration::from_millis(1500))
-        );
-        assert_eq!(
-            ByteSize::read(&ByteSize::from_mib(3).into()),
-            Ok(ByteSize::from_mib(3))
-        );
+        assert_eq!(Duration::read(&Duration::from_millis(1500).into()), Ok(Duration::from_millis(1500)));
+        assert_eq!(ByteSize::read(&ByteSize::from_mib(3).into()), Ok(ByteSize::from_mib(3)));
         assert_eq!(Vec::read(&["GET"].into()), Ok(vec!["GET".to_owned()]));
         assert_eq!(usize::read(&4_usize.into()), Ok(4));
     }

@@ -69,37 +69,23 @@ impl ByteSize {
 /// ```
 pub fn parse(text: &str) -> Result<ByteSize, UnitError> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     if number.is_empty() || unit.starts_with(['.', ',']) {
-        return Err(UnitError::new(
-            "must be a whole number and a unit, like \"10MB\" or \"512KiB\"",
-        ));
+        return Err(UnitError::new("must be a whole number and a unit, like \"10MB\" or \"512KiB\""));
     }
     let too_large = || UnitError::new("is larger than can be counted");
     let number: u64 = number.parse().map_err(|_| too_large())?;
     let unit = unit.trim_start();
     if unit.is_empty() {
-        return if number == 0 {
-            Ok(ByteSize(0))
-        } else {
-            Err(without_unit(number))
-        };
+        return if number == 0 { Ok(ByteSize(0)) } else { Err(without_unit(number)) };
     }
-    let Some((_, bytes)) = UNITS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit))
-    else {
+    let Some((_, bytes)) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)) else {
         return Err(UnitError::new(
             "must end in one of the units B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024)",
         ));
     };
-    number
-        .checked_mul(*bytes)
-        .map(ByteSize)
-        .ok_or_else(too_large)
+    number.checked_mul(*bytes).map(ByteSize).ok_or_else(too_large)
 }
 
 /// The answer to a number that could mean anything; names the unit that says the same, and a shorter one where there is one.
@@ -109,20 +95,14 @@ pub(super) fn without_unit(number: u64) -> UnitError {
     if short == plain {
         return UnitError::new(format!("needs a unit: write \"{plain}\" for bytes"));
     }
-    UnitError::new(format!(
-        "needs a unit: write \"{plain}\", or \"{short}\", which is the same"
-    ))
+    UnitError::new(format!("needs a unit: write \"{plain}\", or \"{short}\", which is the same"))
 }
 
 impl fmt::Display for ByteSize {
     /// Prints the shortest number with a unit that is exact, so that [`parse`] reads back the same size.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exact = UNITS
-            .iter()
-            .filter(|(_, bytes)| self.0.is_multiple_of(*bytes));
-        let (unit, bytes) = exact
-            .min_by_key(|(_, bytes)| self.0 / bytes)
-            .unwrap_or(&("B", 1));
+        let exact = UNITS.iter().filter(|(_, bytes)| self.0.is_multiple_of(*bytes));
+        let (unit, bytes) = exact.min_by_key(|(_, bytes)| self.0 / bytes).unwrap_or(&("B", 1));
         write!(f, "{}{unit}", self.0 / bytes)
     }
 }
@@ -171,23 +151,12 @@ mod tests {
     #[test]
     fn a_number_without_a_unit_is_answered_with_the_same_size() {
         let message = parse("10485760").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "needs a unit: write \"10485760B\", or \"10MiB\", which is the same"
-        );
+        assert_eq!(message, "needs a unit: write \"10485760B\", or \"10MiB\", which is the same");
     }
 
     #[test]
     fn what_is_not_a_size_is_refused() {
-        for text in [
-            "",
-            "MB",
-            "-1MB",
-            "1.5MB",
-            "10M",
-            "99999999999999999999B",
-            "99999999999TiB",
-        ] {
+        for text in ["", "MB", "-1MB", "1.5MB", "10M", "99999999999999999999B", "99999999999TiB"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -28,18 +28,10 @@ const WITHOUT_COUNTERPART: [&str; 14] = [
 const LIKENESS: f64 = 0.6;
 
 /// Returns the candidate that is most like the text, if any is like it at all.
-pub(super) fn nearest<'a>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::normalized_damerau_levenshtein(text, candidate),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(text, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
@@ -47,10 +39,7 @@ pub(super) fn nearest<'a>(
 
 /// Spelled so that `maxConnections`, `max_connections` and `MAX-CONNECTIONS` are the same.
 fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| !matches!(c, '_' | '-' | '.'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    text.chars().filter(|c| !matches!(c, '_' | '-' | '.')).flat_map(char::to_lowercase).collect()
 }
 
 fn last(name: &str) -> &str {
@@ -59,20 +48,14 @@ fn last(name: &str) -> &str {
 
 /// Returns the key that an unknown one was probably meant to be, and whether it is the guide's spelling.
 pub(super) fn key_for(unknown: &str) -> Option<(&'static Key, bool)> {
-    if let Some(key) = KEYS
-        .iter()
-        .find(|key| key.guide.is_some_and(|(guide, _)| guide == unknown))
-    {
+    if let Some(key) = KEYS.iter().find(|key| key.guide.is_some_and(|(guide, _)| guide == unknown)) {
         return Some((key, true));
     }
     let wanted = plain(unknown);
     if let Some(key) = KEYS.iter().find(|key| plain(key.name) == wanted) {
         return Some((key, false));
     }
-    if let Some(key) = KEYS
-        .iter()
-        .find(|key| key.guide.is_some_and(|(guide, _)| plain(guide) == wanted))
-    {
+    if let Some(key) = KEYS.iter().find(|key| key.guide.is_some_and(|(guide, _)| plain(guide) == wanted)) {
         return Some((key, true));
     }
     let section = unknown.split('.').next().unwrap_or_default();
@@ -82,17 +65,10 @@ pub(super) fn key_for(unknown: &str) -> Option<(&'static Key, bool)> {
     }
     // `http.maxRequestBodySize`, `server.port`: the right word in a wrong place.
     let wanted = plain(last(unknown));
-    let guide_word = |key: &&Key| {
-        key.guide
-            .is_some_and(|(guide, _)| plain(last(guide)) == wanted)
-    };
+    let guide_word = |key: &&Key| key.guide.is_some_and(|(guide, _)| plain(last(guide)) == wanted);
     let own_word = |key: &&Key| plain(last(key.name)) == wanted;
-    let in_section =
-        |key: &&Key| near_section.is_some_and(|near| key.name.split('.').next() == Some(near));
-    if let Some(key) = KEYS
-        .iter()
-        .find(|key| in_section(key) && (own_word(key) || guide_word(key)))
-    {
+    let in_section = |key: &&Key| near_section.is_some_and(|near| key.name.split('.').next() == Some(near));
+    if let Some(key) = KEYS.iter().find(|key| in_section(key) && (own_word(key) || guide_word(key))) {
         return Some((key, false));
     }
     let mut elsewhere = KEYS.iter().filter(|key| own_word(key) || guide_word(key));
@@ -100,26 +76,18 @@ pub(super) fn key_for(unknown: &str) -> Option<(&'static Key, bool)> {
         return Some((key, false));
     }
     let name = nearest(unknown, KEYS.iter().map(|key| key.name))?;
-    KEYS.iter()
-        .find(|key| key.name == name)
-        .map(|key| (key, false))
+    KEYS.iter().find(|key| key.name == name).map(|key| (key, false))
 }
 
 /// Says that a key does not exist and what to write instead; returns the message and the suggested key.
-pub(super) fn unknown(
-    name: &str,
-    source: &Source,
-    number: Option<i128>,
-) -> (String, Option<String>) {
+pub(super) fn unknown(name: &str, source: &Source, number: Option<i128>) -> (String, Option<String>) {
     let section = name.split('.').next().unwrap_or_default();
     if let Some((key, of_guide)) = key_for(name) {
         let written = match source {
             Source::Variable(_) | Source::DotEnv(_) => variable_for(key.name),
             _ => key.name.to_owned(),
         };
-        let value = number
-            .and_then(|number| guide_value(key, number))
-            .map(|value| format!(" = {value}"));
+        let value = number.and_then(|number| guide_value(key, number)).map(|value| format!(" = {value}"));
         let value = value.filter(|_| of_guide).unwrap_or_default();
         let message = if of_guide {
             format!("is the reference guide's spelling; write `{written}{value}`")
@@ -131,26 +99,13 @@ pub(super) fn unknown(
     let message = if section == "environment" || name == "env" {
         "is not a key; set the variable BUNBASE_ENV instead".to_owned()
     } else if SECTIONS.contains(&section) {
-        let keys: Vec<_> = KEYS
-            .iter()
-            .filter_map(|key| key.name.strip_prefix(section)?.strip_prefix('.'))
-            .collect();
-        let own = if section == "app" {
-            "; settings of your own go into the section `application`"
-        } else {
-            ""
-        };
-        format!(
-            "is not a key; the section `{section}` has {}{own}",
-            keys.join(", ")
-        )
+        let keys: Vec<_> = KEYS.iter().filter_map(|key| key.name.strip_prefix(section)?.strip_prefix('.')).collect();
+        let own = if section == "app" { "; settings of your own go into the section `application`" } else { "" };
+        format!("is not a key; the section `{section}` has {}{own}", keys.join(", "))
     } else if WITHOUT_COUNTERPART.contains(&section) {
         format!("is not a key; this version has nothing to configure under `{section}`")
     } else {
-        format!(
-            "is not a key; the sections are {}, and `application` for settings of your own",
-            SECTIONS.join(", ")
-        )
+        format!("is not a key; the sections are {}, and `application` for settings of your own", SECTIONS.join(", "))
     };
     (message, None)
 }
@@ -212,14 +167,8 @@ mod tests {
 
     #[test]
     fn camel_case_is_understood_in_every_section() {
-        assert_eq!(
-            suggested("pagination.defaultLimit"),
-            Some("pagination.default_limit")
-        );
-        assert_eq!(
-            suggested("multipart.max-files"),
-            Some("multipart.max_files")
-        );
+        assert_eq!(suggested("pagination.defaultLimit"), Some("pagination.default_limit"));
+        assert_eq!(suggested("multipart.max-files"), Some("multipart.max_files"));
     }
 
     #[test]
@@ -233,10 +182,7 @@ mod tests {
     fn the_guides_number_is_converted_by_the_guides_unit() {
         let source = Source::Code;
         let (message, _) = unknown("database.idleTimeout", &source, Some(30_000));
-        assert!(
-            message.ends_with("write `database.idle_timeout = \"30s\"`"),
-            "{message}"
-        );
+        assert!(message.ends_with("write `database.idle_timeout = \"30s\"`"), "{message}");
         let (message, _) = unknown("cors.maxAge", &source, Some(86_400));
         assert!(message.contains("`cors.max_age = \"1d\"`"), "{message}");
     }

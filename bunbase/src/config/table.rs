@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Source,
-    check, sections::sections, setting::Setting,
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Source, check,
+    sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {

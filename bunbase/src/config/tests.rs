@@ -49,11 +49,7 @@ fn the_source_of_every_value_is_known() {
         .set("app.name", "shop")
         .load()
         .unwrap();
-    let sources: Vec<_> = config
-        .sources()
-        .iter()
-        .map(|(key, source)| format!("{key} {source}"))
-        .collect();
+    let sources: Vec<_> = config.sources().iter().map(|(key, source)| format!("{key} {source}")).collect();
     let expected = [
         "app.name code",
         "application.x BUNBASE__APPLICATION__X",
@@ -61,10 +57,7 @@ fn the_source_of_every_value_is_known() {
         "http.workers bunbase.toml:1",
         "log.level BUNBASE__LOG__LEVEL in .env",
     ];
-    assert_eq!(
-        sources,
-        expected.map(|line| line.replace("toml:1", "toml:2"))
-    );
+    assert_eq!(sources, expected.map(|line| line.replace("toml:1", "toml:2")));
 }
 
 #[test]
@@ -113,32 +106,19 @@ fn the_guides_configuration_is_answered_with_ours() {
 
 #[test]
 fn a_list_of_problems_reads_well() {
-    let errors = Loader::new()
-        .file("http.prot = 1\nhttp.port = ''")
-        .load()
-        .unwrap_err();
-    assert_eq!(
-        errors.problems()[0].suggestion.as_deref(),
-        Some("http.port")
-    );
+    let errors = Loader::new().file("http.prot = 1\nhttp.port = ''").load().unwrap_err();
+    assert_eq!(errors.problems()[0].suggestion.as_deref(), Some("http.port"));
     assert_eq!(
         errors.to_string(),
         "the configuration has 2 problems:\n  bunbase.toml:1: `http.prot` is not a key; did you mean `http.port`?\n  \
          bunbase.toml:2: `http.port` must be a whole number from 0 to 65535, not the string \"\""
     );
-    assert!(
-        crate::Error::from(errors)
-            .to_string()
-            .contains("did you mean")
-    );
+    assert!(crate::Error::from(errors).to_string().contains("did you mean"));
 }
 
 #[test]
 fn a_wrong_value_is_reported_even_where_another_source_counts_more() {
-    assert_eq!(
-        shown(Loader::new().file("http.port = 'x'").set("http.port", 1)).len(),
-        1
-    );
+    assert_eq!(shown(Loader::new().file("http.port = 'x'").set("http.port", 1)).len(), 1);
 }
 
 #[test]
@@ -156,72 +136,34 @@ fn every_default_passes_its_own_rules() {
 fn defaults_differ_between_development_and_production_where_the_table_says_so() {
     let development = Loader::new().debug_build(true).load().unwrap();
     assert_eq!(development.environment, Environment::Development);
-    assert_eq!(
-        (development.http.host.as_str(), development.log.format),
-        ("127.0.0.1", LogFormat::Pretty)
-    );
+    assert_eq!((development.http.host.as_str(), development.log.format), ("127.0.0.1", LogFormat::Pretty));
     let production = Loader::new().load().unwrap();
     assert_eq!(production.environment, Environment::Production);
-    assert_eq!(
-        (production.http.host.as_str(), production.log.format),
-        ("0.0.0.0", LogFormat::Json)
-    );
+    assert_eq!((production.http.host.as_str(), production.log.format), ("0.0.0.0", LogFormat::Json));
 }
 
 #[test]
 fn a_debug_build_that_others_can_reach_has_the_defaults_of_production() {
-    let config = Loader::new()
-        .debug_build(true)
-        .variables([("BUNBASE__HTTP__HOST", "0.0.0.0")])
-        .load()
-        .unwrap();
-    assert_eq!(
-        (config.environment, config.log.format),
-        (Environment::Production, LogFormat::Json)
-    );
-    assert!(
-        config.environment_reason.contains("0.0.0.0"),
-        "{}",
-        config.environment_reason
-    );
+    let config = Loader::new().debug_build(true).variables([("BUNBASE__HTTP__HOST", "0.0.0.0")]).load().unwrap();
+    assert_eq!((config.environment, config.log.format), (Environment::Production, LogFormat::Json));
+    assert!(config.environment_reason.contains("0.0.0.0"), "{}", config.environment_reason);
 }
 
 #[test]
 fn the_environment_may_be_named_in_the_env_file_and_the_process_counts_more() {
     let loader = Loader::new().dot_env("BUNBASE_ENV=development");
-    assert_eq!(
-        loader.clone().load().unwrap().environment,
-        Environment::Development
-    );
-    let loader = loader
-        .variables([("BUNBASE_ENV", "production")])
-        .development();
+    assert_eq!(loader.clone().load().unwrap().environment, Environment::Development);
+    let loader = loader.variables([("BUNBASE_ENV", "production")]).development();
     assert_eq!(loader.load().unwrap().environment, Environment::Production);
 }
 
 #[test]
 fn the_program_is_the_default_name_and_the_document_follows_it() {
     let config = Loader::new().program("shop", "1.2.3").load().unwrap();
-    assert_eq!(
-        (
-            config.openapi.title.as_str(),
-            config.openapi.version.as_str()
-        ),
-        ("shop", "1.2.3")
-    );
-    let config = Loader::new()
-        .program("shop", "1.2.3")
-        .set("app.name", "Shop")
-        .set("openapi.version", "2")
-        .load()
-        .unwrap();
-    assert_eq!(
-        (
-            config.openapi.title.as_str(),
-            config.openapi.version.as_str()
-        ),
-        ("Shop", "2")
-    );
+    assert_eq!((config.openapi.title.as_str(), config.openapi.version.as_str()), ("shop", "1.2.3"));
+    let config =
+        Loader::new().program("shop", "1.2.3").set("app.name", "Shop").set("openapi.version", "2").load().unwrap();
+    assert_eq!((config.openapi.title.as_str(), config.openapi.version.as_str()), ("Shop", "2"));
     assert_eq!(Config::default().openapi.title, "bunbase app");
 }
 
@@ -231,10 +173,7 @@ fn without_the_document_there_is_no_page_unless_it_is_asked_for() {
     assert!(!config.docs.enabled);
     let problems = shown(Loader::new().file("openapi.enabled = false\ndocs.enabled = true"));
     assert_eq!(problems.len(), 1);
-    assert!(
-        problems[0].starts_with("bunbase.toml:2: `docs.enabled` cannot be true"),
-        "{problems:?}"
-    );
+    assert!(problems[0].starts_with("bunbase.toml:2: `docs.enabled` cannot be true"), "{problems:?}");
 }
 
 #[test]
@@ -257,20 +196,13 @@ fn values_that_contradict_each_other_are_refused() {
 #[test]
 fn a_misspelt_key_is_not_blamed_a_second_time() {
     let problems = shown(Loader::new().file("[pagination]\nmaxLimit = 500\ndefault_limit = 200"));
-    assert_eq!(
-        problems,
-        [
-            "bunbase.toml:2: `pagination.maxLimit` is not a key; did you mean `pagination.max_limit`?"
-        ]
-    );
+    assert_eq!(problems, ["bunbase.toml:2: `pagination.maxLimit` is not a key; did you mean `pagination.max_limit`?"]);
 }
 
 #[test]
 fn no_password_is_in_any_output() {
     let url = "postgres://me:hunter2@db/app";
-    let loader = Loader::new()
-        .variables([("DATABASE_URL", url)])
-        .set("database.url", url);
+    let loader = Loader::new().variables([("DATABASE_URL", url)]).set("database.url", url);
     assert!(!format!("{loader:?}").contains("hunter2"));
     let config = loader.load().unwrap();
     assert!(!format!("{config:?} {config:#?}").contains("hunter2"));
@@ -285,20 +217,14 @@ fn no_password_is_in_any_output() {
     ];
     for loader in wrong {
         let errors = loader.load().unwrap_err();
-        assert!(
-            !format!("{errors} {errors:?}").contains("hunter2"),
-            "{errors}"
-        );
+        assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{errors}");
     }
 }
 
 #[test]
 fn a_key_in_a_section_of_ones_own_is_sent_to_application() {
     let problems = shown(Loader::new().file("[app]\ngreeting_text = 'hi'"));
-    assert!(
-        problems[0].ends_with("settings of your own go into the section `application`"),
-        "{problems:?}"
-    );
+    assert!(problems[0].ends_with("settings of your own go into the section `application`"), "{problems:?}");
     let problems = shown(Loader::new().file("environment = 'production'"));
     assert!(problems[0].contains("BUNBASE_ENV"), "{problems:?}");
 }
@@ -310,11 +236,7 @@ fn files_are_read_from_the_directory() {
     assert_eq!(loader.clone().load().unwrap().http.port, 3000);
 
     std::fs::write(directory.path().join("bunbase.toml"), "http.workers = 2").unwrap();
-    std::fs::write(
-        directory.path().join(".env"),
-        "PORT=8081\nBUNBASE_CONFIG=other.toml",
-    )
-    .unwrap();
+    std::fs::write(directory.path().join(".env"), "PORT=8081\nBUNBASE_CONFIG=other.toml").unwrap();
     let problems = shown(loader.clone());
     let start = "BUNBASE_CONFIG in .env: the configuration file other.toml cannot be read: ";
     assert!(problems[0].starts_with(start), "{problems:?}");
@@ -323,11 +245,7 @@ fn files_are_read_from_the_directory() {
     assert_eq!((config.http.port, config.http.workers), (8081, 3));
 
     let absolute = directory.path().join("bunbase.toml");
-    let config = loader
-        .clone()
-        .variables([("BUNBASE_CONFIG", &absolute)])
-        .load()
-        .unwrap();
+    let config = loader.clone().variables([("BUNBASE_CONFIG", &absolute)]).load().unwrap();
     assert_eq!(config.http.workers, 2);
     assert_eq!(loader.path("bunbase.toml").load().unwrap().http.workers, 2);
     assert_eq!(Loader::new().path(absolute).load().unwrap().http.workers, 2);
@@ -339,11 +257,7 @@ fn the_process_is_read() {
     let loader = Loader::new().from_process();
     // Whatever the machine that runs the tests has set: only that it is read and does not fail in another way.
     let _ = loader.clone().load();
-    let named = loader
-        .variables(Vec::<(String, String)>::new())
-        .directory("no/such/folder")
-        .load()
-        .unwrap();
+    let named = loader.variables(Vec::<(String, String)>::new()).directory("no/such/folder").load().unwrap();
     assert!(named.app.name.starts_with("bunbase"), "{}", named.app.name);
     assert!(named.environment.is_development());
 }
@@ -353,16 +267,12 @@ fn a_file_that_cannot_be_read_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("bunbase.toml")).unwrap();
     let problems = shown(Loader::new().directory(directory.path()));
-    assert!(
-        problems[0].starts_with("bunbase.toml cannot be read: "),
-        "{problems:?}"
-    );
+    assert!(problems[0].starts_with("bunbase.toml cannot be read: "), "{problems:?}");
 }
 
 #[test]
 fn durations_and_sizes_are_typed() {
-    let file =
-        "[http]\nrequest_timeout = 0\nmax_body_size = '1MB'\n[database]\nidle_timeout = '2m'\n";
+    let file = "[http]\nrequest_timeout = 0\nmax_body_size = '1MB'\n[database]\nidle_timeout = '2m'\n";
     let config = Loader::new().file(file).load().unwrap();
     assert_eq!(config.http.request_timeout, None);
     assert_eq!(config.http.max_body_size.as_u64(), 1_000_000);

@@ -18,16 +18,11 @@ impl ConnectionUrl {
     pub fn new(url: impl Into<String>) -> Result<Self, String> {
         let url = url.into();
         if url.trim().is_empty() {
-            return Err(
-                "is empty; write `sqlite://data/app.db` or `postgres://user:password@host/name`"
-                    .to_owned(),
-            );
+            return Err("is empty; write `sqlite://data/app.db` or `postgres://user:password@host/name`".to_owned());
         }
         if let Some(file) = url.strip_prefix("sqlite:") {
             if file.trim_start_matches('/').is_empty() {
-                return Err(
-                    "names no file; write `sqlite://data/app.db` or `sqlite::memory:`".to_owned(),
-                );
+                return Err("names no file; write `sqlite://data/app.db` or `sqlite::memory:`".to_owned());
             }
             return Ok(Self(url));
         }
@@ -135,18 +130,12 @@ mod tests {
             ("postgres://me:pw@db/app", "postgres://me:***@db/app"),
             ("postgres://me:p@s/s@db/app", "postgres://me:***@db/app"),
             ("postgres://:pw@db/app", "postgres://:***@db/app"),
-            (
-                "postgres://root@127.0.0.1:5432/postgres",
-                "postgres://root@127.0.0.1:5432/postgres",
-            ),
+            ("postgres://root@127.0.0.1:5432/postgres", "postgres://root@127.0.0.1:5432/postgres"),
             (
                 "postgres:///app?user=me&password=pw&sslmode=require",
                 "postgres:///app?user=me&password=***&sslmode=require",
             ),
-            (
-                "sqlite://data/app.db?mode=rwc",
-                "sqlite://data/app.db?mode=rwc",
-            ),
+            ("sqlite://data/app.db?mode=rwc", "sqlite://data/app.db?mode=rwc"),
         ] {
             assert_eq!(redact(url), shown);
         }
@@ -154,13 +143,7 @@ mod tests {
 
     #[test]
     fn other_databases_are_refused_without_repeating_the_address() {
-        for url in [
-            "mysql://me:hunter2@db/app",
-            "hunter2",
-            "postgres://me:hunter2@db:port/app",
-            "",
-            "sqlite://",
-        ] {
+        for url in ["mysql://me:hunter2@db/app", "hunter2", "postgres://me:hunter2@db:port/app", "", "sqlite://"] {
             let message = ConnectionUrl::new(url).unwrap_err();
             assert!(!message.contains("hunter2"), "{message}");
         }

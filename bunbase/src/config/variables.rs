@@ -22,10 +22,7 @@ pub(super) struct Variables {
 
 impl Variables {
     /// Takes the process's variables; those that do not concern the configuration may be anything.
-    pub(super) fn add_process<'a>(
-        &mut self,
-        variables: impl IntoIterator<Item = &'a (OsString, OsString)>,
-    ) {
+    pub(super) fn add_process<'a>(&mut self, variables: impl IntoIterator<Item = &'a (OsString, OsString)>) {
         for (name, value) in variables {
             let name = name.to_string_lossy();
             if !concerns_us(&name) {
@@ -35,8 +32,7 @@ impl Variables {
                 self.process.insert(name.into_owned(), value.to_owned());
             } else {
                 let source = Source::Variable(name.into_owned());
-                self.problems
-                    .push(Problem::new("", source, "is not UTF-8 text"));
+                self.problems.push(Problem::new("", source, "is not UTF-8 text"));
             }
         }
     }
@@ -45,8 +41,7 @@ impl Variables {
     /// counts before both.
     pub(super) fn add_dot_env(&mut self, bytes: &[u8]) {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            self.problems
-                .push(Problem::new("", None, ".env is not UTF-8 text"));
+            self.problems.push(Problem::new("", None, ".env is not UTF-8 text"));
             return;
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -57,10 +52,7 @@ impl Variables {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let source = Source::File {
-                        file: ".env".to_owned(),
-                        line: line_of(&error, text),
-                    };
+                    let source = Source::File { file: ".env".to_owned(), line: line_of(&error, text) };
                     let message = "cannot be read: write NAME=value, with quotes around a value that has spaces";
                     self.problems.push(Problem::new("", source, message));
                 }
@@ -70,15 +62,8 @@ impl Variables {
 
     /// Returns a variable and where it came from; the process's counts before the file's.
     pub(super) fn get(&self, name: &str) -> Option<(&str, Source)> {
-        let process = self
-            .process
-            .get(name)
-            .map(|value| (value.as_str(), Source::Variable(name.to_owned())));
-        process.or_else(|| {
-            self.dot_env
-                .get(name)
-                .map(|value| (value.as_str(), Source::DotEnv(name.to_owned())))
-        })
+        let process = self.process.get(name).map(|value| (value.as_str(), Source::Variable(name.to_owned())));
+        process.or_else(|| self.dot_env.get(name).map(|value| (value.as_str(), Source::DotEnv(name.to_owned()))))
     }
 
     /// Returns the settings, those that count more behind the others, and what is wrong with the names.
@@ -87,12 +72,7 @@ impl Variables {
         let mut problems = Vec::new();
         let in_file = |name: &str| Source::DotEnv(name.to_owned());
         collect(&self.dot_env, in_file, &mut found, &mut problems);
-        collect(
-            &self.process,
-            |name| Source::Variable(name.to_owned()),
-            &mut found,
-            &mut problems,
-        );
+        collect(&self.process, |name| Source::Variable(name.to_owned()), &mut found, &mut problems);
         (found, problems)
     }
 }
@@ -116,11 +96,7 @@ fn collect(
     for key in KEYS {
         let Some(name) = key.variable else { continue };
         if let Some(value) = variables.get(name) {
-            found.push(Found::new(
-                key.name,
-                Value::Text(value.clone()),
-                source(name),
-            ));
+            found.push(Found::new(key.name, Value::Text(value.clone()), source(name)));
         }
     }
     for (name, value) in variables {
@@ -129,14 +105,10 @@ fn collect(
             found.push(Found::new(&key, Value::Text(value.clone()), source(name)));
         } else if ![environment::VARIABLE, FILE_VARIABLE].contains(&name.as_str())
             && let Some(rest) = name.strip_prefix("BUNBASE_")
-            && let Some(key) = KEYS
-                .iter()
-                .find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(rest))
+            && let Some(key) = KEYS.iter().find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(rest))
         {
-            let message = format!(
-                "is not read: write {}, with two underscores before each part",
-                variable_for(key.name)
-            );
+            let message =
+                format!("is not read: write {}, with two underscores before each part", variable_for(key.name));
             let mut problem = Problem::new("", source(name), message);
             problem.suggestion = Some(key.name.to_owned());
             problems.push(problem);
@@ -160,52 +132,30 @@ mod tests {
     use super::*;
 
     fn process(variables: &[(&str, &str)]) -> Variables {
-        let variables: Vec<_> = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let mut all = Variables::default();
         all.add_process(&variables);
         all
     }
 
     fn names(variables: &Variables) -> Vec<String> {
-        variables
-            .settings()
-            .0
-            .iter()
-            .map(|found| format!("{}={}", found.path.join("."), found.source))
-            .collect()
+        variables.settings().0.iter().map(|found| format!("{}={}", found.path.join("."), found.source)).collect()
     }
 
     #[test]
     fn the_prefix_and_the_customary_names_are_read_and_others_left_alone() {
-        let variables = process(&[
-            ("BUNBASE__HTTP__PORT", "1"),
-            ("PORT", "2"),
-            ("HOME", "/"),
-            ("BUNBASE_UPDATE", "x"),
-        ]);
-        assert_eq!(
-            names(&variables),
-            ["http.port=PORT", "http.port=BUNBASE__HTTP__PORT"]
-        );
+        let variables = process(&[("BUNBASE__HTTP__PORT", "1"), ("PORT", "2"), ("HOME", "/"), ("BUNBASE_UPDATE", "x")]);
+        assert_eq!(names(&variables), ["http.port=PORT", "http.port=BUNBASE__HTTP__PORT"]);
         assert_eq!(variables.settings().1, []);
     }
 
     #[test]
     fn the_file_comes_before_the_process() {
         let mut variables = process(&[("PORT", "2")]);
-        variables.add_dot_env(
-            b"# mine\nBUNBASE__HTTP__PORT=\"1\"\nexport DATABASE_URL=sqlite:a # here\nOTHER=x\n",
-        );
+        variables.add_dot_env(b"# mine\nBUNBASE__HTTP__PORT=\"1\"\nexport DATABASE_URL=sqlite:a # here\nOTHER=x\n");
         assert_eq!(
             names(&variables),
-            [
-                "database.url=DATABASE_URL in .env",
-                "http.port=BUNBASE__HTTP__PORT in .env",
-                "http.port=PORT"
-            ]
+            ["database.url=DATABASE_URL in .env", "http.port=BUNBASE__HTTP__PORT in .env", "http.port=PORT"]
         );
     }
 
@@ -222,11 +172,7 @@ mod tests {
     #[test]
     fn one_underscore_for_two_is_answered() {
         let (_, problems) = process(&[("BUNBASE_HTTP_PORT", "1")]).settings();
-        assert!(
-            problems[0]
-                .to_string()
-                .starts_with("BUNBASE_HTTP_PORT: is not read: write BUNBASE__HTTP__PORT")
-        );
+        assert!(problems[0].to_string().starts_with("BUNBASE_HTTP_PORT: is not read: write BUNBASE__HTTP__PORT"));
     }
 
     #[cfg(unix)]
@@ -235,11 +181,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt as _;
         let bad = OsString::from_vec(vec![0xff]);
         let mut variables = Variables::default();
-        variables.add_process(&[
-            ("PORT".into(), bad.clone()),
-            ("HOME".into(), bad.clone()),
-            (bad.clone(), bad),
-        ]);
+        variables.add_process(&[("PORT".into(), bad.clone()), ("HOME".into(), bad.clone()), (bad.clone(), bad)]);
         let shown: Vec<_> = variables.problems.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["PORT: is not UTF-8 text"]);
     }

@@ -237,6 +237,17 @@ impl Constraint {
     }
 }
 
+/// Compiles the pattern of a constraint, whatever its size.
+///
+/// # Panics
+/// When it is not a regular expression. The macros have checked that it is one.
+pub fn regex(pattern: &str) -> Regex {
+    match regex::RegexBuilder::new(pattern).size_limit(usize::MAX).build() {
+        Ok(regex) => regex,
+        Err(error) => panic!("the pattern `{pattern}` of a constraint: {error}"),
+    }
+}
+
 /// Says "between 1 and 200", "at least 1" or "at most 200".
 fn span(min: Option<u64>, max: Option<u64>) -> String {
     match (min, max) {

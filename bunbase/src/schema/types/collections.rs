@@ -61,6 +61,10 @@ macro_rules! transparent {
                 T::valid(self)
             }
 
+            fn is_absent(&self) -> bool {
+                T::is_absent(self)
+            }
+
             fn absent() -> Option<Self> {
                 T::absent().map(Self::new)
             }
