@@ -17,48 +17,25 @@ use crate::{
     openapi::{Document, Info, document},
     registry::{ActionEntry, ModuleEntry, Registry},
     schema::{
-        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Payload, Probe, Schema,
-        Source, Tagging, Variant, record, variant,
+        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Probe, Schema, Source, record,
     },
 };
 
-pub(super) struct State;
-impl Schema for State {
-    const COMPONENT: bool = true;
-    fn label() -> Cow<'static, str> {
-        "State".into()
-    }
-    fn schema(generator: &mut Generator) -> SchemaObject {
-        const DONE: &[Field] = &[Field::new::<chrono::DateTime<chrono::Utc>>("at", None)];
-        struct Done;
-        impl Schema for Done {
-            fn label() -> Cow<'static, str> {
-                "Done".into()
-            }
-            fn schema(generator: &mut Generator) -> SchemaObject {
-                record::object(DONE, generator, |_| true)
-            }
-            fn check(_value: &Value, _checker: &mut Checker) {}
-        }
-        let open = Variant { rust_name: "Open", name: "open", docs: "Still to do.", payload: None };
-        let done = Variant { rust_name: "Done", name: "done", docs: "", payload: Some(Payload::of::<Done>()) };
-        variant::schema("State", Tagging::Internal { tag: "kind" }, &[open, done], generator)
-    }
-    fn check(_value: &Value, _checker: &mut Checker) {}
+#[crate::schema(tag = "kind", rename_all = "snake_case")]
+pub(super) enum State {
+    /// Still to do.
+    Open,
+    Done {
+        at: chrono::DateTime<chrono::Utc>,
+    },
 }
 
 /// A plain enum that is also read from text.
-pub(super) struct Order;
-impl Schema for Order {
-    const COMPONENT: bool = true;
-    fn label() -> Cow<'static, str> {
-        "Order".into()
-    }
-    fn schema(generator: &mut Generator) -> SchemaObject {
-        let name = |name, docs| Variant { rust_name: name, name, docs, payload: None };
-        variant::schema("Order", Tagging::External, &[name("title", "By title."), name("due", "")], generator)
-    }
-    fn check(_value: &Value, _checker: &mut Checker) {}
+#[crate::schema(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// By title.
+    Title,
+    Due,
 }
 
 /// Has the name of a component that is the framework's own.

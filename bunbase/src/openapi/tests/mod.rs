@@ -191,3 +191,66 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert_eq!(schemas.keys().collect::<Vec<_>>(), ["FieldError", "Problem", "SaveBody", "SavePutBody"]);
 }
+
+mod annotated {
+    use crate::prelude::*;
+
+    /// Greets somebody.
+    ///
+    /// In words that are always the same.
+    #[action(get = "/hello/{name}", post = "/hello", tags = ["greetings"])]
+    async fn hello(
+        /// Whom to greet.
+        #[validate(length(max = 20))]
+        name: String,
+        #[query] times: Option<u8>,
+        #[header("X-Language")] language: Option<String>,
+    ) -> Result<String> {
+        Ok(format!("{name} {times:?} {language:?}"))
+    }
+
+    #[derive(ActionError, Debug)]
+    pub(super) enum Closed {
+        /// There is no such thing.
+        #[error(status = 404, code = "missing", "{0} is missing")]
+        Missing(u8),
+        #[error(internal)]
+        Other(#[from] std::io::Error),
+    }
+
+    #[derive(ActionError, Debug)]
+    pub(super) enum Open {
+        #[error(framework)]
+        Framework(#[from] crate::Error),
+    }
+
+    pub(super) static ENTRY: crate::registry::ActionEntry = crate::registry::ActionEntry::of::<Hello>();
+}
+
+#[test]
+fn an_annotated_function_is_an_operation() {
+    let registry = Registry::of(&[&annotated::ENTRY], &[], &[]).unwrap();
+    let document = document(&registry, &info()).value().clone();
+    let get = operation(&document, "get", "/hello/{name}");
+    assert_eq!((&get["operationId"], &get["tags"]), (&json!("hello"), &json!(["greetings"])));
+    assert_eq!(
+        (&get["summary"], &get["description"]),
+        (&json!("Greets somebody."), &json!("In words that are always the same."))
+    );
+    let name = parameter(&get, "name");
+    assert_eq!((&name["in"], &name["description"]), (&json!("path"), &json!("Whom to greet.")));
+    assert_eq!((&name["schema"]["minLength"], &name["schema"]["maxLength"]), (&json!(1), &json!(20)));
+    assert_eq!(parameter(&get, "X-Language")["in"], "header");
+    let post = operation(&document, "post", "/hello");
+    assert_eq!(post["operationId"], "hello_post");
+    assert_eq!(post["requestBody"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/HelloBody");
+}
+
+#[test]
+fn an_error_that_passes_the_frameworks_through_is_open() {
+    use crate::action::ActionError;
+    const { assert!(!annotated::Closed::OPEN && annotated::Open::OPEN && crate::Error::OPEN) };
+    assert_eq!(annotated::Closed::VARIANTS.len(), 1);
+    let missing = crate::Error::from(annotated::Closed::Missing(7));
+    assert_eq!((missing.status(), missing.code()), (404, annotated::Closed::VARIANTS[0].code));
+}
