@@ -73,8 +73,10 @@ pub mod prelude {
     pub use bytes::Bytes;
     pub use chrono::{NaiveDate, Utc};
     pub use rust_decimal::Decimal;
+    // SeaORM's derives name the crate by this name.
+    pub use sea_orm;
     pub use sea_orm::{
-        DbErr, EntityTrait,
+        DbErr, EntityTrait, FromQueryResult,
         prelude::{DateTimeUtc, Uuid},
     };
 

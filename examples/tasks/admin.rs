@@ -2,7 +2,7 @@
 
 use bunbase::{
     prelude::*,
-    sea_orm::{ActiveModelTrait, FromQueryResult, IntoActiveModel, Set},
+    sea_orm::{ActiveModelTrait, IntoActiveModel, Set},
 };
 
 use crate::open_project::{MissingProject, find};
@@ -23,7 +23,7 @@ pub struct Totals {
 
 /// Counts everything.
 #[action(get = "/totals")]
-pub async fn totals(ctx: Ctx) -> Result<Totals> {
+pub async fn count_totals(ctx: Ctx) -> Result<Totals> {
     let totals = ctx.sql(
         "SELECT (SELECT count(*) FROM projects) AS projects,
                 (SELECT count(*) FROM tasks WHERE done_at IS NULL) AS open_tasks,

@@ -2,7 +2,7 @@
 
 use bunbase::{
     prelude::*,
-    sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set},
+    sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, Set},
 };
 
 use crate::{
@@ -36,7 +36,8 @@ impl From<comment::Model> for Comment {
 #[action(post = "/", status = 201)]
 pub async fn add_comment(
     ctx: Ctx,
-    #[guard] project: OpenProject,
+    #[guard] _project: OpenProject,
+    #[path] project_id: i64,
     #[path] task_id: i64,
     /// Who says it.
     #[validate(length(min = 1, max = 100))]
@@ -45,7 +46,7 @@ pub async fn add_comment(
     #[validate(length(min = 1, max = 2000))]
     text: String,
 ) -> Result<Comment, TaskError> {
-    let task = tasks::find(&ctx, project.0.id, task_id).await?;
+    let task = tasks::find(&ctx, project_id, task_id).await?;
     let row = comment::ActiveModel {
         task_id: Set(task.id),
         author: Set(author),
@@ -60,14 +61,15 @@ pub async fn add_comment(
 #[action(get = "/")]
 pub async fn list_comments(
     ctx: Ctx,
-    #[guard] project: AnyProject,
+    #[guard] _project: AnyProject,
+    #[path] project_id: i64,
     #[path] task_id: i64,
     /// How many.
     limit: Limit,
     /// Where the page before this one ended: its `next_cursor`.
     cursor: Option<Cursor>,
 ) -> Result<Page<Comment>, TaskError> {
-    let task = tasks::find(&ctx, project.0.id, task_id).await?;
+    let task = tasks::find(&ctx, project_id, task_id).await?;
     let query = comment::Entity::find().filter(comment::Column::TaskId.eq(task.id));
     let page = Keyset::new().asc(comment::Column::Id).page(query, limit, cursor.as_ref(), ctx.db()).await?;
     Ok(page.map(Comment::from))

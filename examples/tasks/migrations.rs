@@ -25,7 +25,7 @@ impl MigrationName for CreateTables {
 
 #[async_trait::async_trait]
 impl MigrationTrait for CreateTables {
-    async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let name = Alias::new;
         manager
             .create_table(
@@ -91,7 +91,7 @@ impl MigrationTrait for CreateTables {
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for table in ["comments", "tasks", "projects"] {
             manager.drop_table(Table::drop().table(Alias::new(table)).to_owned()).await?;
         }

@@ -1,6 +1,6 @@
 //! A guard of the application's own: the project in the path exists, and may be changed.
 
-use bunbase::{guard::Provider, prelude::*, sea_orm::EntityTrait};
+use bunbase::prelude::*;
 
 use crate::entity::project;
 

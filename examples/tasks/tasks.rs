@@ -2,7 +2,7 @@
 
 use bunbase::{
     prelude::*,
-    sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, Set},
+    sea_orm::{ActiveModelTrait, ColumnTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, Set},
 };
 
 use crate::{
@@ -106,6 +106,7 @@ pub struct TaskCreated {
 pub async fn create_task(
     ctx: Ctx,
     #[guard] project: OpenProject,
+    #[path] project_id: i64,
     /// What is to be done.
     #[validate(length(min = 1, max = 200))]
     title: String,
@@ -119,7 +120,6 @@ pub async fn create_task(
     #[header("X-Request-Source")]
     source: Option<String>,
 ) -> Result<TaskCreated, CreateError> {
-    let project_id = project.0.id;
     let row = ctx
         .transaction(async |tx| {
             let open = task::Entity::find()
@@ -142,7 +142,7 @@ pub async fn create_task(
             Ok(row.insert(tx.db()).await?)
         })
         .await?;
-    tracing::debug!(task = row.id, source, "created");
+    tracing::debug!(task = row.id, project = project.0.name, source, "created");
     let location = format!("/projects/{project_id}/tasks/{}", row.id);
     Ok(TaskCreated { location, last_task: row.id, task: row.into() })
 }
@@ -170,6 +170,9 @@ pub enum Sort {
 /// What to list.
 #[schema]
 pub struct ListTasks {
+    /// The project that the tasks belong to.
+    #[path]
+    pub project_id: i64,
     /// Only tasks that are this far.
     pub state: Option<StateFilter>,
     /// Only tasks with all of these labels.
@@ -187,8 +190,8 @@ pub struct ListTasks {
 
 /// Lists the tasks of a project, page by page.
 #[action(get = "/")]
-pub async fn list_tasks(ctx: Ctx, #[guard] project: AnyProject, input: ListTasks) -> Result<Page<Task>> {
-    let mut query = task::Entity::find().filter(task::Column::ProjectId.eq(project.0.id));
+pub async fn list_tasks(ctx: Ctx, #[guard] _project: AnyProject, input: ListTasks) -> Result<Page<Task>> {
+    let mut query = task::Entity::find().filter(task::Column::ProjectId.eq(input.project_id));
     match input.state {
         Some(StateFilter::Open) => query = query.filter(task::Column::DoneAt.is_null()),
         Some(StateFilter::Done) => query = query.filter(task::Column::DoneAt.is_not_null()),
@@ -208,22 +211,23 @@ pub async fn list_tasks(ctx: Ctx, #[guard] project: AnyProject, input: ListTasks
 fn has_label(ctx: &Ctx, label: &str) -> bunbase::sea_orm::sea_query::SimpleExpr {
     use bunbase::sea_orm::{ConnectionTrait, DbBackend, sea_query::Expr};
     match ctx.db().get_database_backend() {
-        DbBackend::Postgres => Expr::cust_with_values("labels @> jsonb_build_array($1::text)", [label]),
-        _ => Expr::cust_with_values("EXISTS (SELECT 1 FROM json_each(labels) WHERE value = $1)", [label]),
+        DbBackend::Postgres => Expr::cust_with_values("labels @> jsonb_build_array(?::text)", [label]),
+        _ => Expr::cust_with_values("EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?)", [label]),
     }
 }
 
 /// Shows a task.
 #[action(get = "/{task_id}")]
-pub async fn show_task(ctx: Ctx, #[guard] project: AnyProject, task_id: i64) -> Result<Task, TaskError> {
-    Ok(find(&ctx, project.0.id, task_id).await?.into())
+pub async fn show_task(ctx: Ctx, #[guard] _project: AnyProject, #[path] project_id: i64, task_id: i64) -> Result<Task, TaskError> {
+    Ok(find(&ctx, project_id, task_id).await?.into())
 }
 
 /// What to change of a task: what is left out stays as it is, and `due: null` removes the date.
 #[action(patch = "/{task_id}")]
 pub async fn update_task(
     ctx: Ctx,
-    #[guard] project: OpenProject,
+    #[guard] _project: OpenProject,
+    #[path] project_id: i64,
     task_id: i64,
     /// What is to be done.
     #[validate(length(min = 1, max = 200))]
@@ -236,7 +240,7 @@ pub async fn update_task(
     #[validate(length(max = 10), each(length(min = 1, max = 50)))]
     labels: Option<Vec<String>>,
 ) -> Result<Task, TaskError> {
-    let row = find(&ctx, project.0.id, task_id).await?;
+    let row = find(&ctx, project_id, task_id).await?;
     let was_done = row.done_at.is_some();
     let mut row = row.into_active_model();
     if let Some(title) = title {
@@ -254,7 +258,7 @@ pub async fn update_task(
         row.labels = Set(serde_json::to_value(labels).map_err(bunbase::Error::from)?);
     }
     if !row.is_changed() {
-        return Ok(find(&ctx, project.0.id, task_id).await?.into());
+        return Ok(find(&ctx, project_id, task_id).await?.into());
     }
     match row.update(ctx.db()).await {
         Ok(row) => Ok(row.into()),
@@ -266,8 +270,8 @@ pub async fn update_task(
 
 /// Deletes a task with its comments.
 #[action(delete = "/{task_id}")]
-pub async fn delete_task(ctx: Ctx, #[guard] project: OpenProject, task_id: i64) -> Result<(), TaskError> {
-    let deleted = find(&ctx, project.0.id, task_id).await?.delete(ctx.db()).await?;
+pub async fn delete_task(ctx: Ctx, #[guard] _project: OpenProject, #[path] project_id: i64, task_id: i64) -> Result<(), TaskError> {
+    let deleted = find(&ctx, project_id, task_id).await?.delete(ctx.db()).await?;
     if deleted.rows_affected == 0 { Err(TaskError::Missing(task_id)) } else { Ok(()) }
 }
 

@@ -25,25 +25,14 @@ impl MigrationTrait for Migration {
                     .col(ColumnDef::new("action").text().not_null())
                     .col(ColumnDef::new("door").text().not_null())
                     .col(ColumnDef::new("trace_id").text().not_null())
-                    .col(
-                        ColumnDef::new("attempt")
-                            .integer()
-                            .not_null()
-                            .default(1)
-                            .check(Expr::col("attempt").gte(1)),
-                    )
-                    .col(
-                        ColumnDef::new("status")
-                            .text()
-                            .not_null()
-                            .check(Expr::col("status").is_in([
-                                "succeeded",
-                                "failed",
-                                "timed_out",
-                                "cancelled",
-                                "panicked",
-                            ])),
-                    )
+                    .col(ColumnDef::new("attempt").integer().not_null().default(1).check(Expr::col("attempt").gte(1)))
+                    .col(ColumnDef::new("status").text().not_null().check(Expr::col("status").is_in([
+                        "succeeded",
+                        "failed",
+                        "timed_out",
+                        "cancelled",
+                        "panicked",
+                    ])))
                     .col(ColumnDef::new("started_at").timestamp_with_time_zone().not_null())
                     .col(ColumnDef::new("duration_us").big_integer().not_null())
                     .col(ColumnDef::new("http_status").integer().null())
@@ -55,18 +44,9 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager
-            .create_index(
-                Index::create()
-                    .name(BY_ACTION)
-                    .table(TABLE)
-                    .col("action")
-                    .col("started_at")
-                    .to_owned(),
-            )
+            .create_index(Index::create().name(BY_ACTION).table(TABLE).col("action").col("started_at").to_owned())
             .await?;
-        manager
-            .create_index(Index::create().name(BY_TIME).table(TABLE).col("started_at").to_owned())
-            .await
+        manager.create_index(Index::create().name(BY_TIME).table(TABLE).col("started_at").to_owned()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

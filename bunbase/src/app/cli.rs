@@ -129,10 +129,7 @@ async fn serve(app: App, config: Config) -> Result<()> {
     let migrate = config.database.migrate_on_start;
     let wired = Wired::new(app, config).await?;
     if migrate {
-        let applied = wired.migrations.up(&wired.services.db).await?;
-        for name in applied {
-            tracing::info!(migration = %name, "applied");
-        }
+        wired.migrations.up(&wired.services.db).await?;
     }
     let db = wired.services.db.clone();
     let server = http::serve(wired.table, wired.mounts, wired.health)?;

@@ -26,6 +26,8 @@ const OPEN_ATTEMPTS: u32 = 20;
 /// [`acquire_timeout`](Settings::acquire_timeout) is a 503. A statement that plainly reads goes to a reader and sees
 /// everything committed before it began. Temporary tables belong to the writer: read them inside a transaction.
 ///
+/// `sqlite::memory:` is one connection for everything: while a transaction is open everything else waits, reads included.
+///
 /// Postgres is a pool that connects when first used. While the server is away, calls answer 503, and the pool comes back
 /// by itself.
 ///
@@ -63,12 +65,8 @@ impl Db {
             Target::SqliteFile(path) => {
                 if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                     tokio::fs::create_dir_all(folder).await.map_err(|source| {
-                        Error::new(
-                            500,
-                            "database_open",
-                            format!("the folder {} cannot be made", folder.display()),
-                        )
-                        .caused_by(source)
+                        Error::new(500, "database_open", format!("the folder {} cannot be made", folder.display()))
+                            .caused_by(source)
                     })?;
                 }
                 let writer = open_sqlite(settings, Access::Write).await?;
@@ -79,13 +77,7 @@ impl Db {
                 (DbBackend::Sqlite, writer, readers)
             }
         };
-        Ok(Self(Arc::new(Inner {
-            backend,
-            primary,
-            readers,
-            settings: settings.clone(),
-            target,
-        })))
+        Ok(Self(Arc::new(Inner { backend, primary, readers, settings: settings.clone(), target })))
     }
 
     /// Returns which engine this is.
@@ -107,11 +99,9 @@ impl Db {
         match tokio::time::timeout(PING_TIMEOUT, self.query_one_raw(question)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(source)) => Err(source.into()),
-            Err(source) => Err(
-                Error::new(503, "database_unavailable", "the database did not answer within 2 s")
-                    .retry(Retry::After(Duration::from_secs(1)))
-                    .caused_by(source),
-            ),
+            Err(source) => Err(Error::new(503, "database_unavailable", "the database did not answer within 2 s")
+                .retry(Retry::After(Duration::from_secs(1)))
+                .caused_by(source)),
         }
     }
 
@@ -157,9 +147,7 @@ impl Db {
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db")
-            .field("settings", &self.0.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Db").field("settings", &self.0.settings).finish_non_exhaustive()
     }
 }
 
@@ -227,22 +215,14 @@ async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
         .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
-    SqlxPostgresConnector::connect(options)
-        .await
-        .map_err(|source| cannot_open(settings, source))
+    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 
 /// Opens one lasting connection to Postgres at the first use: for what needs a session of its own.
 pub(super) async fn open_postgres_session(settings: &Settings) -> Result<DatabaseConnection> {
     let mut options = postgres_options(settings);
-    options
-        .max_connections(1)
-        .min_connections(0)
-        .idle_timeout(None::<Duration>)
-        .max_lifetime(None::<Duration>);
-    SqlxPostgresConnector::connect(options)
-        .await
-        .map_err(|source| cannot_open(settings, source))
+    options.max_connections(1).min_connections(0).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 
 fn postgres_options(settings: &Settings) -> ConnectOptions {
@@ -257,10 +237,6 @@ fn postgres_options(settings: &Settings) -> ConnectOptions {
 }
 
 fn cannot_open(settings: &Settings, source: DbErr) -> Error {
-    Error::new(
-        500,
-        "database_open",
-        format!("the database `{}` cannot be opened", settings.url_for_display()),
-    )
-    .caused_by(source)
+    Error::new(500, "database_open", format!("the database `{}` cannot be opened", settings.url_for_display()))
+        .caused_by(source)
 }

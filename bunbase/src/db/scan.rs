@@ -228,10 +228,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_outside_strings_only() {
-        assert_eq!(
-            placeholders("SELECT $2, $1, $1 -- $9\n, '$7', \"$8\", $tag$ $6 $tag$, a$5"),
-            [1, 2]
-        );
+        assert_eq!(placeholders("SELECT $2, $1, $1 -- $9\n, '$7', \"$8\", $tag$ $6 $tag$, a$5"), [1, 2]);
         assert_eq!(placeholders("SELECT $0"), [0]);
         assert_eq!(placeholders("SELECT $99999999999"), [0]);
         assert_eq!(placeholders("SELECT $1::text"), [1]);
@@ -240,12 +237,7 @@ mod tests {
 
     #[test]
     fn transaction_control_is_found_where_a_statement_begins() {
-        for sql in [
-            "BEGIN; SELECT 1",
-            "SELECT 1; -- x\nCommit;",
-            "START TRANSACTION",
-            "SELECT 1;rollback",
-        ] {
+        for sql in ["BEGIN; SELECT 1", "SELECT 1; -- x\nCommit;", "START TRANSACTION", "SELECT 1;rollback"] {
             assert!(controls_transactions(sql), "{sql}");
         }
         for sql in [

@@ -59,10 +59,7 @@ impl Default for Settings {
 impl Settings {
     /// Returns the settings for `url`, with defaults for the rest.
     pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            ..Self::default()
-        }
+        Self { url: url.into(), ..Self::default() }
     }
 
     /// Returns the URL with its password, if it has one, replaced by `***`.
@@ -77,21 +74,13 @@ impl Settings {
         let path = path.split_once('?').map_or(path.to_owned(), |(path, query)| {
             let query: Vec<_> = query
                 .split('&')
-                .map(|pair| {
-                    if pair.starts_with("password=") {
-                        "password=***"
-                    } else {
-                        pair
-                    }
-                })
+                .map(|pair| if pair.starts_with("password=") { "password=***" } else { pair })
                 .collect();
             format!("{path}?{}", query.join("&"))
         });
         match authority.rsplit_once('@') {
             Some((user, host)) => {
-                let user = user
-                    .split_once(':')
-                    .map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
+                let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
                 format!("{scheme}://{user}@{host}{path}")
             }
             None => format!("{scheme}://{authority}{path}"),
@@ -141,9 +130,7 @@ impl Target {
             }
             // The rest of the URL stays out of the text: it may hold a password.
             "" => Err(unknown_scheme("the database URL has no scheme")),
-            other => Err(unknown_scheme(&format!(
-                "`{other}` is not a database that bunbase knows"
-            ))),
+            other => Err(unknown_scheme(&format!("`{other}` is not a database that bunbase knows"))),
         }
     }
 }
@@ -182,10 +169,7 @@ mod tests {
         for url in ["mysql://root:hunter2@localhost/shop", "data/app.db", ""] {
             let error = Target::parse(url).unwrap_err();
             assert_eq!(error.code(), "database_url");
-            assert!(
-                error.detail().contains("sqlite://") && error.detail().contains("postgres://"),
-                "{error}"
-            );
+            assert!(error.detail().contains("sqlite://") && error.detail().contains("postgres://"), "{error}");
             assert!(!error.detail().contains("hunter2"), "{error}");
         }
     }
@@ -201,9 +185,6 @@ mod tests {
             assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
             assert!(settings.url_for_display().contains("db.example"), "{settings:?}");
         }
-        assert_eq!(
-            Settings::new("sqlite://data/app.db").url_for_display(),
-            "sqlite://data/app.db"
-        );
+        assert_eq!(Settings::new("sqlite://data/app.db").url_for_display(), "sqlite://data/app.db");
     }
 }

@@ -54,11 +54,7 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     ///
     /// Never build `sql` from what a caller sent: bind it.
     pub fn new(connection: &'a C, sql: &'a str) -> Self {
-        Self {
-            connection,
-            text: sql,
-            values: Vec::new(),
-        }
+        Self { connection, text: sql, values: Vec::new() }
     }
 
     /// Binds the next placeholder: the first call binds `$1`. `None` is NULL.
@@ -74,10 +70,7 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     pub async fn all<T: FromQueryResult>(self) -> Result<Vec<T>> {
         let (connection, statement) = self.statement()?;
         let rows = connection.query_all_raw(statement).await?;
-        Ok(rows
-            .iter()
-            .map(|row| T::from_query_result(row, ""))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     /// Returns the first row, or `None` when there is none.
@@ -125,22 +118,11 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
         let bound = self.values.len();
         // SQLite would take a missing value for NULL and ignore one too many.
         if !named.iter().copied().eq((1..).take(bound)) {
-            let named = named
-                .iter()
-                .map(|number| format!("${number}"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            return Err(Error::internal(Mismatch {
-                named,
-                bound,
-                sql: self.text.to_owned(),
-            }));
+            let named = named.iter().map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
+            return Err(Error::internal(Mismatch { named, bound, sql: self.text.to_owned() }));
         }
         let backend = self.connection.get_database_backend();
-        Ok((
-            self.connection,
-            Statement::from_sql_and_values(backend, self.text, self.values),
-        ))
+        Ok((self.connection, Statement::from_sql_and_values(backend, self.text, self.values)))
     }
 }
 
@@ -162,9 +144,6 @@ struct Mismatch {
 impl<C> fmt::Debug for Sql<'_, C> {
     /// Leaves the bound values out: they may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sql")
-            .field("sql", &self.text)
-            .field("bound", &self.values.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Sql").field("sql", &self.text).field("bound", &self.values.len()).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
 //! Transactions: all of it or nothing, however the function that uses them ends.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, TransactionTrait};
 
@@ -12,6 +15,8 @@ use crate::{Error, Result, error::Retry};
 /// Dropping it rolls it back, also in the middle of a statement.
 pub struct Tx {
     inner: DatabaseTransaction,
+    /// Savepoints that were begun and not ended.
+    unfinished: AtomicU32,
 }
 
 impl Db {
@@ -56,12 +61,10 @@ impl Db {
                 Err(error)
             }
             // Dropping `tx` rolls back without waiting for a statement that may be what took so long.
-            Err(source) => Err(Error::new(
-                504,
-                "transaction_timeout",
-                format!("the transaction took longer than {limit:?}"),
-            )
-            .caused_by(source)),
+            Err(source) => {
+                Err(Error::new(504, "transaction_timeout", format!("the transaction took longer than {limit:?}"))
+                    .caused_by(source))
+            }
         }
     }
 
@@ -72,9 +75,7 @@ impl Db {
     /// # Errors
     /// 503 when no connection became free in time.
     pub async fn begin_tx(&self) -> Result<Tx> {
-        Ok(Tx {
-            inner: TransactionTrait::begin(self).await?,
-        })
+        Ok(Tx { inner: TransactionTrait::begin(self).await?, unfinished: AtomicU32::new(0) })
     }
 
     /// Starts a raw SQL statement; see [`Sql`].
@@ -96,25 +97,30 @@ impl Tx {
 
     /// Runs `f` in a savepoint: what it did is undone when it answers `Err`, and the transaction goes on.
     ///
-    /// Use the inner transaction only until it ends: statements through the outer one become part of the savepoint.
+    /// Await it to its end. When it is dropped on the way, or panics, what it did can no longer be told from the rest,
+    /// and the whole transaction rolls back: its commit is refused with `transaction_aborted`. Do not run two at once.
     ///
     /// # Errors
     /// Those of `f` and of the database.
     pub async fn nested<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
-        let tx = Tx {
-            inner: self.inner.begin().await?,
+        // Not SeaORM's own savepoints: dropped while one begins, the driver rolls the whole transaction back and lets what
+        // follows run outside of any.
+        let name = format!("bunbase_{}", self.unfinished.fetch_add(1, Ordering::Relaxed));
+        self.inner.execute_unprepared(&format!("SAVEPOINT {name}")).await?;
+        let result = match f(self).await {
+            // Postgres refuses this when `f` hid a failed statement.
+            Ok(value) => match self.inner.execute_unprepared(&format!("RELEASE SAVEPOINT {name}")).await {
+                Ok(_) => Ok(value),
+                Err(source) => Err(source.into()),
+            },
+            Err(error) => Err(error),
         };
-        match f(&tx).await {
-            Ok(value) => {
-                tx.inner.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                // Without the rollback the transaction would keep what was to be undone: that outweighs `error`.
-                tx.inner.rollback().await?;
-                Err(error)
-            }
+        if result.is_err() {
+            self.inner.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {name}")).await?;
+            self.inner.execute_unprepared(&format!("RELEASE SAVEPOINT {name}")).await?;
         }
+        self.unfinished.fetch_sub(1, Ordering::Relaxed);
+        result
     }
 
     /// Commits.
@@ -122,6 +128,14 @@ impl Tx {
     /// # Errors
     /// 500 `transaction_aborted` and `commit_unknown`, as [`Db::transaction`] says, and others of the database.
     pub async fn commit(self) -> Result<()> {
+        if self.unfinished.load(Ordering::Relaxed) > 0 {
+            self.abandon().await;
+            return Err(Error::new(
+                500,
+                "transaction_aborted",
+                "a nested part of the transaction did not end, so nothing was stored",
+            ));
+        }
         // After a failed statement Postgres answers COMMIT with a rollback and no error. Asking costs a round trip, and
         // not asking would report a success of which nothing is stored.
         if self.inner.get_database_backend() == DbBackend::Postgres

@@ -22,9 +22,9 @@ impl From<DbErr> for Error {
     fn from(source: DbErr) -> Self {
         let soon = Retry::After(Duration::from_secs(1));
         match trouble(&source) {
-            Some(Trouble::Busy) => Self::new(503, "database_busy", "the database is busy; try again")
-                .retry(soon)
-                .caused_by(source),
+            Some(Trouble::Busy) => {
+                Self::new(503, "database_busy", "the database is busy; try again").retry(soon).caused_by(source)
+            }
             Some(Trouble::Away) => Self::new(503, "database_unavailable", "the database cannot be reached; try again")
                 .retry(soon)
                 .caused_by(source),
@@ -98,22 +98,10 @@ mod tests {
     fn a_busy_pool_and_a_lost_connection_are_503_with_a_time_to_come_back() {
         for (source, code) in [
             (DbErr::ConnectionAcquire(ConnAcquireErr::Timeout), "database_busy"),
-            (
-                DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-                "database_unavailable",
-            ),
-            (
-                DbErr::Conn(RuntimeErr::Internal("refused".into())),
-                "database_unavailable",
-            ),
-            (
-                DbErr::Query(RuntimeErr::SqlxError(SqlxError::WorkerCrashed.into())),
-                "database_unavailable",
-            ),
-            (
-                DbErr::Exec(RuntimeErr::SqlxError(SqlxError::PoolTimedOut.into())),
-                "database_busy",
-            ),
+            (DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed), "database_unavailable"),
+            (DbErr::Conn(RuntimeErr::Internal("refused".into())), "database_unavailable"),
+            (DbErr::Query(RuntimeErr::SqlxError(SqlxError::WorkerCrashed.into())), "database_unavailable"),
+            (DbErr::Exec(RuntimeErr::SqlxError(SqlxError::PoolTimedOut.into())), "database_busy"),
         ] {
             let error = Error::from(source);
             assert_eq!((error.status(), error.code()), (503, code));

@@ -18,8 +18,6 @@ pub(crate) struct Plan {
     /// The fields that come from text, with where from.
     pub(crate) texts: Vec<(usize, TextSource)>,
     pub(crate) body: BodyPlan,
-    /// Whether any field comes from the query string.
-    pub(crate) has_query: bool,
     /// The names of the template's parameters, in its order.
     pub(crate) param_names: Arc<[String]>,
     /// Largest body in bytes.
@@ -102,8 +100,7 @@ impl Plan {
             None if mask != 0 => BodyPlan::Fields { mask, required: required(mask) },
             None => BodyPlan::None,
         };
-        let has_query = texts.iter().any(|(_, source)| matches!(source, TextSource::Query(_)));
         let body_limit = action.entry.meta.body_limit_bytes.unwrap_or(body_limit);
-        Self { fields, texts, body, has_query, param_names, body_limit }
+        Self { fields, texts, body, param_names, body_limit }
     }
 }

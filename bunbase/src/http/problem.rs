@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     Error,
     context::TraceId,
-    error::{FieldError, Retry},
+    error::{FieldError, Retry, code},
 };
 
 /// The content type of a problem.
@@ -42,8 +42,8 @@ pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
     }
     let hex = trace.to_hex();
     let problem = Problem {
-        r#type: "about:blank",
-        title: status.canonical_reason().unwrap_or("Error"),
+        r#type: code::PROBLEM_TYPE,
+        title: code::title(status.as_u16()),
         status: status.as_u16(),
         detail: error.detail(),
         code: error.code(),

@@ -41,7 +41,6 @@ pub(crate) struct PathEntry {
     builtin: Option<Builtin>,
     allow: HeaderValue,
     param_names: Arc<[String]>,
-    template: String,
 }
 
 /// What a request reaches.
@@ -61,7 +60,6 @@ pub(crate) enum Target<'t> {
 /// The answer of the table: the target, the names and places of the path's parameters.
 pub(crate) struct Found<'t> {
     pub(crate) target: Target<'t>,
-    pub(crate) template: &'t str,
     pub(crate) param_names: Arc<[String]>,
     pub(crate) params: Vec<(usize, usize)>,
 }
@@ -93,7 +91,7 @@ impl Table {
             let docs = action.guard_docs();
             for route in &action.routes {
                 let plan = Plan::new(action, route, settings.max_body_bytes);
-                let entry = shapes.entry(route.shape()).or_insert_with(|| PathEntry::at(&route.path));
+                let entry = shapes.entry(route.shape()).or_insert_with(PathEntry::empty);
                 let names = plan.param_names.clone();
                 entry.methods[slot(route.method)] = Some(Arc::new(HttpRoute {
                     endpoint: *endpoint,
@@ -109,7 +107,7 @@ impl Table {
             }
         }
         for (path, builtin) in builtins {
-            let entry = shapes.entry(path.clone()).or_insert_with(|| PathEntry::at(&path));
+            let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
             if entry.methods.iter().any(Option::is_some) {
                 let text = format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
                 return Err(Error::internal(text));
@@ -128,7 +126,7 @@ impl Table {
     /// Finds what a request reaches.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
         let Ok(found) = self.tree.at(path) else {
-            return Found { target: Target::Nothing, template: "", param_names: Arc::default(), params: Vec::new() };
+            return Found { target: Target::Nothing, param_names: Arc::default(), params: Vec::new() };
         };
         let entry = &self.paths[*found.value];
         let start = path.as_ptr() as usize;
@@ -142,7 +140,7 @@ impl Table {
             None if *method == Method::OPTIONS => Target::Options(&entry.allow),
             None => Target::WrongMethod(&entry.allow),
         };
-        Found { target, template: &entry.template, param_names: entry.param_names.clone(), params }
+        Found { target, param_names: entry.param_names.clone(), params }
     }
 }
 
@@ -153,13 +151,12 @@ impl fmt::Debug for Table {
 }
 
 impl PathEntry {
-    fn at(template: &str) -> Self {
+    fn empty() -> Self {
         Self {
             methods: [const { None }; 5],
             builtin: None,
             allow: HeaderValue::from_static(""),
             param_names: Arc::default(),
-            template: template.to_owned(),
         }
     }
 

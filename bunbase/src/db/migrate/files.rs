@@ -45,10 +45,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
     let (mut ups, mut downs) = (BTreeMap::new(), BTreeMap::new());
     for entry in std::fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
         let path = entry.map_err(|source| unreadable(folder, source))?.path();
-        let Some(stem) = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.strip_suffix(".sql"))
+        let Some(stem) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".sql"))
         else {
             continue;
         };
@@ -68,9 +65,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
     let mut files: Vec<File> = Vec::with_capacity(ups.len());
     for (name, up) in ups {
         let number = number_of(&name).ok_or_else(|| {
-            refused(format!(
-                "`{name}.sql` is not named like a migration; write `0001_what_it_does.sql`"
-            ))
+            refused(format!("`{name}.sql` is not named like a migration; write `0001_what_it_does.sql`"))
         })?;
         if let Some(before) = files.last().filter(|file| number_of(&file.name) == Some(number)) {
             return Err(refused(format!(
@@ -79,17 +74,10 @@ pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
             )));
         }
         let checksum = checksum(&up);
-        files.push(File {
-            down: downs.remove(&name),
-            name,
-            up,
-            checksum,
-        });
+        files.push(File { down: downs.remove(&name), name, up, checksum });
     }
     match downs.keys().next() {
-        Some(name) => Err(refused(format!(
-            "`{name}.down.sql` undoes `{name}.sql`, which does not exist"
-        ))),
+        Some(name) => Err(refused(format!("`{name}.down.sql` undoes `{name}.sql`, which does not exist"))),
         None => Ok(files),
     }
 }
@@ -103,19 +91,14 @@ pub(super) async fn up(connection: &DatabaseExecutor<'_>, files: &[File]) -> Res
     for file in &pending {
         let transaction = connection.begin().await?;
         let sql = part_for(connection.get_database_backend(), &file.up);
-        run(&transaction, &sql)
-            .await
-            .map_err(|source| failed(&file.name, source))?;
+        run(&transaction, &sql).await.map_err(|source| failed(&file.name, source))?;
         Sql::new(&transaction, RECORD)
             .bind(file.name.as_str())
             .bind(file.checksum.as_str())
             .bind(Utc::now().timestamp())
             .execute()
             .await?;
-        transaction
-            .commit()
-            .await
-            .map_err(|source| failed(&file.name, source))?;
+        transaction.commit().await.map_err(|source| failed(&file.name, source))?;
     }
     Ok(pending.into_iter().map(|file| file.name.clone()).collect())
 }
@@ -181,10 +164,7 @@ pub(super) async fn pending<'f>(connection: &DatabaseExecutor<'_>, files: &'f [F
         return Err(Error::new(
             500,
             "migration_missing",
-            format!(
-                "these migrations were applied and have no file any more: {}",
-                missing.join(", ")
-            ),
+            format!("these migrations were applied and have no file any more: {}", missing.join(", ")),
         ));
     }
     // An older instance that starts again while a newer version is rolled out.
@@ -211,12 +191,7 @@ fn part_for(backend: DbBackend, text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut keep = true;
     for line in text.lines() {
-        match line
-            .trim()
-            .strip_prefix("--")
-            .map(|comment| comment.trim().to_ascii_lowercase())
-            .as_deref()
-        {
+        match line.trim().strip_prefix("--").map(|comment| comment.trim().to_ascii_lowercase()).as_deref() {
             Some("sqlite") => keep = backend == DbBackend::Sqlite,
             Some("postgres") => keep = backend == DbBackend::Postgres,
             Some("all") => keep = true,
@@ -237,13 +212,11 @@ fn number_of(name: &str) -> Option<u64> {
 }
 
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn refused(detail: String) -> Error {
@@ -278,10 +251,7 @@ mod tests {
             ("README.md", "not a migration"),
         ]);
         let files = read(folder.path()).unwrap();
-        let names: Vec<_> = files
-            .iter()
-            .map(|file| (file.name.as_str(), file.down.is_some()))
-            .collect();
+        let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.down.is_some())).collect();
         assert_eq!(names, [("0001_a", true), ("0002_b", false)]);
     }
 
@@ -296,25 +266,14 @@ mod tests {
     fn mistakes_in_the_folder_are_named() {
         for (files, part) in [
             (vec![("create.sql", "")], "`create.sql` is not named like a migration"),
-            (
-                vec![("0001_a.sql", ""), ("0001_b.sql", "")],
-                "`0001_a.sql` and `0001_b.sql` have one number",
-            ),
-            (
-                vec![("0001_a.down.sql", "")],
-                "`0001_a.down.sql` undoes `0001_a.sql`, which does not exist",
-            ),
+            (vec![("0001_a.sql", ""), ("0001_b.sql", "")], "`0001_a.sql` and `0001_b.sql` have one number"),
+            (vec![("0001_a.down.sql", "")], "`0001_a.down.sql` undoes `0001_a.sql`, which does not exist"),
             (vec![("0001_a.sql", "SELECT 1; commit;")], "leave them out"),
         ] {
             let error = read(folder(&files).path()).unwrap_err();
             assert_eq!(error.code(), "migration_files");
             assert!(error.detail().contains(part), "{error}");
         }
-        assert!(
-            read(Path::new("/nowhere/at/all"))
-                .unwrap_err()
-                .detail()
-                .contains("/nowhere/at/all")
-        );
+        assert!(read(Path::new("/nowhere/at/all")).unwrap_err().detail().contains("/nowhere/at/all"));
     }
 }

@@ -40,10 +40,7 @@ pub(super) async fn exclusively(
             let lock = acquire(db, &holder, longest).await?;
             let worker = open_postgres_session(db.settings()).await?;
             // `IF NOT EXISTS` would report every table that is there already.
-            worker
-                .execute_unprepared("SET client_min_messages = warning")
-                .await
-                .map_err(|error| db.explain(error))?;
+            worker.execute_unprepared("SET client_min_messages = warning").await.map_err(|error| db.explain(error))?;
             let result = f(DatabaseExecutor::Connection(&worker)).await;
             worker.close().await?;
             lock.rollback().await?;
@@ -71,9 +68,7 @@ async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Res
     loop {
         let transaction = holder.begin().await.map_err(|error| db.explain(error))?;
         // The transaction idles while the other connection works.
-        transaction
-            .execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0")
-            .await?;
+        transaction.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
         let ask = "SELECT pg_try_advisory_xact_lock($1) AS mine";
         let ask = Statement::from_sql_and_values(DbBackend::Postgres, ask, [LOCK.into()]);
         let row = transaction.query_one_raw(ask).await?;

@@ -104,12 +104,7 @@ impl fmt::Display for Migration {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self {
-            framework: true,
-            rust: None,
-            sql_dir: None,
-            lock_timeout: LOCK_TIMEOUT,
-        }
+        Self { framework: true, rust: None, sql_dir: None, lock_timeout: LOCK_TIMEOUT }
     }
 }
 
@@ -154,10 +149,7 @@ impl Plan {
         // Says clearly when the database is away.
         db.ping().await?;
         // The usual start: nothing to do, so no lock and no other connection.
-        if !self
-            .is_pending(&DatabaseExecutor::Connection(db.primary()), &files)
-            .await?
-        {
+        if !self.is_pending(&DatabaseExecutor::Connection(db.primary()), &files).await? {
             return Ok(Vec::new());
         }
         lock::exclusively(db, self.lock_timeout, async |connection: DatabaseExecutor<'_>| {

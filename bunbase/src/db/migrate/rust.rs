@@ -17,18 +17,13 @@ pub(super) struct RustMigrations {
 
 impl RustMigrations {
     pub(super) fn of<M: MigratorTrait>() -> Self {
-        Self {
-            migrations: M::migrations,
-            table: M::migration_table_name,
-        }
+        Self { migrations: M::migrations, table: M::migration_table_name }
     }
 }
 
 impl fmt::Debug for RustMigrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RustMigrations")
-            .field("table", &(self.table)().to_string())
-            .finish_non_exhaustive()
+        f.debug_struct("RustMigrations").field("table", &(self.table)().to_string()).finish_non_exhaustive()
     }
 }
 
@@ -47,10 +42,7 @@ pub(super) async fn up(migrator: &impl MigratorTraitSelf, connection: &DatabaseE
     let all = status(migrator, connection, Source::Rust).await?;
     let pending: Vec<String> = all.into_iter().filter(|one| !one.applied).map(|one| one.name).collect();
     for name in &pending {
-        migrator
-            .up(again(connection), Some(1))
-            .await
-            .map_err(|source| failed(name, source))?;
+        migrator.up(again(connection), Some(1)).await.map_err(|source| failed(name, source))?;
     }
     Ok(pending)
 }
@@ -64,10 +56,7 @@ pub(super) async fn down(
     let applied = all.into_iter().rev().filter(|one| one.applied).map(|one| one.name);
     let mut undone = Vec::new();
     for name in applied.take(steps as usize) {
-        migrator
-            .down(again(connection), Some(1))
-            .await
-            .map_err(|source| failed(&name, source))?;
+        migrator.down(again(connection), Some(1)).await.map_err(|source| failed(&name, source))?;
         undone.push(name);
     }
     Ok(undone)
@@ -84,10 +73,7 @@ pub(super) async fn status(
 ) -> Result<Vec<Migration>> {
     let table = migrator.migration_table_name();
     let mut applied = HashSet::new();
-    if SchemaManager::new(again(connection))
-        .has_table(table.to_string())
-        .await?
-    {
+    if SchemaManager::new(again(connection)).has_table(table.to_string()).await? {
         let select = Query::select().column("version").from(table).to_owned();
         for row in connection.query_all(&select).await? {
             applied.insert(row.try_get::<String>("", "version")?);
@@ -96,11 +82,7 @@ pub(super) async fn status(
     let all: Vec<Migration> = migrator
         .migrations()
         .iter()
-        .map(|one| Migration {
-            source,
-            name: one.name().to_owned(),
-            applied: applied.remove(one.name()),
-        })
+        .map(|one| Migration { source, name: one.name().to_owned(), applied: applied.remove(one.name()) })
         .collect();
     if !applied.is_empty() {
         tracing::warn!(unknown = ?applied, "the database has migrations that this program does not know");

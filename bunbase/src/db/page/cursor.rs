@@ -91,18 +91,12 @@ impl FromStr for Cursor {
         let [version, sort, keys @ ..] = array.as_slice() else {
             return Err(CursorError);
         };
-        let sort = sort
-            .as_u64()
-            .and_then(|sort| u32::try_from(sort).ok())
-            .ok_or(CursorError)?;
+        let sort = sort.as_u64().and_then(|sort| u32::try_from(sort).ok()).ok_or(CursorError)?;
         let plain = |key: &Value| !(key.is_array() || key.is_object());
         if version.as_u64() != Some(VERSION) || !keys.iter().all(plain) {
             return Err(CursorError);
         }
-        Ok(Self {
-            sort,
-            keys: keys.to_vec(),
-        })
+        Ok(Self { sort, keys: keys.to_vec() })
     }
 }
 
@@ -166,22 +160,8 @@ mod tests {
 
     #[test]
     fn other_versions_shapes_and_sizes_are_refused() {
-        for json in [
-            "[]",
-            "[1]",
-            "[2,0,1]",
-            "[1,-1,1]",
-            "[1,0,[1]]",
-            "[1,0,{}]",
-            "{}",
-            "1",
-            "nonsense",
-        ] {
-            assert_eq!(
-                URL_SAFE_NO_PAD.encode(json).parse::<Cursor>(),
-                Err(CursorError),
-                "{json}"
-            );
+        for json in ["[]", "[1]", "[2,0,1]", "[1,-1,1]", "[1,0,[1]]", "[1,0,{}]", "{}", "1", "nonsense"] {
+            assert_eq!(URL_SAFE_NO_PAD.encode(json).parse::<Cursor>(), Err(CursorError), "{json}");
         }
         let long = Cursor::new(0, vec!["x".repeat(MAX_TEXT_BYTES).into()]);
         assert_eq!(long.to_string().parse::<Cursor>(), Err(CursorError));

@@ -113,10 +113,7 @@ impl<E: EntityTrait> Keyset<E> {
     fn cursor_of(&self, row: &E::Model) -> Result<Cursor> {
         let keys = self.columns.iter().map(|(column, _)| {
             key_of(row.get(*column)).ok_or_else(|| {
-                Error::internal(format!(
-                    "`{}` is NULL or of a type that a cursor cannot hold",
-                    column.as_str()
-                ))
+                Error::internal(format!("`{}` is NULL or of a type that a cursor cannot hold", column.as_str()))
             })
         });
         Ok(Cursor::new(self.sort(), keys.collect::<Result<_>>()?))
@@ -194,10 +191,9 @@ fn key_of(value: Value) -> Option<Json> {
         Value::ChronoTime(value) => value?.to_string().into(),
         Value::ChronoDateTime(value) => value?.and_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
         Value::ChronoDateTimeUtc(value) => value?.to_rfc3339_opts(SecondsFormat::AutoSi, true).into(),
-        Value::ChronoDateTimeWithTimeZone(value) => value?
-            .with_timezone(&Utc)
-            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
-            .into(),
+        Value::ChronoDateTimeWithTimeZone(value) => {
+            value?.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::AutoSi, true).into()
+        }
         Value::Uuid(value) => value?.to_string().into(),
         _ => return None,
     })
@@ -205,11 +201,7 @@ fn key_of(value: Value) -> Option<Json> {
 
 /// Returns a key of a cursor as a value of the column's type; `None` when it does not fit.
 fn value_of(key: &Json, column: &ColumnType) -> Option<Value> {
-    let time = || {
-        key.as_str()
-            .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
-            .map(|time| time.to_utc())
-    };
+    let time = || key.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok()).map(|time| time.to_utc());
     Some(match column {
         ColumnType::Boolean => key.as_bool()?.into(),
         ColumnType::TinyInteger => i8::try_from(key.as_i64()?).ok()?.into(),

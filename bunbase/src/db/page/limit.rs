@@ -25,10 +25,7 @@ impl<const DEFAULT: u32, const MAX: u32> Limit<DEFAULT, MAX> {
     pub const MAX: u32 = MAX;
     /// What is taken when nothing is asked for.
     pub const DEFAULT: u32 = {
-        assert!(
-            DEFAULT >= 1 && DEFAULT <= MAX,
-            "the default of a limit must be between 1 and its most"
-        );
+        assert!(DEFAULT >= 1 && DEFAULT <= MAX, "the default of a limit must be between 1 and its most");
         DEFAULT
     };
 
@@ -37,11 +34,7 @@ impl<const DEFAULT: u32, const MAX: u32> Limit<DEFAULT, MAX> {
     /// # Errors
     /// When `rows` is not within `1..=MAX`.
     pub fn new(rows: u32) -> Result<Self, LimitError> {
-        if (1..=MAX).contains(&rows) {
-            Ok(Self(rows))
-        } else {
-            Err(LimitError { max: MAX })
-        }
+        if (1..=MAX).contains(&rows) { Ok(Self(rows)) } else { Err(LimitError { max: MAX }) }
     }
 
     /// Returns the number of rows.

@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    task::Poll,
+    time::Duration,
+};
 
 use sea_orm::DbBackend;
 use tokio::{sync::oneshot, task::JoinSet};
@@ -12,10 +16,7 @@ async fn sixty_four_writers_at_once_lose_no_update_and_see_no_error() {
     let database = TestDatabase::sqlite().unwrap();
     let db = database.db().await.unwrap();
     with_counter(&db).await;
-    db.sql("CREATE TABLE note (task BIGINT NOT NULL)")
-        .execute()
-        .await
-        .unwrap();
+    db.sql("CREATE TABLE note (task BIGINT NOT NULL)").execute().await.unwrap();
 
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
@@ -28,10 +29,7 @@ async fn sixty_four_writers_at_once_lose_no_update_and_see_no_error() {
                     set_counter(tx, n + 1).await
                 })
                 .await?;
-                db.sql("INSERT INTO note (task) VALUES ($1)")
-                    .bind(task)
-                    .execute()
-                    .await?;
+                db.sql("INSERT INTO note (task) VALUES ($1)").bind(task).execute().await?;
                 let _: i64 = db.sql("SELECT count(*) FROM note").scalar().await?;
             }
             Ok::<_, crate::Error>(())
@@ -48,10 +46,7 @@ async fn sixty_four_writers_at_once_lose_no_update_and_see_no_error() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn handles_of_several_processes_share_one_file() {
     let database = TestDatabase::sqlite().unwrap();
-    let settings = Settings {
-        busy_timeout: Duration::from_mins(1),
-        ..database.settings()
-    };
+    let settings = Settings { busy_timeout: Duration::from_mins(1), ..database.settings() };
     // Each `Db` has connections of its own, as another process would; they also race to make the file.
     let mut opening = JoinSet::new();
     for _ in 0..4 {
@@ -94,11 +89,8 @@ async fn readers_go_on_while_a_transaction_is_open_and_do_not_see_it() {
 async fn waiting_too_long_for_a_connection_is_503() {
     for (database, patient) in each().await {
         with_counter(&patient).await;
-        let settings = Settings {
-            acquire_timeout: Duration::from_millis(300),
-            max_connections: 1,
-            ..database.settings()
-        };
+        let settings =
+            Settings { acquire_timeout: Duration::from_millis(300), max_connections: 1, ..database.settings() };
         let db = Db::open(&settings).await.unwrap();
         // On a loaded machine connecting itself may take longer than that.
         let tx = loop {
@@ -106,11 +98,7 @@ async fn waiting_too_long_for_a_connection_is_503() {
                 break tx;
             }
         };
-        let code = if db.backend() == DbBackend::Sqlite {
-            "database_busy"
-        } else {
-            "database_unavailable"
-        };
+        let code = if db.backend() == DbBackend::Sqlite { "database_busy" } else { "database_unavailable" };
         let error = db.sql("UPDATE counter SET n = 1").execute().await.unwrap_err();
         assert_eq!((error.status(), error.code()), (503, code), "{error:?}");
         let error = db.begin_tx().await.unwrap_err();
@@ -125,10 +113,7 @@ async fn a_lock_that_another_process_keeps_is_503() {
     let database = TestDatabase::sqlite().unwrap();
     let other = database.db().await.unwrap();
     with_counter(&other).await;
-    let settings = Settings {
-        busy_timeout: Duration::from_millis(50),
-        ..database.settings()
-    };
+    let settings = Settings { busy_timeout: Duration::from_millis(50), ..database.settings() };
     let db = Db::open(&settings).await.unwrap();
     let tx = other.begin_tx().await.unwrap();
     let error = db.sql("UPDATE counter SET n = 1").execute().await.unwrap_err();
@@ -141,12 +126,7 @@ async fn a_lock_that_another_process_keeps_is_503() {
 #[tokio::test]
 async fn a_dropped_transaction_is_rolled_back_and_gives_its_connection_back() {
     for database in TestDatabase::each().await.unwrap() {
-        let db = Db::open(&Settings {
-            max_connections: 1,
-            ..database.settings()
-        })
-        .await
-        .unwrap();
+        let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
         with_counter(&db).await;
         let (written, seen) = oneshot::channel();
         let task = tokio::spawn({
@@ -164,19 +144,16 @@ async fn a_dropped_transaction_is_rolled_back_and_gives_its_connection_back() {
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
         db.sql("UPDATE counter SET n = n + 1").execute().await.unwrap();
-        assert_eq!(counter(&db).await, 1);
+        // Seen by another, so committed: no forgotten BEGIN was in its way.
+        let other = database.db().await.unwrap();
+        assert_eq!(counter(&other).await, 1);
     }
 }
 
 #[tokio::test]
 async fn futures_dropped_at_any_moment_leave_the_pool_usable() {
     for database in TestDatabase::each().await.unwrap() {
-        let db = Db::open(&Settings {
-            max_connections: 1,
-            ..database.settings()
-        })
-        .await
-        .unwrap();
+        let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
         with_counter(&db).await;
         for polls in 0..40_u32 {
             let transaction = db.transaction(async |tx: &Tx| {
@@ -188,15 +165,38 @@ async fn futures_dropped_at_any_moment_leave_the_pool_usable() {
             let mut transaction = std::pin::pin!(transaction);
             // So many wake-ups, then drop it: inside BEGIN, a statement, a savepoint.
             for _ in 0..polls {
-                if tokio::time::timeout(Duration::from_millis(1), transaction.as_mut())
-                    .await
-                    .is_ok()
-                {
+                if tokio::time::timeout(Duration::from_millis(1), transaction.as_mut()).await.is_ok() {
                     break;
                 }
             }
         }
         db.sql("UPDATE counter SET n = n + 1").execute().await.unwrap();
-        assert_eq!(counter(&db).await, 1);
+        // Seen by another, so committed: no forgotten BEGIN was in its way.
+        let other = database.db().await.unwrap();
+        assert_eq!(counter(&other).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn statements_dropped_at_any_moment_leave_the_pool_usable() {
+    for database in TestDatabase::each().await.unwrap() {
+        let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
+        with_counter(&db).await;
+        for polls in (0..600_u32).step_by(3) {
+            // A text of its own, so that it is prepared first and can be dropped there too.
+            let sql = format!("UPDATE counter SET n = n + 1000 + {polls} WHERE n < $1");
+            let statement = db.sql(&sql).bind(0_i64).execute();
+            let mut statement = std::pin::pin!(statement);
+            for _ in 0..polls {
+                let done = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_ready())).await;
+                if done {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        db.sql("UPDATE counter SET n = n + 1").execute().await.unwrap();
+        let other = database.db().await.unwrap();
+        assert_eq!(counter(&other).await, 1);
     }
 }

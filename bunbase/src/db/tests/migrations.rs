@@ -25,9 +25,7 @@ impl MigrationName for CreateProject {
 impl MigrationTrait for CreateProject {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let id = ColumnDef::new("id").big_integer().not_null().primary_key().to_owned();
-        manager
-            .create_table(Table::create().table("project").col(id).to_owned())
-            .await
+        manager.create_table(Table::create().table("project").col(id).to_owned()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -58,11 +56,7 @@ fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "0001_task.sql", TASK);
     write(folder.path(), "0001_task.down.sql", "DROP TABLE task;");
-    write(
-        folder.path(),
-        "0002_note.sql",
-        "CREATE TABLE note (task BIGINT NOT NULL REFERENCES task (id));",
-    );
+    write(folder.path(), "0002_note.sql", "CREATE TABLE note (task BIGINT NOT NULL REFERENCES task (id));");
     write(folder.path(), "0002_note.down.sql", "DROP TABLE note");
     folder
 }
@@ -75,12 +69,7 @@ async fn count(db: &Db, table: &str) -> crate::Result<i64> {
     db.sql(&format!("SELECT count(*) FROM {table}")).scalar().await
 }
 
-const ALL: [&str; 4] = [
-    "m20261123_000001_action_runs",
-    "m1_create_project",
-    "0001_task",
-    "0002_note",
-];
+const ALL: [&str; 4] = ["m20261123_000001_action_runs", "m1_create_project", "0001_task", "0002_note"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_instances_may_start_at_once() {
@@ -97,12 +86,7 @@ async fn ten_instances_may_start_at_once() {
                 applied
             });
         }
-        let mut applied: Vec<String> = instances
-            .join_all()
-            .await
-            .into_iter()
-            .flat_map(crate::Result::unwrap)
-            .collect();
+        let mut applied: Vec<String> = instances.join_all().await.into_iter().flat_map(crate::Result::unwrap).collect();
         let mut expected = ALL.map(str::to_owned).to_vec();
         applied.sort();
         expected.sort();
@@ -123,10 +107,7 @@ async fn up_status_down_and_fresh() {
         let applied = async || {
             let all = plan.status(&db).await.unwrap();
             assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ALL);
-            assert_eq!(
-                (all[0].source, all[1].source, all[2].source),
-                (Source::Framework, Source::Rust, Source::Sql)
-            );
+            assert_eq!((all[0].source, all[1].source, all[2].source), (Source::Framework, Source::Rust, Source::Sql));
             all.iter().map(|one| one.applied).collect::<Vec<_>>()
         };
         assert_eq!(applied().await, [false; 4]);
@@ -191,11 +172,7 @@ async fn an_older_program_may_start_on_a_newer_database_but_not_change_it() {
 async fn a_failing_file_is_named_and_leaves_nothing_behind() {
     for (_database, db) in each().await {
         let folder = folder();
-        write(
-            folder.path(),
-            "0003_broken.sql",
-            "CREATE TABLE half (n BIGINT); INSERT INTO missing VALUES (1);",
-        );
+        write(folder.path(), "0003_broken.sql", "CREATE TABLE half (n BIGINT); INSERT INTO missing VALUES (1);");
         let plan = Plan::new().sql_dir(folder.path());
         let error = plan.up(&db).await.unwrap_err();
         assert_eq!(error.code(), "migration_failed");
@@ -243,10 +220,7 @@ async fn rebuilding_a_table_keeps_the_rows_that_refer_to_it() {
 
     write(folder.path(), "0003_orphan.sql", "DELETE FROM task");
     let error = plan.up(&db).await.unwrap_err();
-    assert!(
-        error.detail().contains("`note`") && error.detail().contains("`task`"),
-        "{error}"
-    );
+    assert!(error.detail().contains("`note`") && error.detail().contains("`task`"), "{error}");
     assert_eq!(count(&db, "task").await.unwrap(), 1);
 }
 
@@ -257,14 +231,7 @@ async fn a_lock_that_is_held_too_long_is_503_and_one_whose_holder_died_is_free()
         let holder = db.begin_tx().await.unwrap();
         if db.backend() == DbBackend::Postgres {
             let take = "SELECT pg_try_advisory_xact_lock($1)";
-            assert!(
-                holder
-                    .sql(take)
-                    .bind(i64::from_be_bytes(*b"bunbase!"))
-                    .scalar::<bool>()
-                    .await
-                    .unwrap()
-            );
+            assert!(holder.sql(take).bind(i64::from_be_bytes(*b"bunbase!")).scalar::<bool>().await.unwrap());
         }
         assert_eq!(plan.up(&db).await.unwrap_err().status(), 503);
         drop(holder);

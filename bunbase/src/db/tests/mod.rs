@@ -45,19 +45,14 @@ async fn each_with_tasks() -> Vec<(TestDatabase, Db)> {
     let all = each().await;
     for (_, db) in &all {
         let schema = sea_orm::Schema::new(db.backend());
-        sea_orm::ConnectionTrait::execute(db, &schema.create_table_from_entity(task::Entity))
-            .await
-            .unwrap();
+        sea_orm::ConnectionTrait::execute(db, &schema.create_table_from_entity(task::Entity)).await.unwrap();
     }
     all
 }
 
 /// Makes the table `counter` with one row that is 0.
 async fn with_counter(db: &Db) {
-    db.sql("CREATE TABLE counter (n BIGINT NOT NULL)")
-        .execute()
-        .await
-        .unwrap();
+    db.sql("CREATE TABLE counter (n BIGINT NOT NULL)").execute().await.unwrap();
     db.sql("INSERT INTO counter (n) VALUES (0)").execute().await.unwrap();
 }
 

@@ -24,16 +24,10 @@ async fn walk(db: &Db, keyset: &Keyset<task::Entity>, limit: u32) -> Vec<i64> {
     let limit: Limit = Limit::new(limit).unwrap();
     let (mut ids, mut cursor) = (Vec::new(), None::<Cursor>);
     loop {
-        let page = keyset
-            .page(task::Entity::find(), limit, cursor.as_ref(), db)
-            .await
-            .unwrap();
+        let page = keyset.page(task::Entity::find(), limit, cursor.as_ref(), db).await.unwrap();
         assert!(page.items.len() <= limit.get() as usize);
         ids.extend(page.map(|row| row.id).items);
-        let page = keyset
-            .page(task::Entity::find(), limit, cursor.as_ref(), db)
-            .await
-            .unwrap();
+        let page = keyset.page(task::Entity::find(), limit, cursor.as_ref(), db).await.unwrap();
         match page.next_cursor {
             Some(next) => cursor = Some(next.to_string().parse().unwrap()),
             None => return ids,
@@ -62,12 +56,7 @@ async fn pages_show_every_row_once_and_in_order() {
             }
         }
         let by_due = walk(&db, &Keyset::new().desc(Due).asc(Id), 100).await;
-        let sorted = task::Entity::find()
-            .order_by_desc(Due)
-            .order_by_asc(Id)
-            .all(&db)
-            .await
-            .unwrap();
+        let sorted = task::Entity::find().order_by_desc(Due).order_by_asc(Id).all(&db).await.unwrap();
         assert_eq!(by_due, sorted.iter().map(|row| row.id).collect::<Vec<_>>());
     }
 }
@@ -80,15 +69,9 @@ async fn a_filter_holds_on_every_page() {
         let select = || task::Entity::find().filter(task::Column::Done.eq(true));
         let limit: Limit = Limit::new(7).unwrap();
         let first = keyset.page(select(), limit, None, &db).await.unwrap();
-        let second = keyset
-            .page(select(), limit, first.next_cursor.as_ref(), &db)
-            .await
-            .unwrap();
+        let second = keyset.page(select(), limit, first.next_cursor.as_ref(), &db).await.unwrap();
         assert!(first.items.iter().chain(&second.items).all(|row| row.done));
-        assert_eq!(
-            (first.items.len(), second.items.len(), second.next_cursor),
-            (7, 5, None)
-        );
+        assert_eq!((first.items.len(), second.items.len(), second.next_cursor), (7, 5, None));
     }
 }
 
@@ -98,12 +81,7 @@ async fn a_cursor_of_another_list_is_422() {
         with_tasks(&db).await;
         let limit: Limit = Limit::new(5).unwrap();
         let by_id = Keyset::new().asc(task::Column::Id);
-        let cursor = by_id
-            .page(task::Entity::find(), limit, None, &db)
-            .await
-            .unwrap()
-            .next_cursor
-            .unwrap();
+        let cursor = by_id.page(task::Entity::find(), limit, None, &db).await.unwrap().next_cursor.unwrap();
         let wrong = [
             (Keyset::new().desc(task::Column::Id), cursor.clone()),
             (Keyset::new().asc(task::Column::Title), cursor.clone()),
@@ -112,10 +90,7 @@ async fn a_cursor_of_another_list_is_422() {
             (by_id.clone(), Cursor::new(cursor.sort(), vec![])),
         ];
         for (keyset, cursor) in wrong {
-            let error = keyset
-                .page(task::Entity::find(), limit, Some(&cursor), &db)
-                .await
-                .unwrap_err();
+            let error = keyset.page(task::Entity::find(), limit, Some(&cursor), &db).await.unwrap_err();
             assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (422, "/cursor"));
         }
     }
@@ -129,10 +104,7 @@ async fn an_offset_skips_rows() {
         let select = task::Entity::find().order_by_asc(task::Column::Id);
         let rows = query.apply(select.clone()).all(&db).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [21, 22, 23]);
-        let far = PageQuery {
-            offset: u32::MAX,
-            ..query
-        };
+        let far = PageQuery { offset: u32::MAX, ..query };
         assert!(far.apply(select).all(&db).await.unwrap().is_empty());
     }
 }

@@ -78,12 +78,7 @@ async fn times_sort_as_times_with_any_number_of_digits() {
                 .await
                 .unwrap();
         }
-        let rows = db
-            .sql("SELECT * FROM thing WHERE at < $1 ORDER BY at")
-            .bind(first)
-            .all::<Row>()
-            .await
-            .unwrap();
+        let rows = db.sql("SELECT * FROM thing WHERE at < $1 ORDER BY at").bind(first).all::<Row>().await.unwrap();
         assert_eq!(rows.iter().map(|row| row.size).collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 }
@@ -95,21 +90,8 @@ async fn a_missing_row_is_404_or_none() {
         let none = "SELECT * FROM thing WHERE size = 0";
         assert_eq!(db.sql(none).one::<Row>().await.unwrap_err().status(), 404);
         assert_eq!(db.sql(none).optional::<Row>().await.unwrap(), None);
-        assert_eq!(
-            db.sql("SELECT size FROM thing WHERE size = 0")
-                .scalar::<i64>()
-                .await
-                .unwrap_err()
-                .status(),
-            404
-        );
-        assert_eq!(
-            db.sql("SELECT max(note) FROM thing")
-                .scalar::<Option<String>>()
-                .await
-                .unwrap(),
-            None
-        );
+        assert_eq!(db.sql("SELECT size FROM thing WHERE size = 0").scalar::<i64>().await.unwrap_err().status(), 404);
+        assert_eq!(db.sql("SELECT max(note) FROM thing").scalar::<Option<String>>().await.unwrap(), None);
     }
 }
 
@@ -138,17 +120,9 @@ async fn placeholders_and_values_must_be_as_many() {
 async fn a_writing_query_works_through_every_method() {
     for (_database, db) in each().await {
         with_rows(&db).await;
-        let size: i64 = db
-            .sql("UPDATE thing SET size = 1 RETURNING size")
-            .scalar()
-            .await
-            .unwrap();
+        let size: i64 = db.sql("UPDATE thing SET size = 1 RETURNING size").scalar().await.unwrap();
         assert_eq!(size, 1);
-        let rows = db
-            .sql("WITH x AS (SELECT 2) UPDATE thing SET size = 2 RETURNING *")
-            .all::<Row>()
-            .await
-            .unwrap();
+        let rows = db.sql("WITH x AS (SELECT 2) UPDATE thing SET size = 2 RETURNING *").all::<Row>().await.unwrap();
         assert_eq!(rows[0].size, 2);
         let deleted = db.sql("DELETE FROM thing").execute().await.unwrap();
         assert_eq!(deleted, 1);

@@ -21,15 +21,9 @@ fn a_task(title: &str) -> task::ActiveModel {
 async fn entities_work_on_the_handle_and_in_a_transaction() {
     for (_database, db) in each_with_tasks().await {
         let first = a_task("first").insert(&db).await.unwrap();
-        let second = db
-            .transaction(async |tx: &Tx| Ok(a_task("second").insert(tx.db()).await?))
-            .await
-            .unwrap();
+        let second = db.transaction(async |tx: &Tx| Ok(a_task("second").insert(tx.db()).await?)).await.unwrap();
         assert!(second.id > first.id);
-        let third = task::Entity::insert(a_task("third"))
-            .exec_with_returning(&db)
-            .await
-            .unwrap();
+        let third = task::Entity::insert(a_task("third")).exec_with_returning(&db).await.unwrap();
         assert_eq!(third.title, "third");
         assert_eq!(task::Entity::find().all(&db).await.unwrap().len(), 3);
     }
@@ -75,10 +69,7 @@ async fn a_panic_rolls_back() {
 #[tokio::test]
 async fn a_transaction_that_takes_too_long_is_504_and_rolled_back() {
     for database in TestDatabase::each().await.unwrap() {
-        let settings = Settings {
-            transaction_timeout: Duration::from_millis(50),
-            ..database.settings()
-        };
+        let settings = Settings { transaction_timeout: Duration::from_millis(50), ..database.settings() };
         let db = Db::open(&settings).await.unwrap();
         with_counter(&db).await;
         let error = db
@@ -120,6 +111,27 @@ async fn a_savepoint_undoes_its_part_only() {
 }
 
 #[tokio::test]
+async fn a_savepoint_that_is_dropped_on_the_way_undoes_everything() {
+    for (_database, db) in each().await {
+        with_counter(&db).await;
+        let error = db
+            .transaction(async |tx: &Tx| {
+                set_counter(tx, 1).await?;
+                let nested = tx.nested(async |tx: &Tx| {
+                    set_counter(tx, 2).await?;
+                    std::future::pending::<crate::Result<()>>().await
+                });
+                let _ = tokio::time::timeout(Duration::from_millis(50), nested).await;
+                set_counter(tx, 3).await
+            })
+            .await
+            .unwrap_err();
+        assert_eq!((error.status(), error.code()), (500, "transaction_aborted"));
+        assert_eq!(counter(&db).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_swallowed_failure_is_never_reported_as_stored() {
     for (_database, db) in each().await {
         with_counter(&db).await;
@@ -154,15 +166,10 @@ async fn a_transaction_can_be_awaited_in_a_spawned_task() {
             let titles = shared
                 .transaction(async |tx: &Tx| {
                     a_task(&title).insert(tx.db()).await?;
-                    let inner = tx
-                        .nested(async |tx: &Tx| Ok(a_task(&again).insert(tx.db()).await?.title))
-                        .await?;
+                    let inner = tx.nested(async |tx: &Tx| Ok(a_task(&again).insert(tx.db()).await?.title)).await?;
                     assert_eq!(inner, again);
-                    let sum: i64 = tx
-                        .sql("SELECT count(*) FROM task WHERE title = $1")
-                        .bind(title.as_str())
-                        .scalar()
-                        .await?;
+                    let sum: i64 =
+                        tx.sql("SELECT count(*) FROM task WHERE title = $1").bind(title.as_str()).scalar().await?;
                     assert_eq!(sum, 1);
                     titles(tx).await
                 })
@@ -177,9 +184,7 @@ async fn a_transaction_can_be_awaited_in_a_spawned_task() {
         let owned = String::from("owned");
         let handle = db.clone();
         let id = tokio::spawn(async move {
-            handle
-                .transaction(async move |tx: &Tx| Ok(a_task(&owned).insert(tx.db()).await?.id))
-                .await
+            handle.transaction(async move |tx: &Tx| Ok(a_task(&owned).insert(tx.db()).await?.id)).await
         });
         assert_eq!(id.await.unwrap().unwrap(), 3);
     }
