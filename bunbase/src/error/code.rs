@@ -20,8 +20,12 @@ pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const INVALID_INPUT: &str = "invalid_input";
 /// 500: the cause is in the log.
 pub const INTERNAL: &str = "internal";
+/// 503: the database has no room, lock or turn for the call.
+pub const DATABASE_BUSY: &str = "database_busy";
 /// 503: the database cannot be reached.
 pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
+/// 504: the database gave a statement up after its own time limit.
+pub const DATABASE_TIMEOUT: &str = "database_timeout";
 /// 504: the action did not answer in time.
 pub const TIMEOUT: &str = "timeout";
 

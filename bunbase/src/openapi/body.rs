@@ -73,7 +73,11 @@ fn form(
             Placement::BodyField => {
                 let Node::Object(property) = record::property(field, &mut builder.generator) else { continue };
                 // Parts of text have no null; what has no form as text is a part of JSON.
-                if field.text.is_some() { (not_null(property), None) } else { (property, Some("application/json".to_owned())) }
+                if field.text.is_some() {
+                    (not_null(property), None)
+                } else {
+                    (property, Some("application/json".to_owned()))
+                }
             }
             Placement::File => {
                 let types = field.file.map(|rules| rules.content_types.join(", ")).filter(|types| !types.is_empty());

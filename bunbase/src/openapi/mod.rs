@@ -216,7 +216,7 @@ impl<'r> Builder<'r> {
             return action.name.to_owned();
         }
         let base = format!("{}_{}", action.name, route.method.as_str().to_lowercase());
-        self.free(base, |builder, id| builder.ids.insert(id.to_owned()))
+        self.free(&base, |builder, id| builder.ids.insert(id.to_owned()))
     }
 
     /// Makes a component of a body and returns a reference to it. Routes of one action with the same body share it.
@@ -229,14 +229,14 @@ impl<'r> Builder<'r> {
         let short = format!("{}{method}Body", pascal(action.entry.meta.name));
         let long = format!("{}{method}Body", pascal(action.name));
         let base = if self.generator.has(&short) { long } else { short };
-        let name = self.free(base, |builder, name| !builder.generator.has(name));
+        let name = self.free(&base, |builder, name| !builder.generator.has(name));
         self.bodies.push((action.name, name.clone(), schema.clone()));
         self.generator.define(&name, |_| schema).into_object()
     }
 
     /// Returns the first of `base`, `base_2`, `base_3`, … that can be taken.
-    fn free(&mut self, base: String, take: impl Fn(&mut Self, &str) -> bool) -> String {
-        let mut name = base.clone();
+    fn free(&mut self, base: &str, take: impl Fn(&mut Self, &str) -> bool) -> String {
+        let mut name = base.to_owned();
         let mut number = 2;
         while !take(self, &name) {
             name = format!("{base}_{number}");

@@ -16,12 +16,19 @@ use crate::{
 /// Returns the parameters of a route: those of the path in its order, then the others in the order of their fields.
 ///
 /// `names` are the path's parameters as the document calls them, one for each in the template.
-pub(super) fn of(action: &Registered, route: &Route, names: &[String], generator: &mut Generator) -> Vec<RefOr<Parameter>> {
+pub(super) fn of(
+    action: &Registered,
+    route: &Route,
+    names: &[String],
+    generator: &mut Generator,
+) -> Vec<RefOr<Parameter>> {
     let placed = |field: &Field| Placement::of(field, route.method, route.own);
     let fields = action.entry.fields;
     let mut found = Vec::new();
     for (own, name) in parameters(&route.path).zip(names) {
-        let field = fields.iter().find(|field| placed(field) == Placement::Path && parameter_name(field, Placement::Path) == own);
+        let field = fields
+            .iter()
+            .find(|field| placed(field) == Placement::Path && parameter_name(field, Placement::Path) == own);
         let mut parameter = match field {
             Some(field) => parameter(field, Placement::Path, generator),
             // A parameter of a module's prefix that this action does not ask for: any text will do.
@@ -149,11 +156,9 @@ mod tests {
     fn text_has_no_null() {
         let mut generator = Generator::default();
         let number = generator.of::<u8>();
-        for optional in [
-            generator.of::<Option<u8>>(),
-            generator.of::<Option<Option<u8>>>(),
-            generator.of::<Patch<u8>>(),
-        ] {
+        for optional in
+            [generator.of::<Option<u8>>(), generator.of::<Option<Option<u8>>>(), generator.of::<Patch<u8>>()]
+        {
             assert_eq!(Node::Object(not_null(optional.into_object())), number);
         }
         let list = generator.of::<Vec<u8>>();

@@ -105,8 +105,12 @@ pub(super) const TOO_LARGE: ErrorVariant =
 pub(super) const FILE_TOO_LARGE: ErrorVariant =
     framework(413, code::FILE_TOO_LARGE, "the file is larger than allowed", "A file is larger than allowed.");
 /// 413, for an operation with a form.
-pub(super) const TOO_MANY_PARTS: ErrorVariant =
-    framework(413, code::TOO_MANY_PARTS, "a form may have at most 100 fields", "The form has too many fields or files.");
+pub(super) const TOO_MANY_PARTS: ErrorVariant = framework(
+    413,
+    code::TOO_MANY_PARTS,
+    "a form may have at most 100 fields",
+    "The form has too many fields or files.",
+);
 /// 415, for an operation with a body.
 pub(super) const WRONG_TYPE: ErrorVariant = framework(
     415,
@@ -135,9 +139,23 @@ pub(super) const DATABASE_AWAY: ErrorVariant = framework(
     "the database cannot be reached; try again",
     "The database cannot be reached; another attempt may succeed.",
 );
+/// 503, for every operation.
+pub(super) const DATABASE_BUSY: ErrorVariant = framework(
+    503,
+    code::DATABASE_BUSY,
+    "the database is busy; try again",
+    "The database has no room for this call; another attempt may succeed.",
+);
+/// 504, for every operation.
+pub(super) const DATABASE_TIMEOUT: ErrorVariant =
+    framework(504, code::DATABASE_TIMEOUT, "the database took too long", "The database took too long.");
 /// 504, for an operation with a timeout.
-pub(super) const TIMED_OUT: ErrorVariant =
-    framework(504, code::TIMEOUT, "the action did not answer in time", "The action did not answer in time.");
+pub(super) const TIMED_OUT: ErrorVariant = framework(
+    504,
+    code::TIMEOUT,
+    "this took too long and was stopped; try again later",
+    "The action did not answer in time.",
+);
 
 /// Returns an example of a problem.
 pub(super) fn example(variant: &ErrorVariant) -> Value {
@@ -150,7 +168,8 @@ pub(super) fn example(variant: &ErrorVariant) -> Value {
         "trace_id": SOME_TRACE_ID,
     });
     if variant.status == INVALID.status && variant.code == INVALID.code {
-        problem["errors"] = json!([{ "in": "body", "pointer": "/name", "code": "required", "message": "this field is required" }]);
+        problem["errors"] =
+            json!([{ "in": "body", "pointer": "/name", "code": "required", "message": "this field is required" }]);
     }
     problem
 }

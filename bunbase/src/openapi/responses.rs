@@ -68,7 +68,8 @@ fn headers(docs: &[HeaderDoc]) -> Map<String, RefOr<Header>> {
         grouped.entry(known.unwrap_or_else(|| doc.name.clone().into_owned())).or_default().push(doc);
     }
     let one = |docs: Vec<&HeaderDoc>| {
-        let descriptions: Vec<&str> = docs.iter().map(|doc| doc.description.as_ref()).filter(|text| !text.is_empty()).collect();
+        let descriptions: Vec<&str> =
+            docs.iter().map(|doc| doc.description.as_ref()).filter(|text| !text.is_empty()).collect();
         let schema = match docs.as_slice() {
             [doc] => not_null(doc.schema.clone().into_object()),
             _ => SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() },
@@ -117,7 +118,9 @@ pub(super) fn failures(
         let status = variants[0].status;
         match declared.get_mut(&status) {
             // The action says what the framework says anyway, such as by `#[error(internal)]`.
-            Some(more) if more.iter().all(|one| variants.iter().any(|own| own.code == one.code)) => declared.remove(&status),
+            Some(more) if more.iter().all(|one| variants.iter().any(|own| own.code == one.code)) => {
+                declared.remove(&status)
+            }
             Some(more) => {
                 more.extend(variants);
                 continue;
@@ -169,10 +172,12 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         own.push(("InvalidInput", &[problem::INVALID]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
-    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY]));
-    if traits.timeout {
-        own.push(("Timeout", &[problem::TIMED_OUT]));
-    }
+    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
+    own.push(if traits.timeout {
+        ("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])
+    } else {
+        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])
+    });
     own
 }
 
@@ -186,10 +191,15 @@ fn reference() -> SchemaObject {
 
 /// Returns the answer for one status with its variants, whose codes are distinct.
 fn failure(status: u16, variants: &[ErrorVariant], open: bool) -> Response {
-    let words = |variant: &ErrorVariant| if variant.docs.is_empty() { variant.message } else { variant.docs }.to_owned();
+    let words =
+        |variant: &ErrorVariant| if variant.docs.is_empty() { variant.message } else { variant.docs }.to_owned();
     let description = match variants {
         [variant] => words(variant),
-        _ => variants.iter().map(|variant| format!("- `{}`: {}", variant.code, words(variant))).collect::<Vec<_>>().join("\n"),
+        _ => variants
+            .iter()
+            .map(|variant| format!("- `{}`: {}", variant.code, words(variant)))
+            .collect::<Vec<_>>()
+            .join("\n"),
     };
     let mut narrowed = json!({ "type": "object", "properties": { "status": { "type": "integer", "enum": [status] } } });
     if !open {

@@ -22,7 +22,11 @@ impl Schemes {
         let mut optional = BTreeSet::new();
         for security in guards.iter().filter_map(|guard| guard.security.as_ref()) {
             let name = self.name(security);
-            if security.optional { optional.insert(name) } else { needed.insert(name) };
+            if security.optional {
+                optional.insert(name)
+            } else {
+                needed.insert(name)
+            };
         }
         let mut alternatives = vec![needed.clone()];
         for name in optional.difference(&needed) {

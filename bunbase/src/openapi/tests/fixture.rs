@@ -17,48 +17,25 @@ use crate::{
     openapi::{Document, Info, document},
     registry::{ActionEntry, ModuleEntry, Registry},
     schema::{
-        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Payload, Probe, Schema, Source, Tagging,
-        Variant, record, variant,
+        Base64, Checker, Constraint, Field, FileRules, Generator, NoText, Number, Patch, Probe, Schema, Source, record,
     },
 };
 
-pub(super) struct State;
-impl Schema for State {
-    const COMPONENT: bool = true;
-    fn label() -> Cow<'static, str> {
-        "State".into()
-    }
-    fn schema(generator: &mut Generator) -> SchemaObject {
-        const DONE: &[Field] = &[Field::new::<chrono::DateTime<chrono::Utc>>("at", None)];
-        struct Done;
-        impl Schema for Done {
-            fn label() -> Cow<'static, str> {
-                "Done".into()
-            }
-            fn schema(generator: &mut Generator) -> SchemaObject {
-                record::object(DONE, generator, |_| true)
-            }
-            fn check(_value: &Value, _checker: &mut Checker) {}
-        }
-        let open = Variant { rust_name: "Open", name: "open", docs: "Still to do.", payload: None };
-        let done = Variant { rust_name: "Done", name: "done", docs: "", payload: Some(Payload::of::<Done>()) };
-        variant::schema("State", Tagging::Internal { tag: "kind" }, &[open, done], generator)
-    }
-    fn check(_value: &Value, _checker: &mut Checker) {}
+#[crate::schema(tag = "kind", rename_all = "snake_case")]
+pub(super) enum State {
+    /// Still to do.
+    Open,
+    Done {
+        at: chrono::DateTime<chrono::Utc>,
+    },
 }
 
 /// A plain enum that is also read from text.
-pub(super) struct Order;
-impl Schema for Order {
-    const COMPONENT: bool = true;
-    fn label() -> Cow<'static, str> {
-        "Order".into()
-    }
-    fn schema(generator: &mut Generator) -> SchemaObject {
-        let name = |name, docs| Variant { rust_name: name, name, docs, payload: None };
-        variant::schema("Order", Tagging::External, &[name("title", "By title."), name("due", "")], generator)
-    }
-    fn check(_value: &Value, _checker: &mut Checker) {}
+#[crate::schema(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// By title.
+    Title,
+    Due,
 }
 
 /// Has the name of a component that is the framework's own.
@@ -215,9 +192,17 @@ static ACTIONS: &[ActionEntry] = &[
                 constraints: &[Constraint::Length { min: Some(1), max: Some(200) }],
                 ..text!("title": String)
             },
-            Field { docs: "Where it stands.", default: Some(|| Some(json!({ "kind": "open" }))), required: false, ..Field::new::<State>("state", None) },
             Field {
-                constraints: &[Constraint::Length { min: None, max: Some(10) }, Constraint::Each(&[Constraint::Pattern(&SLUG)])],
+                docs: "Where it stands.",
+                default: Some(|| Some(json!({ "kind": "open" }))),
+                required: false,
+                ..Field::new::<State>("state", None)
+            },
+            Field {
+                constraints: &[
+                    Constraint::Length { min: None, max: Some(10) },
+                    Constraint::Each(&[Constraint::Pattern(&SLUG)]),
+                ],
                 ..text!("labels": Option<Vec<String>>)
             },
             Field {
@@ -230,7 +215,12 @@ static ACTIONS: &[ActionEntry] = &[
                 ..text!("weight": Option<f64>)
             },
             Field { source: Source::Query, deprecated: true, ..text!("notify": Option<bool>) },
-            Field { source: Source::Header, param: Some("X-Request-Source"), docs: "Who asks.", ..text!("source": Option<String>) },
+            Field {
+                source: Source::Header,
+                param: Some("X-Request-Source"),
+                docs: "Who asks.",
+                ..text!("source": Option<String>)
+            },
             Field { source: Source::Cookie, sensitive: true, ..text!("device": Option<String>) },
         ],
         output: |generator| {
@@ -264,9 +254,17 @@ static ACTIONS: &[ActionEntry] = &[
             ..META
         },
         fields: &[
-            Field { default: Some(|| Some(json!(20))), required: false, constraints: &[Constraint::Range {
-                min: Some(Number::Int(1)), max: Some(Number::Int(100)), exclusive_min: false, exclusive_max: false,
-            }], ..text!("limit": u32) },
+            Field {
+                default: Some(|| Some(json!(20))),
+                required: false,
+                constraints: &[Constraint::Range {
+                    min: Some(Number::Int(1)),
+                    max: Some(Number::Int(100)),
+                    exclusive_min: false,
+                    exclusive_max: false,
+                }],
+                ..text!("limit": u32)
+            },
             Field { key: "tag", constraints: &[Constraint::Unique], ..text!("tags": Vec<String>) },
             Field { source: Source::Header, ..text!("if_match": Option<Vec<u64>>) },
         ],
@@ -349,7 +347,8 @@ static ACTIONS: &[ActionEntry] = &[
         },
         output: <Sse<u64> as Output>::describe,
         providers: || {
-            let security = Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
+            let security =
+                Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
             vec![GuardDoc { name: "session".to_owned(), errors: &[], open_errors: false, security: Some(security) }]
         },
         ..ENTRY

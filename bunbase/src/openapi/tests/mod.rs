@@ -35,7 +35,10 @@ fn the_same_registry_gives_the_same_bytes() {
 fn a_parameter_of_a_prefix_that_no_field_names_is_text() {
     let list = operation(&fixture().value().clone(), "get", "/projects/{project_id}/tasks");
     let project = parameter(&list, "project_id");
-    assert_eq!(project, json!({ "name": "project_id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }));
+    assert_eq!(
+        project,
+        json!({ "name": "project_id", "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
+    );
 }
 
 #[test]
@@ -89,7 +92,8 @@ fn a_closed_operation_names_every_code_that_it_can_answer() {
         ["201", "400", "401", "403", "404", "409", "413", "415", "422", "429", "500", "503", "504"]
     );
     let codes = |status: &str| {
-        answers[status]["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"].clone()
+        answers[status]["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+            .clone()
     };
     assert_eq!(codes("409"), json!(["task_limit", "task_exists"]));
     assert_eq!(codes("422"), json!(["due_passed", "invalid_input"]));
@@ -104,7 +108,8 @@ fn an_open_operation_has_a_default_and_promises_no_codes() {
     let list = operation(&document, "get", "/projects/{project_id}/tasks");
     assert_eq!(list["responses"]["default"]["$ref"], "#/components/responses/AnyError");
     assert_eq!(list["responses"]["422"]["$ref"], "#/components/responses/AnyInvalidInput");
-    let schema = &document["components"]["responses"]["AnyInvalidInput"]["content"]["application/problem+json"]["schema"];
+    let schema =
+        &document["components"]["responses"]["AnyInvalidInput"]["content"]["application/problem+json"]["schema"];
     assert_eq!(schema["allOf"][1]["properties"].get("code"), None);
     let delete = operation(&document, "delete", "/projects/{project_id}/tasks/{title}");
     assert_eq!(delete["responses"].get("default"), None);
@@ -113,7 +118,7 @@ fn an_open_operation_has_a_default_and_promises_no_codes() {
 #[test]
 fn an_operation_without_input_is_never_refused_for_it() {
     let home = operation(&fixture().value().clone(), "get", "/");
-    assert_eq!(home["responses"].as_object().unwrap().keys().collect::<Vec<_>>(), ["308", "500", "503"]);
+    assert_eq!(home["responses"].as_object().unwrap().keys().collect::<Vec<_>>(), ["308", "500", "503", "504"]);
 }
 
 #[test]
@@ -142,14 +147,14 @@ fn every_answer_carries_its_trace_id() {
 }
 
 #[test]
-fn a_default_timeout_documents_504() {
+fn a_default_timeout_is_documented() {
     let info = Info {
         request_timeout: true,
         servers: vec![Server { url: "https://api.example.com".to_owned(), description: None }],
         ..info()
     };
     let document = document(&registry(), &info).value().clone();
-    assert!(operation(&document, "get", "/")["responses"].get("504").is_some());
+    assert_eq!(operation(&document, "get", "/")["responses"]["504"]["$ref"], "#/components/responses/Timeout");
     assert_eq!(document["servers"], json!([{ "url": "https://api.example.com" }]));
 }
 
@@ -167,7 +172,11 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
         [
             ActionEntry { meta: ActionMeta { name: "save", triggers: doors, ..ENTRY.meta }, fields, ..ENTRY },
             ActionEntry {
-                meta: ActionMeta { name: "save_put", triggers: &[Trigger::Http { method: Method::Post, path: "/c" }], ..ENTRY.meta },
+                meta: ActionMeta {
+                    name: "save_put",
+                    triggers: &[Trigger::Http { method: Method::Post, path: "/c" }],
+                    ..ENTRY.meta
+                },
                 fields: others,
                 ..ENTRY
             },
@@ -175,9 +184,73 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
     };
     let registry = Registry::of(&[&TWO[0], &TWO[1]], &[], &[]).unwrap();
     let document = document(&registry, &info()).value().clone();
-    let ids: Vec<_> = ["/a", "/b", "/c"].iter().map(|path| document["paths"][path]["post"]["operationId"].clone()).collect();
+    let ids: Vec<_> =
+        ["/a", "/b", "/c"].iter().map(|path| document["paths"][path]["post"]["operationId"].clone()).collect();
     assert_eq!(ids, ["save", "save_post", "save_put"]);
     assert_eq!(document["paths"]["/b"]["put"]["operationId"], "save_put_2");
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert_eq!(schemas.keys().collect::<Vec<_>>(), ["FieldError", "Problem", "SaveBody", "SavePutBody"]);
+}
+
+mod annotated {
+    use crate::prelude::*;
+
+    /// Greets somebody.
+    ///
+    /// In words that are always the same.
+    #[action(get = "/hello/{name}", post = "/hello", tags = ["greetings"])]
+    async fn hello(
+        /// Whom to greet.
+        #[validate(length(max = 20))]
+        name: String,
+        #[query] times: Option<u8>,
+        #[header("X-Language")] language: Option<String>,
+    ) -> Result<String> {
+        Ok(format!("{name} {times:?} {language:?}"))
+    }
+
+    #[derive(ActionError, Debug)]
+    pub(super) enum Closed {
+        /// There is no such thing.
+        #[error(status = 404, code = "missing", "{0} is missing")]
+        Missing(u8),
+        #[error(internal)]
+        Other(#[from] std::io::Error),
+    }
+
+    #[derive(ActionError, Debug)]
+    pub(super) enum Open {
+        #[error(framework)]
+        Framework(#[from] crate::Error),
+    }
+
+    pub(super) static ENTRY: crate::registry::ActionEntry = crate::registry::ActionEntry::of::<Hello>();
+}
+
+#[test]
+fn an_annotated_function_is_an_operation() {
+    let registry = Registry::of(&[&annotated::ENTRY], &[], &[]).unwrap();
+    let document = document(&registry, &info()).value().clone();
+    let get = operation(&document, "get", "/hello/{name}");
+    assert_eq!((&get["operationId"], &get["tags"]), (&json!("hello"), &json!(["greetings"])));
+    assert_eq!(
+        (&get["summary"], &get["description"]),
+        (&json!("Greets somebody."), &json!("In words that are always the same."))
+    );
+    let name = parameter(&get, "name");
+    assert_eq!((&name["in"], &name["description"]), (&json!("path"), &json!("Whom to greet.")));
+    assert_eq!((&name["schema"]["minLength"], &name["schema"]["maxLength"]), (&json!(1), &json!(20)));
+    assert_eq!(parameter(&get, "X-Language")["in"], "header");
+    let post = operation(&document, "post", "/hello");
+    assert_eq!(post["operationId"], "hello_post");
+    assert_eq!(post["requestBody"]["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/HelloBody");
+}
+
+#[test]
+fn an_error_that_passes_the_frameworks_through_is_open() {
+    use crate::action::ActionError;
+    const { assert!(!annotated::Closed::OPEN && annotated::Open::OPEN && crate::Error::OPEN) };
+    assert_eq!(annotated::Closed::VARIANTS.len(), 1);
+    let missing = crate::Error::from(annotated::Closed::Missing(7));
+    assert_eq!((missing.status(), missing.code()), (404, annotated::Closed::VARIANTS[0].code));
 }

@@ -8,8 +8,16 @@ use serde_json::Value;
 use super::schema;
 
 /// Reports how a body deviates from the content that is documented.
-pub(super) fn check(document: &Value, documented: &Value, headers: &[(String, String)], body: &[u8], deviations: &mut Vec<String>) {
-    let header = |name: &str| headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+pub(super) fn check(
+    document: &Value,
+    documented: &Value,
+    headers: &[(String, String)],
+    body: &[u8],
+    deviations: &mut Vec<String>,
+) {
+    let header = |name: &str| {
+        headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
     let Some(content) = documented["content"].as_object().filter(|content| !content.is_empty()) else {
         if !body.is_empty() {
             deviations.push(format!("no body is documented, this one has {} bytes", body.len()));
@@ -48,7 +56,8 @@ fn events(document: &Value, event: &Value, body: &[u8], deviations: &mut Vec<Str
         return deviations.push("the body is not UTF-8 text".to_owned());
     };
     for (index, block) in text.split("\n\n").enumerate() {
-        let data: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
+        let data: Vec<&str> =
+            block.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
         if data.is_empty() {
             continue;
         }

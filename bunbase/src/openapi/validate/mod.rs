@@ -40,7 +40,11 @@ pub fn response(
     check_headers(document, documented, headers, &mut deviations);
     if is_head || matches!(status, 204 | 304) {
         if !body.is_empty() {
-            deviations.push(format!("an answer to {} has no body, this one has {} bytes", if is_head { "HEAD" } else { "this status" }, body.len()));
+            deviations.push(format!(
+                "an answer to {} has no body, this one has {} bytes",
+                if is_head { "HEAD" } else { "this status" },
+                body.len()
+            ));
         }
         return deviations;
     }
@@ -53,7 +57,8 @@ fn find<'d>(document: &'d Value, path: &str) -> Option<&'d Value> {
     let segments: Vec<&str> = path.split('/').collect();
     let fits = |template: &str, item: &Value| {
         let parts: Vec<&str> = template.split('/').collect();
-        let is_enough = parts.len() == segments.len() || parts.len() < segments.len() && spans_segments(item, parts.last());
+        let is_enough =
+            parts.len() == segments.len() || parts.len() < segments.len() && spans_segments(item, parts.last());
         let fixed: Vec<bool> = parts.iter().zip(&segments).map(|(part, segment)| part == segment).collect();
         let all = parts.iter().zip(&segments).all(|(part, segment)| {
             part == segment || part.starts_with('{') && part.ends_with('}') && !segment.is_empty()
@@ -84,7 +89,8 @@ fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
 fn check_headers(document: &Value, documented: &Value, headers: &[(String, String)], deviations: &mut Vec<String>) {
     for (name, header) in documented["headers"].as_object().into_iter().flatten() {
         let header = resolve(document, header);
-        let mut given = headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).peekable();
+        let mut given =
+            headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value).peekable();
         if given.peek().is_none() && header["required"] == true {
             deviations.push(format!("the header `{name}` is missing"));
         }
