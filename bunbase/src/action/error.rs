@@ -45,12 +45,3 @@ pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> 
         Err(source) => Error::internal(source),
     }
 }
-
-/// Makes the framework's error of an `internal` variant: 503 when the database is away, 500 otherwise.
-#[doc(hidden)]
-pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    match source.into().downcast::<sea_orm::DbErr>() {
-        Ok(source) => (*source).into(),
-        Err(source) => Error::internal(source),
-    }
-}
