@@ -192,6 +192,7 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
     assert_eq!(schemas.keys().collect::<Vec<_>>(), ["FieldError", "Problem", "SaveBody", "SavePutBody"]);
 }
 
+#[expect(clippy::unused_async, reason = "an action is async, whatever it does")]
 mod annotated {
     use crate::prelude::*;
 
@@ -253,4 +254,19 @@ fn an_error_that_passes_the_frameworks_through_is_open() {
     assert_eq!(annotated::Closed::VARIANTS.len(), 1);
     let missing = crate::Error::from(annotated::Closed::Missing(7));
     assert_eq!((missing.status(), missing.code()), (404, annotated::Closed::VARIANTS[0].code));
+}
+
+/// The same through the server: `TestApp` holds every answer against the document.
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn real_answers_are_what_the_document_says() {
+    let app = crate::testing::TestApp::start(crate::App::new()).await;
+    for (uri, status) in [("/hello/ada?times=2", 200), ("/hello/ada?times=x", 422)] {
+        app.get(uri).send().await.assert_status(status);
+    }
+    for (body, status) in [(json!({ "name": "ada" }), 200), (json!({ "name": 1, "more": 2 }), 422)] {
+        app.post("/hello").json(&body).send().await.assert_status(status);
+    }
+    app.post("/hello").header("content-type", "application/json").body("{").send().await.assert_status(400);
+    app.post("/hello").header("content-type", "text/plain").body("{}").send().await.assert_status(415);
 }
