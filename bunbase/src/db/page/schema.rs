@@ -16,6 +16,7 @@ impl Schema for Cursor {
     fn schema(_generator: &mut Generator) -> SchemaObject {
         let mut schema = of_type(InstanceType::String);
         schema.format = Some("cursor".to_owned());
+        schema.extensions.insert("minLength".to_owned(), json!(1));
         schema.metadata().description = Some("The `next_cursor` of the page before; opaque.".to_owned());
         schema
     }
