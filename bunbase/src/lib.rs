@@ -30,12 +30,13 @@ pub mod __private {
     pub use serde_json;
     pub use std;
 
+    pub use bunbase_macros::schema as schema_macro;
     pub use schemars::schema::SchemaObject;
 
     pub use crate::{
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error,
         glue::{
-            MainOutput, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
+            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
             run_test, text,
         },
         guard, registry, schema,
