@@ -5,11 +5,13 @@
 
 mod action;
 mod entries;
+mod error;
 mod errors;
 mod function;
 mod main_fn;
 mod module;
 mod paths;
+mod schema;
 mod units;
 
 use proc_macro::TokenStream;
@@ -42,4 +44,16 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     main_fn::test(args.into(), item.into()).into()
+}
+
+/// See `bunbase::schema`.
+#[proc_macro_attribute]
+pub fn schema(args: TokenStream, item: TokenStream) -> TokenStream {
+    schema::expand(args.into(), item.into()).into()
+}
+
+/// See `bunbase::ActionError`.
+#[proc_macro_derive(ActionError, attributes(error, from, source))]
+pub fn action_error(item: TokenStream) -> TokenStream {
+    error::expand(item.into()).into()
 }

@@ -210,6 +210,7 @@ macro_rules! __bunbase_register {
     ($message:ty) => {
         $crate::__private::inventory::submit! { $crate::registry::ActionEntry::of::<$message>() }
         $crate::__private::inventory::submit! { $crate::invoke::Callable::of::<$message>() }
+        $crate::__private::inventory::submit! { $crate::http::Endpoint::of::<$message>() }
     };
 }
 

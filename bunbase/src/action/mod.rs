@@ -6,6 +6,8 @@
 mod error;
 mod meta;
 mod output;
+#[doc(hidden)]
+pub mod parts;
 pub mod placement;
 mod reply;
 pub mod rules;
@@ -15,7 +17,7 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
-    error::{ActionError, ErrorVariant},
+    error::{ActionError, ErrorVariant, internal},
     meta::{ActionMeta, Method, ModuleMeta, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},

@@ -78,7 +78,9 @@ impl Calls {
         let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
             Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
         })?;
-        invoke(runner, services, call, Typed(message)).await
+        // A message with a file in it has no JSON, and then guards see no fields.
+        let fields = serde_json::to_value(&message).ok();
+        invoke(runner, services, Invocation { fields, ..call }, Typed(message)).await
     }
 
     /// Runs an action by its full name, with one JSON object of all fields, and returns its answer's body as JSON.
@@ -124,7 +126,7 @@ impl Ctx {
                 }
             }
             let call =
-                Invocation { trace: inner.trace, request: inner.request.clone(), chain: inner.chain.clone() };
+                Invocation { trace: inner.trace, request: inner.request.clone(), fields: None, chain: inner.chain.clone() };
             calls.call(&inner.services, call, message).await
         })
     }
@@ -170,6 +172,7 @@ fn call_json<A: Action>(
     input: Value,
 ) -> Pin<Box<dyn Future<Output = Result<Value>> + Send>> {
     Box::pin(async move {
+        let call = Invocation { fields: Some(input.clone()), ..call };
         let output = invoke::<A>(&runner, &services, call, Json(input)).await?;
         let reply = output.reply()?;
         Ok(match reply.body {
@@ -186,6 +189,6 @@ fn call_json<A: Action>(
 impl Invocation {
     /// A call that begins a trace of its own and has no request behind it.
     pub fn fresh() -> Self {
-        Self { trace: TraceId::random(), request: None, chain: Vec::new() }
+        Self { trace: TraceId::random(), request: None, fields: None, chain: Vec::new() }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use serde_json::Value;
 
 pub use self::{
     call::{Callable, Calls},
@@ -40,6 +41,8 @@ pub struct Invocation {
     pub trace: TraceId,
     /// The HTTP request behind it.
     pub request: Option<Request>,
+    /// The message's fields, where guards cannot read them from a path.
+    pub fields: Option<Value>,
     /// The names of the actions that led here.
     pub chain: Vec<&'static str>,
 }
@@ -66,9 +69,9 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, request, mut chain } = call;
+        let Invocation { trace, request, fields, mut chain } = call;
         chain.push(self.name);
-        Ctx::open(Inner::new(services.clone(), self.name, trace, request, chain))
+        Ctx::open(Inner::new(services.clone(), self.name, trace, request, fields, chain))
     }
 
     /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled.

@@ -221,7 +221,10 @@ impl Constraint {
                 schema.extensions.insert("multipleOf".to_owned(), step.to_json());
             }
             Self::Pattern(regex) => {
-                schema.string().pattern = Some(regex.as_str().to_owned());
+                // Beside the string's own pattern, not in its place: both hold.
+                let mut rule = SchemaObject::default();
+                rule.string().pattern = Some(regex.as_str().to_owned());
+                schema.subschemas().all_of.get_or_insert_default().push(rule.into());
             }
             Self::Format(format) => schema.format = Some(format.name().to_owned()),
             Self::Unique => schema.array().unique_items = Some(true),
@@ -234,6 +237,17 @@ impl Constraint {
             }
             Self::Custom(_) => {}
         }
+    }
+}
+
+/// Compiles the pattern of a constraint, whatever its size.
+///
+/// # Panics
+/// When it is not a regular expression. The macros have checked that it is one.
+pub fn regex(pattern: &str) -> Regex {
+    match regex::RegexBuilder::new(pattern).size_limit(usize::MAX).build() {
+        Ok(regex) => regex,
+        Err(error) => panic!("the pattern `{pattern}` of a constraint: {error}"),
     }
 }
 

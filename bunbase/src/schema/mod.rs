@@ -6,6 +6,7 @@
 
 mod base64;
 mod checker;
+mod choice;
 mod constraint;
 mod field;
 mod generator;
@@ -15,6 +16,7 @@ pub mod rules;
 mod text;
 pub(crate) mod types;
 pub mod variant;
+pub mod wrapper;
 
 use std::borrow::Cow;
 
@@ -34,7 +36,10 @@ pub use self::{
 };
 
 #[doc(hidden)]
-pub use self::field::{NoText, NotRecord};
+pub use self::{
+    constraint::regex,
+    field::{NoText, NotRecord},
+};
 
 /// Whatever can be described by a JSON Schema and checked against it.
 ///
@@ -55,6 +60,12 @@ pub trait Schema {
     /// Returns the name of the component, and the part of a name that a generic type makes of it.
     fn label() -> Cow<'static, str>;
 
+    /// Returns what tells this type from all others: its path, or that of the type inside for a pointer.
+    #[doc(hidden)]
+    fn identity() -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// Returns the schema itself, never a reference to it.
     fn schema(generator: &mut Generator) -> SchemaObject;
 
@@ -64,6 +75,11 @@ pub trait Schema {
     /// Returns whether all constraints hold, in this value and in the values inside it.
     fn valid(&self) -> bool {
         true
+    }
+
+    /// Returns whether this is the value that only a missing key stands for, so that writing it means leaving it out.
+    fn is_absent(&self) -> bool {
+        false
     }
 
     /// Returns the value that a missing key stands for.

@@ -29,6 +29,11 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// Returns whether the key was missing.
+    pub fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
     /// Returns the new value, if there is one.
     pub fn as_set(&self) -> Option<&T> {
         match self {
@@ -55,7 +60,7 @@ impl<T> Patch<T> {
 }
 
 impl<T: Serialize> Serialize for Patch<T> {
-    /// `Keep` serialises as `null`; leave such keys out with `#[serde(skip_serializing_if = "…")]`.
+    /// `#[schema]` leaves the key of a `Keep` out; on its own it is `null`, because serde has no word for nothing.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_set().serialize(serializer)
     }
@@ -86,6 +91,10 @@ impl<T: Schema> Schema for Patch<T> {
 
     fn valid(&self) -> bool {
         self.as_set().is_none_or(T::valid)
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_keep()
     }
 
     fn absent() -> Option<Self> {

@@ -95,7 +95,7 @@ impl<'de, T: Record, B: Fn(usize) -> bool> Visitor<'de> for RecordVisitor<'_, T,
     }
 }
 
-fn unknown<E: serde::de::Error>(key: &str) -> E {
+pub(super) fn unknown<E: serde::de::Error>(key: &str) -> E {
     E::custom(format_args!("unknown field `{key}`"))
 }
 
@@ -151,6 +151,51 @@ pub fn deserialize_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(
         }
     }
     deserializer.deserialize_map(Empty)
+}
+
+/// Returns the schema of a whole record with its doc comment.
+pub fn schema(fields: &[Field], docs: &str, generator: &mut Generator) -> SchemaObject {
+    let mut schema = object(fields, generator, |_| true);
+    describe(&mut schema, docs);
+    schema
+}
+
+/// Adds a doc comment, where there is one.
+pub(super) fn describe(schema: &mut SchemaObject, docs: &str) {
+    if !docs.is_empty() {
+        schema.metadata().description = Some(docs.to_owned());
+    }
+}
+
+/// Returns whether a value is left out when its struct is written: absent, and not the same as `null`.
+pub fn is_absent<T: Schema>(value: &T) -> bool {
+    value.is_absent()
+}
+
+/// Returns whether a table has this key. For assertions at compile time.
+pub const fn has_key(fields: &[Field], key: &str) -> bool {
+    let mut index = 0;
+    while index < fields.len() {
+        if same(fields[index].key.as_bytes(), key.as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 /// Returns the schema of an object with those fields of a table that `belongs` names.

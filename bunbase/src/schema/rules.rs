@@ -1,6 +1,7 @@
 //! Constraints on typed values: what generated code calls after decoding, without a JSON value in between.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::{BuildHasher, Hash},
 };
@@ -224,10 +225,55 @@ pub fn each<T: Items + ?Sized>(value: &T, rule: impl Fn(&T::Item) -> bool) -> bo
     value.items().iter().all(rule)
 }
 
+/// A value that a rule of the application can look at: itself, or what an `Option` or a [`Patch`] holds.
+#[diagnostic::on_unimplemented(
+    message = "this function cannot check `{Self}`",
+    note = "`custom = f` takes `fn f(value: &T) -> Result<(), String>`, with the field's type, without `Option`, as `T`"
+)]
+pub trait Holds<T: ?Sized> {
+    /// Returns the value, or `None` where there is none.
+    fn held(&self) -> Option<&T>;
+}
+
+impl<T> Holds<T> for T {
+    fn held(&self) -> Option<&T> {
+        Some(self)
+    }
+}
+
+macro_rules! holds {
+    ($([$($generics:tt)*] $type:ty => $held:ty, $value:ident: $look:expr;)*) => {$(
+        impl<$($generics)*> Holds<$held> for $type {
+            fn held(&self) -> Option<&$held> {
+                let $value = self;
+                $look
+            }
+        }
+    )*};
+}
+holds! {
+    [T] Option<T> => T, value: value.as_ref();
+    [T] Patch<T> => T, value: value.as_set();
+    [] String => str, value: Some(value);
+    [] Option<String> => str, value: value.as_deref();
+    [] Patch<String> => str, value: value.as_set().map(String::as_str);
+    [T] Vec<T> => [T], value: Some(value);
+    [T] Option<Vec<T>> => [T], value: value.as_deref();
+    [T] Patch<Vec<T>> => [T], value: value.as_set().map(Vec::as_slice);
+}
+
+/// `custom = function` on a typed value.
+pub fn custom<V: Holds<T>, T: ?Sized>(value: &V, rule: fn(&T) -> Result<(), String>) -> bool {
+    value.held().is_none_or(|value| rule(value).is_ok())
+}
+
 /// `custom = function` on a JSON value; one that does not decode is reported as a wrong type elsewhere.
-pub fn custom<T: serde::de::DeserializeOwned>(
-    value: &serde_json::Value,
-    rule: fn(&T) -> Result<(), String>,
-) -> Result<(), String> {
-    T::deserialize(value).map_or(Ok(()), |value| rule(&value))
+///
+/// # Errors
+/// What the function says.
+pub fn custom_json<T>(value: &serde_json::Value, rule: fn(&T) -> Result<(), String>) -> Result<(), String>
+where
+    T: ToOwned<Owned: serde::de::DeserializeOwned> + ?Sized,
+{
+    <T::Owned as serde::Deserialize>::deserialize(value).map_or(Ok(()), |value| rule(value.borrow()))
 }

@@ -1,12 +1,12 @@
 //! Enums: one schema and one check for every way in which serde writes them.
 
-use std::{fmt, marker::PhantomData};
-
 use schemars::schema::{InstanceType, Schema as Node, SchemaObject, SingleOrVec};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::Deserializer;
 use serde_json::{Map, Value, json};
 
 use super::{Checker, Generator, Mistake, Schema};
+
+pub use super::choice::deserialize;
 
 /// How an enum says which variant it is; serde's four ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,48 @@ pub struct Variant {
     pub payload: Option<Payload>,
 }
 
+/// An enum, as `#[schema]` emits it: its variants by their index.
+pub trait Enum: Sized {
+    /// How it says which variant it is.
+    const TAGGING: Tagging;
+
+    /// All variants, in the order of their declaration.
+    const VARIANTS: &'static [Variant];
+
+    /// Returns variant `index`, which carries nothing.
+    fn plain(index: usize) -> Option<Self>;
+
+    /// Decodes the payload of variant `index`.
+    ///
+    /// # Errors
+    /// When the payload has another form, or the variant carries none.
+    fn carry<'de, D: Deserializer<'de>>(index: usize, payload: D) -> Result<Self, D::Error>;
+}
+
+/// Returns the error of [`Enum::carry`] for a variant without payload.
+pub fn no_payload<E: serde::de::Error>() -> E {
+    E::custom("this variant carries nothing")
+}
+
+/// Reads a plain name of an enum from text.
+///
+/// # Errors
+/// When no plain variant has this name; the message lists those that there are.
+pub fn from_text<T: Enum>(text: &str) -> Result<T, Mistake> {
+    let index = T::VARIANTS.iter().position(|variant| variant.name == text && variant.payload.is_none());
+    index.and_then(T::plain).ok_or_else(|| Mistake::new("variant", not_one_of(T::VARIANTS, text)))
+}
+
+/// Returns the schema of an enum with its doc comment.
+pub fn schema_of<T: Enum + Schema>(docs: &str, generator: &mut Generator) -> SchemaObject {
+    let label = generator.name_of::<T>();
+    let mut schema = schema(&label, T::TAGGING, T::VARIANTS, generator);
+    describe(&mut schema, docs);
+    schema
+}
+
 /// Returns the schema of an enum.
-pub fn schema(label: &str, tagging: Tagging, variants: &[Variant], generator: &mut Generator) -> SchemaObject {
+fn schema(label: &str, tagging: Tagging, variants: &[Variant], generator: &mut Generator) -> SchemaObject {
     let plain: Vec<&Variant> = variants.iter().filter(|variant| variant.payload.is_none()).collect();
     if tagging == Tagging::External && plain.len() == variants.len() {
         return names(&plain);
@@ -150,21 +190,23 @@ pub fn check(tagging: Tagging, variants: &[Variant], value: &Value, checker: &mu
             }
         }
         Tagging::Untagged => {
-            let fits = |variant: &Variant| {
-                let mut trial = Checker::new(crate::error::Place::Body);
-                match variant.payload {
-                    Some(payload) => (payload.check)(value, &mut trial),
-                    None if !value.is_null() => trial.missing(),
-                    None => {}
-                }
-                trial.count() == 0
-            };
-            if !variants.iter().any(fits) {
+            if !variants.iter().any(|variant| fits(variant, value)) {
                 let names: Vec<_> = variants.iter().map(|variant| variant.rust_name).collect();
                 checker.fail("variant", format!("fits none of the allowed forms: {}", names.join(", ")));
             }
         }
     }
+}
+
+/// Returns whether a value is this variant of an untagged enum, constraints included.
+pub(super) fn fits(variant: &Variant, value: &Value) -> bool {
+    let mut trial = Checker::new(crate::error::Place::Body);
+    match variant.payload {
+        Some(payload) => (payload.check)(value, &mut trial),
+        None if !value.is_null() => trial.missing(),
+        None => {}
+    }
+    trial.count() == 0
 }
 
 fn check_external(variants: &[Variant], value: &Value, checker: &mut Checker) {
@@ -213,8 +255,12 @@ fn find<'v>(
 }
 
 fn unknown(variants: &[Variant], name: &str, checker: &mut Checker) {
+    checker.fail("variant", not_one_of(variants, name));
+}
+
+pub(super) fn not_one_of(variants: &[Variant], name: &str) -> String {
     let names: Vec<_> = variants.iter().map(|variant| format!("`{}`", variant.name)).collect();
-    checker.fail("variant", format!("`{name}` is not one of {}", names.join(", ")));
+    format!("`{name}` is not one of {}", names.join(", "))
 }
 
 fn refuse_keys<'k>(keys: impl Iterator<Item = &'k String>, checker: &mut Checker) {
@@ -272,68 +318,4 @@ fn reference(node: &Node) -> String {
         Node::Object(schema) => schema.reference.clone().unwrap_or_default(),
         Node::Bool(_) => String::new(),
     }
-}
-
-/// An externally tagged enum: `"Variant"` or `{"Variant": payload}`, and nothing else.
-pub trait External: Sized {
-    /// All variants, in the order of their declaration.
-    const VARIANTS: &'static [Variant];
-
-    /// Returns variant `index`, which carries nothing.
-    fn plain(index: usize) -> Option<Self>;
-
-    /// Decodes the payload of variant `index`.
-    fn carry<'de, D: Deserializer<'de>>(index: usize, payload: D) -> Result<Self, D::Error>;
-}
-
-/// Decodes an externally tagged enum. Unlike serde's derive it refuses `{"Variant": null}` for a plain name.
-pub fn deserialize_external<'de, T: External, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_any(ExternalVisitor(PhantomData))
-}
-
-struct ExternalVisitor<T>(PhantomData<T>);
-
-impl<'de, T: External> Visitor<'de> for ExternalVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a variant, or an object with it as the only key")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<T, E> {
-        let index = T::VARIANTS.iter().position(|variant| variant.name == name && variant.payload.is_none());
-        index.and_then(T::plain).ok_or_else(|| E::custom(format_args!("unknown variant `{name}`")))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("an empty object names no variant"))?;
-        let index = T::VARIANTS
-            .iter()
-            .position(|variant| variant.name == name && variant.payload.is_some())
-            .ok_or_else(|| A::Error::custom(format_args!("unknown variant `{name}`")))?;
-        let value = map.next_value_seed(PayloadSeed::<T>(index, PhantomData))?;
-        match map.next_key::<String>()? {
-            None => Ok(value),
-            Some(key) => Err(A::Error::custom(format_args!("a second key `{key}` beside the variant's name"))),
-        }
-    }
-}
-
-struct PayloadSeed<T>(usize, PhantomData<T>);
-
-impl<'de, T: External> DeserializeSeed<'de> for PayloadSeed<T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        T::carry(self.0, deserializer)
-    }
-}
-
-/// Reads a plain name of an enum from text.
-pub fn from_text<T: External>(text: &str) -> Result<T, Mistake> {
-    let index = T::VARIANTS.iter().position(|variant| variant.name == text && variant.payload.is_none());
-    index.and_then(T::plain).ok_or_else(|| {
-        let names: Vec<_> = T::VARIANTS.iter().map(|variant| format!("`{}`", variant.name)).collect();
-        Mistake::new("variant", format!("`{text}` is not one of {}", names.join(", ")))
-    })
 }

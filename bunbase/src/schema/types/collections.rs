@@ -49,6 +49,10 @@ macro_rules! transparent {
                 T::label()
             }
 
+            fn identity() -> &'static str {
+                T::identity()
+            }
+
             fn schema(generator: &mut Generator) -> SchemaObject {
                 T::schema(generator)
             }
@@ -59,6 +63,10 @@ macro_rules! transparent {
 
             fn valid(&self) -> bool {
                 T::valid(self)
+            }
+
+            fn is_absent(&self) -> bool {
+                T::is_absent(self)
             }
 
             fn absent() -> Option<Self> {

@@ -1,0 +1,1 @@
+//! Pretty-printed expansions, reviewed.
