@@ -157,7 +157,7 @@ impl Entry {
 pub(crate) fn unknown(key: &Ident, allowed: &[&str]) -> syn::Error {
     let name = key.unraw().to_string();
     let hint = nearest(&name, allowed).map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
-    syn::Error::new_spanned(key, format!("there is no key `{name}`.{hint} Allowed are {}", and(allowed)))
+    syn::Error::new_spanned(key, format!("there is no key `{name}`.{hint} Allowed: {}", and(allowed)))
 }
 
 /// Writes names as a list in prose.

@@ -74,7 +74,15 @@ fn expand(args: TokenStream, item: TokenStream, emit: impl Fn(&Function, TokenSt
         return emit(&function, threads);
     }
     let errors = errors.to_tokens();
-    quote!(#function #errors)
+    let (name, inner) = (&sig.ident, inner(&function));
+    // Not `async`, or rustc would refuse that as well.
+    quote! {
+        #[allow(unused)]
+        fn #name() {
+            #inner
+        }
+        #errors
+    }
 }
 
 fn counted(number: LitInt) -> syn::Result<TokenStream> {

@@ -16,21 +16,34 @@ pub fn boxed_guard<G: Guard>(guard: G) -> Box<dyn DynGuard> {
     Box::new(guard)
 }
 
-/// A `#[guard]` parameter's type. One bound for both of its uses, so that a type that is no provider is reported once.
+/// The type of a `#[guard]` parameter.
 #[derive(Debug)]
-pub struct ProviderOf<P: Provider>(PhantomData<P>);
+pub struct ProviderOf<P>(PhantomData<P>);
 
-impl<P: Provider> ProviderOf<P> {
+/// What is done with the type of a `#[guard]` parameter. Both uses ask for one bound in the same words, so that the compiler
+/// reports a type that is no provider once.
+pub trait Provide {
+    /// The provider.
+    type Value;
+
     /// Describes the provider.
-    pub fn doc() -> GuardDoc {
-        GuardDoc::of::<P>()
-    }
+    fn doc() -> GuardDoc;
 
     /// Makes the value.
     ///
     /// # Errors
     /// The guard's refusal.
-    pub async fn provide(ctx: &Ctx) -> Result<P> {
+    fn provide(ctx: &Ctx) -> impl Future<Output = Result<Self::Value>> + Send;
+}
+
+impl<P: Provider> Provide for ProviderOf<P> {
+    type Value = P;
+
+    fn doc() -> GuardDoc {
+        GuardDoc::of::<P>()
+    }
+
+    async fn provide(ctx: &Ctx) -> Result<P> {
         ctx.provide::<P>().await
     }
 }

@@ -111,7 +111,7 @@ pub mod __private {
     pub use crate::{
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error,
         glue::{
-            MainOutput, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
+            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
             run_test, text,
         },
         guard, http, invoke, registry, schema,

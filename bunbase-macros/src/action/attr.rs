@@ -155,7 +155,7 @@ impl Args {
 fn unknown(key: &str, entry: &Entry) -> syn::Error {
     if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key) {
         let message = format!(
-            "this version of bunbase does not have {what} yet; leave out `{key}`. Allowed are {}",
+            "this version of bunbase does not have {what} yet; leave out `{key}`. Allowed: {}",
             entries::and(&KEYS)
         );
         return syn::Error::new_spanned(&entry.key, message);

@@ -87,14 +87,13 @@ fn meta(action: &Action) -> TokenStream {
     }));
     let body_limit = option(action.body_limit_bytes());
     // With the function's own span these are the function's place, not the attribute's.
-    let place = action.ident().span().resolved_at(action.ident().span());
-    let module_path = quote_spanned!(place=> #private::std::module_path!());
-    let file = quote_spanned!(place=> ::bunbase::__private::std::file!());
-    let line = quote_spanned!(place=> ::bunbase::__private::std::line!());
+    let place = action.ident().span();
+    let here = paths::private_at(place);
+    let (file, line) = (quote_spanned!(place=> #here::std::file!()), quote_spanned!(place=> #here::std::line!()));
     quote! {
         const META: #private::action::ActionMeta = #private::action::ActionMeta {
             name: #name,
-            module_path: #module_path,
+            module_path: #private::std::module_path!(),
             file: #file,
             line: #line,
             summary: #summary,
@@ -122,7 +121,10 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 fn guards(action: &Action) -> TokenStream {
     let private = paths::private();
     let guards = list(action.guards());
-    let providers = action.providers().iter().map(|ty| quote_spanned!(ty.span()=> #private::ProviderOf::<#ty>::doc()));
+    let providers = action.providers().iter().map(|ty| {
+        let provider = provider(ty);
+        quote_spanned!(ty.span()=> #provider::doc())
+    });
     quote! {
         fn guards() -> #private::std::vec::Vec<#private::std::boxed::Box<dyn #private::guard::DynGuard>> {
             #guards
@@ -133,18 +135,29 @@ fn guards(action: &Action) -> TokenStream {
     }
 }
 
+/// Names the type that stands for a provider, at the place of the parameter's own type.
+fn provider(ty: &Type) -> TokenStream {
+    let private = paths::private_at(ty.span());
+    quote_spanned!(ty.span()=> <#private::ProviderOf::<#ty> as #private::Provide>)
+}
+
 /// Emits a list of guards behind pointers; each expression is underlined when it is no guard.
 pub(crate) fn list(guards: &[syn::Expr]) -> TokenStream {
     let private = paths::private();
-    let guards = guards.iter().map(|guard| quote_spanned!(guard.span()=> #private::boxed_guard(#guard)));
+    let guards = guards.iter().map(|guard| {
+        let here = paths::private_at(guard.span());
+        quote_spanned!(guard.span()=> #here::boxed_guard(#guard))
+    });
     quote!(#private::std::vec::Vec::from([#(#guards),*]))
 }
 
 fn provide(action: &Action) -> TokenStream {
     let private = paths::private();
     let ctx = format_ident!("ctx", span = Span::mixed_site());
-    let values =
-        action.providers().iter().map(|ty| quote_spanned!(ty.span()=> #private::ProviderOf::<#ty>::provide(#ctx).await?));
+    let values = action.providers().iter().map(|ty| {
+        let provider = provider(ty);
+        quote_spanned!(ty.span()=> #provider::provide(#ctx).await?)
+    });
     quote! {
         async fn provide(#ctx: &#private::context::Ctx) -> #private::error::Result<Self::Provided> {
             #private::std::result::Result::Ok((#(#values,)*))
@@ -153,7 +166,6 @@ fn provide(action: &Action) -> TokenStream {
 }
 
 fn run(action: &Action) -> TokenStream {
-    let private = paths::private();
     let [ctx, provided, message] =
         ["ctx", "provided", "message"].map(|name| format_ident!("{name}", span = Span::mixed_site()));
     let function = action.ident();
@@ -167,8 +179,10 @@ fn run(action: &Action) -> TokenStream {
         Argument::Whole if matches!(action.message(), Message::Own { .. }) => quote!(#message),
         Argument::Whole => quote!(#message.0),
     });
-    let arguments = arguments.collect::<Vec<_>>();
-    quote! {
+    // With the function's own span, rustc underlines its name when what it does cannot leave its thread.
+    let span = function.span();
+    let private = paths::private_at(span);
+    quote_spanned! {span=>
         async fn run(
             #ctx: #private::context::Ctx,
             #provided: Self::Provided,
@@ -181,25 +195,23 @@ fn run(action: &Action) -> TokenStream {
 
 /// Lets rustc underline the type of a field that comes from text and cannot.
 fn texts(action: &Action) -> TokenStream {
-    let private = paths::private();
     let cfgs = action.cfgs();
     let assertions = action.texts().iter().map(|ty| {
-        let (first, last) = ends(&ty.to_token_stream());
-        let _ = last;
-        quote_spanned!(first=> #(#cfgs)* const _: () = #private::action::rules::from_text::<#ty>();)
+        let private = paths::private_at(ty.span());
+        quote_spanned!(ty.span()=> #(#cfgs)* const _: () = #private::action::rules::from_text::<#ty>();)
     });
     quote!(#(#assertions)*)
 }
 
 /// Checks an input struct of the user's against every door.
 fn rules(action: &Action) -> TokenStream {
-    let private = paths::private();
     if matches!(action.message(), Message::Fields { .. }) {
         return TokenStream::new();
     }
     let (cfgs, ty, name) = (action.cfgs(), action.message().ty(), action.name());
     let assertions = action.doors().iter().map(|(method, path)| {
         let method = format_ident!("{}", method.variant());
+        let private = paths::private_at(path.span());
         quote_spanned! {path.span()=>
             #(#cfgs)*
             const _: () = #private::action::rules::check(
@@ -212,8 +224,8 @@ fn rules(action: &Action) -> TokenStream {
 
 /// Only bytes and text have a content type to choose.
 fn raw_output(action: &Action) -> TokenStream {
-    let private = paths::private();
     let Some(text) = action.content_type() else { return TokenStream::new() };
+    let private = paths::private_at(text.span());
     let (cfgs, ty) = (action.cfgs(), action.message().ty());
     quote_spanned! {text.span()=>
         #(#cfgs)*

@@ -33,7 +33,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let action = model::Action::check(args, &function, &mut errors);
-    let generated = action.map(|action| {
+    // Beside a method nothing can stand: rustc would only say so again.
+    let generated = action.filter(|_| function.sig.receiver().is_none()).map(|action| {
         // With a mistake in the function, the message alone: its own mistakes are shown too, and its users still find it.
         if errors.is_empty() { codegen::action(&action) } else { message::declaration(&action) }
     });

@@ -296,6 +296,10 @@ fn result(function: &Function, errors: &mut Errors) -> Option<Type> {
         errors.at(&function.sig.ident, message);
         return None;
     };
+    if let Some(output) = surely_no_result(ty) {
+        errors.at(ty, format!("an action returns a `Result`: write `-> Result<{output}>`"));
+        return None;
+    }
     struct Opaque<'a>(&'a mut Errors);
     impl<'ast> Visit<'ast> for Opaque<'_> {
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
@@ -304,6 +308,20 @@ fn result(function: &Function, errors: &mut Errors) -> Option<Type> {
     }
     Opaque(errors).visit_type(ty);
     Some((**ty).clone())
+}
+
+/// Returns a type that no alias of `Result` is; all others are left to rustc.
+fn surely_no_result(ty: &Type) -> Option<String> {
+    let plain = match ty {
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) => true,
+        _ => {
+            let names = ["String", "Vec", "Option", "Created", "Redirect", "Text", "Html", "Bytes", "NoContent", "Sse", "bool", "char"];
+            let numbers = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "usize", "isize"];
+            let mut names = names.iter().chain(&numbers);
+            param::last_segment(ty).is_some_and(|last| names.any(|name| last.ident == name))
+        }
+    };
+    plain.then(|| ty.to_token_stream().to_string().replace(' ', ""))
 }
 
 /// Checks the templates, and that no door is there twice.

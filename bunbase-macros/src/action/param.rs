@@ -177,7 +177,7 @@ fn marks<'a>(typed: &'a PatType, errors: &mut Errors) -> Option<Vec<&'a Attribut
             let hint =
                 entries::nearest(&name, &allowed).map(|near| format!(" Did you mean `#[{near}]`?")).unwrap_or_default();
             errors
-                .at(attr, format!("`#[{name}]` means nothing on a parameter.{hint} Allowed are {}", entries::and(&allowed)));
+                .at(attr, format!("`#[{name}]` means nothing on a parameter.{hint} Allowed: {}", entries::and(&allowed)));
             known = false;
         }
     }

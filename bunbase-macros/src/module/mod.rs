@@ -1,8 +1,8 @@
 //! `module!` and `modules!`: what the actions of a Rust module share, and which modules a binary must hold.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
-use syn::{Expr, LitStr, Path, Token, ext::IdentExt, parse::Parser, punctuated::Punctuated};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Expr, LitStr, Path, Token, ext::IdentExt, parse::Parser, punctuated::Punctuated, spanned::Spanned};
 
 use crate::{
     action::{codegen, template},
@@ -150,7 +150,7 @@ fn module(path: &Path) -> (TokenStream, TokenStream) {
         _ => {
             // With the colons a module of this crate is not taken for a crate.
             let path = if path.leading_colon.is_some() { quote!(#path) } else { quote!(::#path) };
-            return (quote!(use #path as _;), segments.join("::").into_token_stream());
+            return (quote_spanned!(path.span()=> use #path as _;), segments.join("::").into_token_stream());
         }
     };
     let rest: String = rest.iter().map(|segment| format!("::{segment}")).collect();
@@ -163,5 +163,5 @@ fn module(path: &Path) -> (TokenStream, TokenStream) {
         const #bytes: [#private::std::primitive::u8; #length] = #private::join(#base, #rest);
         #private::text(&#bytes)
     });
-    (quote!(use #path as _;), name)
+    (quote_spanned!(path.span()=> use #path as _;), name)
 }

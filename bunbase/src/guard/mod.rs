@@ -31,6 +31,11 @@ use crate::{
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a guard",
+    label = "cannot stand in `guards = […]`",
+    note = "implement `Guard` for it; a type that implements `Provider` is a parameter of the function instead: `#[guard] user: User`"
+)]
 pub trait Guard: Send + Sync + 'static {
     /// How it refuses. Its variants join the documented answers of every action that it guards.
     type Error: ActionError;
