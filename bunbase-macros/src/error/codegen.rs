@@ -18,6 +18,7 @@ pub(super) fn all(model: &Model) -> TokenStream {
     let from = model.variants.iter().filter_map(|variant| from(&k, model, variant));
     let all = parts.into_iter().chain(from);
     quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #(#[automatically_derived] #allow #all)*
         };
@@ -87,11 +88,13 @@ fn error(k: &TokenStream, model: &Model) -> TokenStream {
             let source = variant.source.as_ref()?;
             let (pattern, local) = (variant.pattern(&[source.index]), variant.local(source.index));
             let at = source.ty.span();
-            Some(match variant.kind {
-                // It is the framework's error, so its cause is that of the framework's error.
-                Kind::Framework => quote!(#pattern => #k::std::error::Error::source(#local)),
-                _ => quote_spanned!(at=> #pattern => #k::std::option::Option::Some(#local)),
-            })
+            // The framework's error stands for itself: its cause is the cause.
+            let cause = if let Kind::Framework = variant.kind {
+                quote!(#k::std::error::Error::source(#local))
+            } else {
+                quote_spanned!(at=> #k::std::option::Option::Some(#local))
+            };
+            Some(quote!(#pattern => #cause))
         })
         .collect();
     let source = (!arms.is_empty()).then(|| {
