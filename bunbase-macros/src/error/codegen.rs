@@ -113,6 +113,7 @@ fn error(k: &TokenStream, model: &Model) -> TokenStream {
 
 fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
     let ident = &model.ident;
+    // `error` and `text` cannot be shadowed: what patterns bind begins with two underscores.
     let arms = model.variants.iter().map(|variant| {
         let name = &variant.ident;
         match (&variant.kind, &variant.source) {
@@ -128,7 +129,7 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
                     let local = variant.local(source.index);
                     quote_spanned!(source.ty.span()=> .caused_by(#local))
                 });
-                quote!(#pattern => #k::error::Error::new(#status, #code, __text) #retry #cause)
+                quote!(#pattern => #k::error::Error::new(#status, #code, text) #retry #cause)
             }
             (Kind::Framework, Some(source)) => {
                 let (pattern, local) = (variant.pattern_of(ident, &[source.index]), variant.local(source.index));
@@ -152,11 +153,11 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
         }
     });
     let texts = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Own(_)));
-    let text = texts.then(|| quote!(let __text = #k::std::string::ToString::to_string(&__error);));
-    let body = matched(model, &quote!(__error), &quote!(__error), arms);
+    let text = texts.then(|| quote!(let text = #k::std::string::ToString::to_string(&error);));
+    let body = matched(model, &quote!(error), &quote!(error), arms);
     quote! {
         impl #k::std::convert::From<#ident> for #k::error::Error {
-            fn from(__error: #ident) -> Self { #text #body }
+            fn from(error: #ident) -> Self { #text #body }
         }
     }
 }
