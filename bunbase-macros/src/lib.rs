@@ -12,7 +12,6 @@ mod main_fn;
 mod module;
 mod paths;
 mod schema;
-mod units;
 
 use proc_macro::TokenStream;
 

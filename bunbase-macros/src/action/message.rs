@@ -89,7 +89,7 @@ fn constructor(action: &Action, name: &Ident, fields: &[Field]) -> TokenStream {
     });
     quote! {
         #(#cfgs)*
-        #[allow(dead_code, unreachable_pub, clippy::too_many_arguments)]
+        #[allow(dead_code, deprecated, unreachable_pub, clippy::too_many_arguments)]
         impl #name {
             #[doc = #about]
             #[must_use]

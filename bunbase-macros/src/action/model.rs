@@ -13,7 +13,7 @@ use super::{
     param::{self, Field, Kind},
     template,
 };
-use crate::{errors::Errors, function::Function, units};
+use crate::{errors::Errors, function::Function, schema::values};
 
 /// One argument of the call that the generated code makes.
 pub(crate) enum Argument {
@@ -112,7 +112,7 @@ impl Action {
                 Vec::new()
             }
             None => {
-                input::check(&fields, &doors, errors);
+                input::check(&mut fields, &doors, errors);
                 let text = |field: &&Field| input::is_text(field, &doors);
                 fields.iter().filter(text).map(|field| field.ty.clone()).collect()
             }
@@ -125,7 +125,7 @@ impl Action {
         };
         let status = args.status.and_then(|status| errors.keep(checked_status(&status, result.as_ref())));
         let measured = |text: &Option<LitStr>| text.as_ref().map(LitStr::value);
-        let timeout = measured(&args.timeout).and_then(|text| match units::duration(&text) {
+        let timeout = measured(&args.timeout).and_then(|text| match values::duration(&text) {
             Ok(time) if !time.is_zero() => Some(time),
             Ok(_) => {
                 errors.at(&args.timeout, "a run needs some time: leave `timeout` out for the configured one");
@@ -137,7 +137,7 @@ impl Action {
             }
         });
         let body_limit_bytes = measured(&args.body_limit).and_then(|text| {
-            errors.keep(units::bytes(&text).map_err(|message| syn::Error::new_spanned(&args.body_limit, message)))
+            errors.keep(values::size_bytes(&text).map_err(|message| syn::Error::new_spanned(&args.body_limit, message)))
         });
         if let Some(limit) = &args.body_limit
             && !doors.is_empty()

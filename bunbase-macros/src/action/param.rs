@@ -12,7 +12,7 @@ use crate::{entries, errors::Errors, paths};
 /// Marks that say what a parameter is or where it comes from; one of them at most.
 const MARKS: [&str; 8] = ["path", "query", "header", "cookie", "body", "file", "guard", "input"];
 /// What else an input field may carry: for `#[schema]` to read.
-const DETAILS: [&str; 5] = ["validate", "default", "sensitive", "serde", "doc"];
+const DETAILS: [&str; 6] = ["validate", "default", "sensitive", "serde", "deprecated", "doc"];
 /// What stays on the function's parameter.
 const LINTS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
 
@@ -40,6 +40,13 @@ pub(crate) struct Field {
     /// The name that the mark gives.
     pub(crate) param: Option<LitStr>,
     pub(crate) absent: Absent,
+}
+
+impl Field {
+    /// Takes the mark off what the message type gets.
+    pub(crate) fn unmark(&mut self) {
+        self.attrs.retain(|attr| !is_mark(attr));
+    }
 }
 
 /// What a field is when nothing is given for it.
@@ -119,7 +126,7 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
     };
     let owned = owned(&typed.ty, errors);
     if named("input").is_some() || (name == "input" && marks.is_empty()) {
-        for attr in typed.attrs.iter().filter(|attr| DETAILS[..4].iter().any(|detail| attr.path().is_ident(detail))) {
+        for attr in typed.attrs.iter().filter(|attr| DETAILS[..5].iter().any(|detail| attr.path().is_ident(detail))) {
             errors.at(attr, "the whole input has no rules of its own: put this on a field of its type");
         }
         return owned.then(|| Kind::Whole(typed.ty.clone()));
@@ -173,7 +180,7 @@ fn marks<'a>(typed: &'a PatType, errors: &mut Errors) -> Option<Vec<&'a Attribut
             );
             known = false;
         } else if !stays(attr) && !DETAILS.contains(&name.as_str()) {
-            let allowed = [&MARKS[..], &DETAILS[..4]].concat();
+            let allowed = [&MARKS[..], &DETAILS[..5]].concat();
             let hint =
                 entries::nearest(&name, &allowed).map(|near| format!(" Did you mean `#[{near}]`?")).unwrap_or_default();
             errors
@@ -321,7 +328,7 @@ fn absent(typed: &PatType) -> Absent {
     }
 }
 
-/// Returns the value of `#[default]` or `#[default = 20]`.
+/// Returns the value of `#[default]` or `#[default(20)]`.
 fn default(meta: &Meta) -> TokenStream {
     let private = paths::private();
     let value = match meta {

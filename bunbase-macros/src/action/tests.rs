@@ -43,7 +43,7 @@ fn parameters_become_a_message() {
                 #[validate(length(min = 1, max = 200))] mut title: String,
                 #[query] notify: Option<bool>,
                 due: Patch<DateTimeUtc>,
-                #[default = 3] priority: u8,
+                #[default(3)] priority: u8,
                 #[header("X-Request-Source")] #[allow(unused)] source: Option<String>,
             ) -> Result<Created<Task>, TaskError> {
                 work(ctx, user)
