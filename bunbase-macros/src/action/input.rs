@@ -34,14 +34,13 @@ impl Place {
     fn of(field: &Field, door: &Door) -> Self {
         match field.source {
             Source::Path => Self::Path,
-            Source::Query => Self::Query,
             Source::Header => Self::Header,
             Source::Cookie => Self::Cookie,
             Source::Body => Self::Body,
             Source::File => Self::File,
             Source::Unmarked if door.names.iter().any(|name| field.ident.unraw() == name) => Self::Path,
             Source::Unmarked if door.method.has_body() => Self::BodyField,
-            Source::Unmarked => Self::Query,
+            Source::Unmarked | Source::Query => Self::Query,
         }
     }
 
@@ -76,7 +75,9 @@ pub(crate) fn check(fields: &mut [Field], doors: &[Door], errors: &mut Errors) {
         parameters(fields, door, errors);
     }
     let clashing = clashes(fields, doors, errors);
-    clashing.into_iter().for_each(|index| fields[index].unmark());
+    for index in clashing {
+        fields[index].unmark();
+    }
     if bodies_fit {
         settle(fields, doors);
     } else {
@@ -111,7 +112,10 @@ fn bodies(fields: &[Field], doors: &[Door], errors: &mut Errors) -> bool {
             let advice = if kind == "body" { "mark it `#[query]`" } else { "take files with POST or PUT" };
             let method = door.method.as_str();
             right = false;
-            errors.at(mark, format!("{method} {} carries no body, so there is no `#[{kind}]`: {advice}", door.path.value()));
+            errors.at(
+                mark,
+                format!("{method} {} carries no body, so there is no `#[{kind}]`: {advice}", door.path.value()),
+            );
         }
         if field.source != Source::Body {
             continue;
@@ -162,11 +166,16 @@ fn parameters(fields: &[Field], door: &Door, errors: &mut Errors) {
         let elsewhere = fields.iter().find(|field| field.ident.unraw() == name.as_str());
         let advice = match elsewhere {
             Some(field) => {
-                let mark =
-                    field.mark.as_ref().map(|mark| mark.to_token_stream().to_string().replace(' ', "")).unwrap_or_default();
+                let mark = field
+                    .mark
+                    .as_ref()
+                    .map(|mark| mark.to_token_stream().to_string().replace(' ', ""))
+                    .unwrap_or_default();
                 format!("the parameter `{name}` is marked `{mark}`: leave the mark out, or rename one of the two")
             }
-            None => format!("no parameter of the function has this name: add `{name}: String`, or the type that it has"),
+            None => {
+                format!("no parameter of the function has this name: add `{name}: String`, or the type that it has")
+            }
         };
         errors.at(&door.path, format!("`{{{name}}}` in {path:?} goes nowhere: {advice}"));
     }
@@ -189,10 +198,14 @@ fn clashes(fields: &[Field], doors: &[Door], errors: &mut Errors) -> Vec<usize> 
             clashing.push(index);
             let place = doors.first().map_or_else(|| marked(field).0, |door| Place::of(field, door));
             let (name, words) = (name_of(field, place), place.words());
-            let underline = field.param.as_ref().map_or_else(|| field.ident.to_token_stream(), ToTokens::to_token_stream);
+            let underline =
+                field.param.as_ref().map_or_else(|| field.ident.to_token_stream(), ToTokens::to_token_stream);
             errors.at(
                 underline,
-                format!("`{}` takes the {words} `{name}` already: give one of the two another name", first.ident.unraw()),
+                format!(
+                    "`{}` takes the {words} `{name}` already: give one of the two another name",
+                    first.ident.unraw()
+                ),
             );
         }
     }

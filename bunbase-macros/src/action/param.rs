@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, Meta, Pat, PatType, PathArguments, Type, ext::IdentExt,
-    visit::Visit,
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, Meta, Pat, PatType, PathArguments, Type,
+    ext::IdentExt, visit::Visit,
 };
 
 use crate::{entries, errors::Errors, paths};
@@ -100,8 +100,10 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
         }
     };
     if let Some(guard) = named("guard") {
-        for attr in
-            typed.attrs.iter().filter(|attr| !std::ptr::eq(*attr, *guard) && !stays(attr) && !attr.path().is_ident("doc"))
+        for attr in typed
+            .attrs
+            .iter()
+            .filter(|attr| !std::ptr::eq(*attr, *guard) && !stays(attr) && !attr.path().is_ident("doc"))
         {
             errors.at(attr, "a `#[guard]` parameter comes from its guard and from nowhere else: leave this out");
         }
@@ -149,7 +151,8 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
     };
     let attrs = typed.attrs.iter().filter(handed).cloned().collect();
     let absent = absent(typed);
-    let field = Field { ident: name.clone(), ty: (*typed.ty).clone(), attrs, source, mark: mark.cloned(), param, absent };
+    let field =
+        Field { ident: name.clone(), ty: (*typed.ty).clone(), attrs, source, mark: mark.cloned(), param, absent };
     owned.then(|| Kind::Field(Box::new(field)))
 }
 
@@ -183,8 +186,10 @@ fn marks<'a>(typed: &'a PatType, errors: &mut Errors) -> Option<Vec<&'a Attribut
             let allowed = [&MARKS[..], &DETAILS[..5]].concat();
             let hint =
                 entries::nearest(&name, &allowed).map(|near| format!(" Did you mean `#[{near}]`?")).unwrap_or_default();
-            errors
-                .at(attr, format!("`#[{name}]` means nothing on a parameter.{hint} Allowed: {}", entries::and(&allowed)));
+            errors.at(
+                attr,
+                format!("`#[{name}]` means nothing on a parameter.{hint} Allowed: {}", entries::and(&allowed)),
+            );
             known = false;
         }
     }
@@ -232,7 +237,8 @@ fn owned(ty: &Type, errors: &mut Errors) -> bool {
         }
 
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-            self.0.at(ty, "the type of a parameter has a name, since the input has a field of it: write the type itself");
+            self.0
+                .at(ty, "the type of a parameter has a name, since the input has a field of it: write the type itself");
             self.1 = false;
         }
 
@@ -351,10 +357,9 @@ fn serde_default(attr: &Attribute) -> Option<TokenStream> {
     let _ = attr.parse_nested_meta(|meta| {
         let path: Option<LitStr> = if meta.input.peek(syn::Token![=]) { meta.value()?.parse().ok() } else { None };
         if meta.path.is_ident("default") {
-            found = Some(match path.map(|path| path.parse::<syn::Path>()) {
-                Some(path) => path.map(|path| quote!(#path()))?,
-                None => quote!(#private::std::default::Default::default()),
-            });
+            let path = path.map(|path| path.parse::<syn::Path>()).transpose()?;
+            let own = || quote!(#private::std::default::Default::default());
+            found = Some(path.map_or_else(own, |path| quote!(#path())));
         }
         Ok(())
     });
