@@ -89,6 +89,13 @@ impl Error {
         error
     }
 
+    /// Names the fields that are wrong.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
     /// 503: something that this depends on is away; worth another attempt after `retry_after`.
     pub fn unavailable(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
         Self::new(503, "unavailable", detail).retry(Retry::After(retry_after))
@@ -128,7 +135,7 @@ impl Error {
         &self.0.detail
     }
 
-    /// Returns the wrong fields of the input; empty unless the status is 400 or 422.
+    /// Returns the wrong fields of the input; empty for most errors but 422.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }

@@ -109,12 +109,11 @@ fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
         TextSource::Header(name) => {
             let mut texts = Vec::new();
             for value in head.headers.get_all(name) {
-                let text = std::str::from_utf8(value.as_bytes())
-                    .map_err(|_| Mistake::new("encoding", "must be UTF-8 text"))?;
+                let text = header_text(value.as_bytes());
                 if many {
-                    texts.extend(text.split(',').map(|item| Cow::Borrowed(item.trim())));
+                    texts.extend(text.split(',').map(|item| Cow::Owned(item.trim().to_owned())));
                 } else {
-                    texts.push(Cow::Borrowed(text));
+                    texts.push(text);
                 }
             }
             Ok(texts)
@@ -125,6 +124,14 @@ fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
             let text = cookie.value().to_owned();
             Ok(if many { text.split(',').map(|item| Cow::Owned(item.to_owned())).collect() } else { vec![text.into()] })
         }
+    }
+}
+
+/// Reads a header's bytes: UTF-8, and where they are not, ISO 8859-1, which is what HTTP once said (RFC 9110 section 5.5).
+fn header_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into(),
     }
 }
 

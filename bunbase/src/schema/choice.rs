@@ -11,29 +11,52 @@ use serde::de::{
 use serde_json::{Map, Value};
 
 use super::{
-    Tagging,
     record::{deserialize_empty, unknown},
     variant::{Enum, fits, not_one_of},
 };
 
-/// Decodes an enum in the way that its tagging says.
+// Four functions and not one that asks for the tagging: each is generic over the deserializer, and the payload of one kind
+// read through the adapter of another would be a type without end.
+
+/// Decodes an externally tagged enum.
 ///
 /// # Errors
 /// When the value is not one of its variants.
-pub fn deserialize<'de, T: Enum, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    match T::TAGGING {
-        Tagging::External => deserializer.deserialize_any(External(PhantomData)),
-        Tagging::Internal { tag } => deserializer.deserialize_map(Internal(tag, PhantomData)),
-        Tagging::Adjacent { tag, content } => deserializer.deserialize_map(Adjacent(tag, content, PhantomData)),
-        Tagging::Untagged => {
-            let value = Distinct.deserialize(deserializer)?;
-            let index = T::VARIANTS
-                .iter()
-                .position(|variant| fits(variant, &value))
-                .ok_or_else(|| D::Error::custom("fits none of the allowed forms"))?;
-            carry_or_plain(index, &value)
-        }
-    }
+pub fn external<'de, T: Enum, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(External(PhantomData))
+}
+
+/// Decodes an internally tagged enum.
+///
+/// # Errors
+/// When the value is not one of its variants.
+pub fn internal<'de, T: Enum, D: Deserializer<'de>>(tag: &'static str, deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Internal(tag, PhantomData))
+}
+
+/// Decodes an adjacently tagged enum.
+///
+/// # Errors
+/// When the value is not one of its variants.
+pub fn adjacent<'de, T: Enum, D: Deserializer<'de>>(
+    tag: &'static str,
+    content: &'static str,
+    deserializer: D,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Adjacent(tag, content, PhantomData))
+}
+
+/// Decodes an untagged enum: as the first variant that fits, constraints included.
+///
+/// # Errors
+/// When the value is not one of its variants.
+pub fn untagged<'de, T: Enum, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let value = Distinct.deserialize(deserializer)?;
+    let index = T::VARIANTS
+        .iter()
+        .position(|variant| fits(variant, &value))
+        .ok_or_else(|| D::Error::custom("fits none of the allowed forms"))?;
+    carry_or_plain(index, &value)
 }
 
 /// Makes variant `index` of a payload that is already there.

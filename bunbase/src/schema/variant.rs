@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Checker, Generator, Mistake, Schema};
 
-pub use super::choice::deserialize;
+pub use super::choice::{adjacent, external, internal, untagged};
 
 /// How an enum says which variant it is; serde's four ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,7 +33,13 @@ pub(super) fn all(scope: &Scope<'_>, tagging: &Tagging, variants: &[Variant]) ->
             valid: (!plain).then(|| valid(scope, variants)),
         },
     );
-    let deserialize = scope.deserialize(&target, &quote!(#k::schema::variant::deserialize(deserializer)));
+    let decode = match tagging {
+        Tagging::External => quote!(external(deserializer)),
+        Tagging::Internal(tag) => quote!(internal(#tag, deserializer)),
+        Tagging::Adjacent(tag, content) => quote!(adjacent(#tag, #content, deserializer)),
+        Tagging::Untagged => quote!(untagged(deserializer)),
+    };
+    let deserialize = scope.deserialize(&target, &quote!(#k::schema::variant::#decode));
     let table = table(scope, &target, tagging, variants);
     quote!(#(#hidden)* #table #schema #deserialize #text #(#assertions)*)
 }

@@ -43,6 +43,12 @@ impl Cursor {
         Self { sort, keys }
     }
 
+    /// The place that no list has: what a text that is not a cursor is read as, so that the list refuses it as it refuses the
+    /// cursor of another one.
+    pub(super) fn nowhere() -> Self {
+        Self { sort: 0, keys: Vec::new() }
+    }
+
     /// Returns the number of the order that this belongs to.
     pub fn sort(&self) -> u32 {
         self.sort
@@ -68,14 +74,13 @@ impl fmt::Display for Cursor {
 pub struct CursorError;
 
 impl From<CursorError> for Error {
-    /// 422, as a wrong query parameter `cursor`.
+    /// 404: a cursor names a place in a list, and there is no such place. Its text is opaque, so no schema can tell a caller
+    /// beforehand which texts there are, as 422 would imply.
     fn from(source: CursorError) -> Self {
-        Self::invalid(vec![FieldError {
-            place: Place::Query,
-            pointer: "/cursor".to_owned(),
-            code: "cursor".into(),
-            message: source.to_string(),
-        }])
+        let text = source.to_string();
+        let field =
+            FieldError { place: Place::Query, pointer: "/cursor".to_owned(), code: "cursor_unknown".into(), message: text };
+        Self::new(404, "cursor_unknown", "no page begins at this cursor; see `errors`").with_fields(vec![field])
     }
 }
 
@@ -166,7 +171,7 @@ mod tests {
         let long = Cursor::new(0, vec!["x".repeat(MAX_TEXT_BYTES).into()]);
         assert_eq!(long.to_string().parse::<Cursor>(), Err(CursorError));
         let error = Error::from(CursorError);
-        assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (422, "/cursor"));
+        assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (404, "/cursor"));
     }
 
     #[test]

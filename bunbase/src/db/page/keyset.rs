@@ -75,7 +75,7 @@ impl<E: EntityTrait> Keyset<E> {
     /// Filter `select` as needed, with the same filter for every page, and do not sort it. One row more is read, to know whether there is a next page.
     ///
     /// # Errors
-    /// 422 for a cursor of another list, those of the database, and 500 for an order of no columns or of columns that
+    /// 404 for a cursor of another list, those of the database, and 500 for an order of no columns or of columns that
     /// are NULL or have a type that a cursor cannot hold (floats, decimals, bytes, JSON, arrays).
     pub async fn page<const DEFAULT: u32, const MAX: u32>(
         &self,

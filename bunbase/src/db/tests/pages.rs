@@ -76,7 +76,7 @@ async fn a_filter_holds_on_every_page() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_list_is_422() {
+async fn a_cursor_of_another_list_is_404() {
     for (_database, db) in each_with_tasks().await {
         with_tasks(&db).await;
         let limit: Limit = Limit::new(5).unwrap();
@@ -91,7 +91,7 @@ async fn a_cursor_of_another_list_is_422() {
         ];
         for (keyset, cursor) in wrong {
             let error = keyset.page(task::Entity::find(), limit, Some(&cursor), &db).await.unwrap_err();
-            assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (422, "/cursor"));
+            assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (404, "/cursor"));
         }
     }
 }
