@@ -3,12 +3,48 @@
 //! Each folder is one macro: `attr` parses syntax, `model` is the checked form, `codegen` emits and cannot fail. All of it is on
 //! `proc_macro2`, so that unit tests can call it.
 
-mod errors;
-mod paths;
+mod action;
+mod entries;
 mod error;
+mod errors;
+mod function;
+mod main_fn;
+mod module;
+mod paths;
 mod schema;
+mod units;
 
 use proc_macro::TokenStream;
+
+/// See `bunbase::action`.
+#[proc_macro_attribute]
+pub fn action(args: TokenStream, item: TokenStream) -> TokenStream {
+    action::expand(args.into(), item.into()).into()
+}
+
+/// See `bunbase::module!`.
+#[proc_macro]
+pub fn module(tokens: TokenStream) -> TokenStream {
+    module::expand(tokens.into()).into()
+}
+
+/// See `bunbase::modules!`.
+#[proc_macro]
+pub fn modules(tokens: TokenStream) -> TokenStream {
+    module::list(tokens.into()).into()
+}
+
+/// See `bunbase::main`.
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    main_fn::main(args.into(), item.into()).into()
+}
+
+/// See `bunbase::test`.
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    main_fn::test(args.into(), item.into()).into()
+}
 
 /// See `bunbase::schema`.
 #[proc_macro_attribute]

@@ -171,10 +171,13 @@ fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
             #k::action::ErrorVariant { status: #status, code: #code, message: #message, docs: #docs, retry: #retry }
         })
     });
+    // The framework's own error can have any status.
+    let open = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Framework));
     let ident = &model.ident;
     quote! {
         impl #k::action::ActionError for #ident {
             const VARIANTS: &'static [#k::action::ErrorVariant] = &[#(#entries),*];
+            const OPEN: bool = #open;
         }
     }
 }

@@ -11,6 +11,10 @@ use crate::error::{Error, Retry};
 pub trait ActionError: std::error::Error + Into<Error> + Send + Sync + 'static {
     /// What the document lists: one entry a variant that has a status of its own.
     const VARIANTS: &'static [ErrorVariant];
+
+    /// Whether it also fails in ways that `VARIANTS` does not list: it is, or has a variant of, the framework's own error.
+    /// The document then says that other statuses are possible.
+    const OPEN: bool = false;
 }
 
 /// One variant of an [`ActionError`].
@@ -30,6 +34,7 @@ pub struct ErrorVariant {
 
 impl ActionError for Error {
     const VARIANTS: &'static [ErrorVariant] = &[];
+    const OPEN: bool = true;
 }
 
 /// Makes the framework's error of an `internal` variant: 503 when the database is away, 500 otherwise.

@@ -10,6 +10,7 @@ mod output;
 pub mod parts;
 pub mod placement;
 mod reply;
+pub mod rules;
 
 use std::future::Future;
 

@@ -108,6 +108,7 @@ json_outputs!(
     [] chrono::DateTime<chrono::Utc>, [] chrono::NaiveDate,
     [T: Schema + Serialize + Send + 'static] Vec<T>,
     [T: Schema + Serialize + Send + 'static] Option<T>,
+    [T: Schema + Serialize + Send + 'static] crate::db::page::Page<T>,
     [V: Schema + Serialize + Send + 'static] BTreeMap<String, V>,
     [V: Schema + Serialize + Send + 'static, S: BuildHasher + Send + 'static] HashMap<String, V, S>,
     [A: Schema + Serialize + Send + 'static, B: Schema + Serialize + Send + 'static] (A, B),

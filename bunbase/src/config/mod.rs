@@ -1,1 +1,67 @@
-//! Configuration.
+//! Configuration: typed, from one table of keys, with every mistake listed at once.
+//!
+//! Here: the keys with their types, defaults and documentation ([`Config`], [`keys`], [`page`]), where values come from
+//! ([`Loader`]), what is wrong with them ([`ConfigErrors`]), durations and sizes as text ([`duration`], [`size`]), and
+//! whether this is development or production ([`Environment`]). Not here: what a value is used for. A new key is one entry
+//! in `table.rs`; it enters only together with the code that reads it.
+
+mod application;
+mod check;
+pub mod duration;
+mod environment;
+mod file;
+mod found;
+mod loader;
+mod page;
+mod problem;
+mod reader;
+mod rules;
+mod sections;
+mod setting;
+pub mod size;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
+mod url;
+mod value;
+mod variables;
+
+use std::collections::BTreeMap;
+
+use application::Application;
+
+pub use environment::Environment;
+pub use loader::Loader;
+pub use page::page;
+pub use problem::{ConfigErrors, Problem, Source, UnitError};
+pub use sections::Key;
+pub use setting::{CancelOnDisconnect, LogFormat};
+pub use size::ByteSize;
+pub use table::{
+    AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,
+    OpenapiConfig, PaginationConfig,
+};
+pub use url::{ConnectionUrl, redact};
+pub use value::Value;
+
+/// Returns every key there is, in the order of the documentation.
+pub fn keys() -> &'static [Key] {
+    table::KEYS
+}
+
+impl Config {
+    /// Returns where each value that is not a default came from, by key; those of `application` too.
+    pub fn sources(&self) -> &BTreeMap<String, Source> {
+        &self.sources
+    }
+}
+
+impl Default for Config {
+    /// The defaults of development, for tests.
+    fn default() -> Self {
+        let mut config = Self::defaults(Environment::Development, "the defaults, with nothing read".to_owned());
+        config.inherit();
+        config
+    }
+}

@@ -3,20 +3,37 @@
 //! Here: [`Ctx`], the request as guards and handlers see it, the trace id, and the application's own state. Not here: the
 //! services themselves, and opening a context (`invoke`).
 
+mod database;
 mod request;
 mod state;
 mod trace;
 
-use std::{any::TypeId, collections::HashMap, fmt, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use self::{
+    database::Database,
     request::{Request, RequestHead},
     state::State,
     trace::TraceId,
 };
-use crate::{Error, Result, guard::Provider};
+use crate::{
+    Error, Result,
+    config::Config,
+    db::{Db, Sql, Tx},
+    error::Place,
+    guard::Provider,
+    schema::FromText,
+};
 
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
 #[derive(Clone)]
@@ -24,12 +41,29 @@ pub struct Ctx(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) services: Arc<Services>,
+    pub(crate) db: Database,
     pub(crate) action: &'static str,
     pub(crate) trace: TraceId,
     pub(crate) request: Option<Request>,
+    /// The message's fields, behind a door that has no path.
+    pub(crate) fields: Option<Value>,
     /// The names of the actions that led here, this one last.
     pub(crate) chain: Vec<&'static str>,
-    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn std::any::Any + Send + Sync>>>,
+    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        action: &'static str,
+        trace: TraceId,
+        request: Option<Request>,
+        fields: Option<Value>,
+        chain: Vec<&'static str>,
+    ) -> Self {
+        let db = Database::new(services.db.clone());
+        Self { services, db, action, trace, request, fields, chain, provided: Mutex::default() }
+    }
 }
 
 /// What all runs share. Made once, by `app`.
@@ -37,6 +71,12 @@ pub(crate) struct Inner {
 pub struct Services {
     /// The application's own values.
     pub state: State,
+    /// The database.
+    pub db: Db,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
+    pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Ctx {
@@ -62,6 +102,51 @@ impl Ctx {
     /// Returns the HTTP request behind this run; `None` behind other doors.
     pub fn request(&self) -> Option<&Request> {
         self.0.request.as_ref()
+    }
+
+    /// Returns the database, for SeaORM's entities and queries.
+    pub fn db(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// Starts a raw SQL statement, with `$1` for values on both databases; see [`Sql`].
+    pub fn sql<'a>(&'a self, sql: &'a str) -> Sql<'a, Database> {
+        self.0.db.sql(sql)
+    }
+
+    /// Runs `f` in a transaction: commits when it answers `Ok`, and leaves nothing behind otherwise.
+    ///
+    /// Inside, everything goes through `tx`; a write through the context fails at once.
+    ///
+    /// # Errors
+    /// Those of `f`; 504 when it takes longer than `database.transaction_timeout`; 503 when the database is away or busy; 500 when a
+    /// transaction of this run is open already. See [`Db::transaction`].
+    pub async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
+        self.0.db.transaction(f).await
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.services.config
+    }
+
+    /// Reads a parameter of the path, for guards: they run before the input is decoded. Behind doors without a path it is the
+    /// message's field of that name.
+    ///
+    /// # Errors
+    /// 422 when there is no such parameter or it is not a `T`.
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+        let text = match (&self.0.fields, &self.0.request) {
+            (Some(fields), _) => match &fields[name] {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            },
+            (None, Some(request)) => return request.path_param(name),
+            (None, None) => None,
+        };
+        let texts: Vec<Cow<'_, str>> = text.into_iter().map(Cow::Owned).collect();
+        request::read(Place::Path, name, &texts)
     }
 
     /// Returns the application's own value of type `T`, as given to `App::state`.
@@ -93,4 +178,9 @@ impl fmt::Debug for Ctx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ctx").field("action", &self.0.action).field("trace_id", &self.0.trace).finish_non_exhaustive()
     }
+}
+
+/// Returns the time, cut to microseconds: what both databases keep, so that a value is the same before and after it was stored.
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
 }

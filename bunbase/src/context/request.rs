@@ -90,7 +90,7 @@ impl Request {
     }
 }
 
-fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T> {
+pub(super) fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T> {
     T::from_texts(texts).map_err(|mistake| {
         let pointer = format!("/{name}");
         Error::invalid(vec![FieldError { place, pointer, code: mistake.code.into(), message: mistake.message }])

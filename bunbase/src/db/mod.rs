@@ -1,1 +1,27 @@
-//! The database.
+//! The database: one handle over SQLite or Postgres, transactions, raw SQL, pages and migrations.
+//!
+//! Here: what every room above needs from a database, and nothing that knows an action or a request. [`Db`] and the
+//! connection inside [`Tx`] are SeaORM connections, so entities and queries work on them unchanged. Not here: tables of
+//! one room (their queries live beside their only caller), the tables' definitions (`migrations`), and what a handler
+//! may reach (`context`). May name: `error`.
+
+mod connection;
+pub mod migrate;
+pub mod page;
+mod pool;
+mod scan;
+mod settings;
+mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod transaction;
+
+pub use pool::Db;
+pub(crate) use scan::plainly_reads;
+pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};
+pub use settings::Settings;
+pub use sql::Sql;
+pub use transaction::Tx;
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! Here: [`Error`], [`Result`], the retry class, and the list of wrong fields. Not here: how an error looks on the wire
 //! (`http::problem`), and the errors that an application declares (`#[derive(ActionError)]`).
 
+pub mod code;
+mod database;
 mod field;
 
 pub use field::{FieldError, Place};
@@ -87,6 +89,13 @@ impl Error {
         error
     }
 
+    /// Names the fields that are wrong.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
     /// 503: something that this depends on is away; worth another attempt after `retry_after`.
     pub fn unavailable(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
         Self::new(503, "unavailable", detail).retry(Retry::After(retry_after))
@@ -126,7 +135,7 @@ impl Error {
         &self.0.detail
     }
 
-    /// Returns the wrong fields of the input; empty unless the status is 400 or 422.
+    /// Returns the wrong fields of the input; empty for most errors but 422.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
@@ -158,18 +167,6 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<sea_orm::DbErr> for Error {
-    /// 503 when the database is away or its pool is exhausted, 500 otherwise.
-    fn from(source: sea_orm::DbErr) -> Self {
-        if matches!(source, sea_orm::DbErr::Conn(_) | sea_orm::DbErr::ConnectionAcquire(_)) {
-            return Self::new(503, "database_unavailable", "the database cannot be reached; try again")
-                .retry(Retry::After(Duration::from_secs(1)))
-                .caused_by(source);
-        }
-        Self::internal(source)
     }
 }
 

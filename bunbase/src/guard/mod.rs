@@ -3,7 +3,11 @@
 //! Here: the [`Guard`] and [`Provider`] traits, what a guard tells the document, and the guards that come with the framework. A
 //! guard sees the context: headers, query, path parameters. It never sees the body, which is not read before it passes.
 
+mod api_key;
+
 use std::{future::Future, pin::Pin};
+
+pub use self::api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key};
 
 use crate::{
     Result,
@@ -27,6 +31,11 @@ use crate::{
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a guard",
+    label = "cannot stand in `guards = […]`",
+    note = "implement `Guard` for it; a type that implements `Provider` is a parameter of the function instead: `#[guard] user: User`"
+)]
 pub trait Guard: Send + Sync + 'static {
     /// How it refuses. Its variants join the documented answers of every action that it guards.
     type Error: ActionError;
@@ -97,6 +106,8 @@ pub struct GuardDoc {
     pub name: String,
     /// How it refuses.
     pub errors: &'static [ErrorVariant],
+    /// Whether it also refuses in ways that `errors` does not list.
+    pub open_errors: bool,
     /// The credential that it asks for.
     pub security: Option<Security>,
 }
@@ -104,7 +115,7 @@ pub struct GuardDoc {
 impl GuardDoc {
     /// Describes a provider.
     pub fn of<P: Provider>() -> Self {
-        Self { name: P::name(), errors: P::Error::VARIANTS, security: P::security() }
+        Self { name: P::name(), errors: P::Error::VARIANTS, open_errors: P::Error::OPEN, security: P::security() }
     }
 }
 
@@ -148,7 +159,7 @@ impl<G: Guard> DynGuard for G {
     }
 
     fn describe(&self) -> GuardDoc {
-        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, security: self.security() }
+        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, open_errors: G::Error::OPEN, security: self.security() }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ActionEntry {
     pub output: fn(&mut Generator) -> OutputDoc,
     /// How it fails.
     pub errors: &'static [ErrorVariant],
+    /// Whether it also fails in ways that `errors` does not list.
+    pub open_errors: bool,
     /// Makes its own guards.
     pub guards: fn() -> Vec<Box<dyn DynGuard>>,
     /// Describes its `#[guard]` parameters.
@@ -33,6 +35,7 @@ impl ActionEntry {
             fields: <A as Record>::FIELDS,
             output: <A::Output as Output>::describe,
             errors: <A::Error as ActionError>::VARIANTS,
+            open_errors: <A::Error as ActionError>::OPEN,
             guards: A::guards,
             providers: A::providers,
         }

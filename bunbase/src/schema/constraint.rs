@@ -221,7 +221,10 @@ impl Constraint {
                 schema.extensions.insert("multipleOf".to_owned(), step.to_json());
             }
             Self::Pattern(regex) => {
-                schema.string().pattern = Some(regex.as_str().to_owned());
+                // Beside the string's own pattern, not in its place: both hold.
+                let mut rule = SchemaObject::default();
+                rule.string().pattern = Some(regex.as_str().to_owned());
+                schema.subschemas().all_of.get_or_insert_default().push(rule.into());
             }
             Self::Format(format) => schema.format = Some(format.name().to_owned()),
             Self::Unique => schema.array().unique_items = Some(true),

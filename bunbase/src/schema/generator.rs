@@ -1,6 +1,6 @@
 //! Collects the named schemas of a document.
 
-use std::{any::type_name, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use schemars::schema::{Schema as Node, SchemaObject};
 
@@ -42,6 +42,11 @@ impl Generator {
         Self::reference(name)
     }
 
+    /// Returns whether a component has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
     /// Returns all components by name.
     pub fn into_definitions(self) -> BTreeMap<String, SchemaObject> {
         self.definitions
@@ -49,7 +54,7 @@ impl Generator {
 
     /// Returns `T`'s label, made different from the label of another type by its module's name, then by a number.
     pub(crate) fn name_of<T: Schema + ?Sized>(&mut self) -> String {
-        let rust = type_name::<T>();
+        let rust = T::identity();
         if let Some(name) = self.names.get(rust) {
             return name.clone();
         }

@@ -61,6 +61,12 @@ pub trait Schema {
     /// Returns the name of the component, and the part of a name that a generic type makes of it.
     fn label() -> Cow<'static, str>;
 
+    /// Returns what tells this type from all others: its path, or that of the type inside for a pointer.
+    #[doc(hidden)]
+    fn identity() -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// Returns the schema itself, never a reference to it.
     fn schema(generator: &mut Generator) -> SchemaObject;
 

@@ -12,6 +12,11 @@ use super::{Checker, Field, Generator, Mistake, Schema};
 ///
 /// Decoding fills slots, one an input field, from any mix of places, and takes the struct out of them at the end. So a request's
 /// path, query, headers and body go straight into the fields.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the input of an action",
+    label = "not a struct with named fields and `#[schema]`",
+    note = "put `#[schema]` on the struct; a single value is a parameter of its own instead"
+)]
 pub trait Record: Schema + Sized {
     /// The fields in the order of their declaration; at most 128.
     const FIELDS: &'static [Field];

@@ -49,6 +49,10 @@ macro_rules! transparent {
                 T::label()
             }
 
+            fn identity() -> &'static str {
+                T::identity()
+            }
+
             fn schema(generator: &mut Generator) -> SchemaObject {
                 T::schema(generator)
             }

@@ -1,0 +1,30 @@
+//! What a person sees when the server starts.
+
+use std::{fmt::Write as _, net::SocketAddr};
+
+use crate::{config::Config, registry::Registry};
+
+/// Says what runs, where to look, and why it is what it is.
+pub(super) fn text(config: &Config, registry: &Registry, addresses: &[SocketAddr]) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  {name:<12} {value}");
+    };
+    let Some(address) = addresses.first() else { return text };
+    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+    let base = format!("http://{host}:{}", address.port());
+    line("listening", &base);
+    if config.openapi.enabled {
+        if config.docs.enabled {
+            line("docs", &format!("{base}{}", config.docs.path));
+        }
+        line("document", &format!("{base}{}", config.openapi.path));
+    }
+    line("health", &format!("{base}/_health"));
+    line("database", &config.database.url.to_string());
+    line("environment", &format!("{} ({})", config.environment, config.environment_reason));
+    let routes: usize = registry.actions().iter().map(|action| action.routes.len()).sum();
+    line("actions", &format!("{} with {routes} routes", registry.actions().len()));
+    format!("{} {}\n{text}", config.app.name, config.app.version)
+}

@@ -1,0 +1,147 @@
+//! From a builder and a configuration to parts that are ready to serve.
+
+use std::sync::{Arc, OnceLock};
+
+use super::App;
+use crate::{
+    Error, Result,
+    config::{self, Config},
+    context::Services,
+    db::{self, Db, migrate::Plan},
+    http::{self, Health, HealthCheck, Mounts, Table, builtin},
+    openapi::{
+        self,
+        reference::{self, Reference},
+    },
+    registry::Registry,
+};
+
+/// An application, ready to serve.
+pub(crate) struct Wired {
+    pub(crate) config: Arc<Config>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) registry: Registry,
+    pub(crate) document: openapi::Document,
+    pub(crate) migrations: Plan,
+    pub(crate) health: Arc<Health>,
+    pub(crate) table: Table,
+    pub(crate) mounts: Mounts,
+}
+
+/// Collects the actions of the binary, or says everything that is wrong with them.
+pub(crate) fn registry(app: &App) -> Result<Registry> {
+    Registry::collect(&app.modules).map_err(|mistakes| Error::new(500, "registry", mistakes.to_string()))
+}
+
+/// Makes the API document.
+pub(crate) fn document(registry: &Registry, config: &Config, description: Option<String>) -> openapi::Document {
+    let info = openapi::Info {
+        description,
+        title: config.openapi.title.clone(),
+        version: config.openapi.version.clone(),
+        request_timeout: config.http.request_timeout.is_some(),
+        body_limit_bytes: Some(config.http.max_body_size.as_u64()),
+        servers: Vec::new(),
+    };
+    openapi::document(registry, &info)
+}
+
+/// Says how the database is to be reached.
+pub(crate) fn database(config: &Config) -> db::Settings {
+    let database = &config.database;
+    db::Settings {
+        url: database.url.expose().to_owned(),
+        max_connections: database.max_connections,
+        min_connections: database.min_connections,
+        acquire_timeout: database.acquire_timeout,
+        idle_timeout: database.idle_timeout,
+        max_lifetime: database.max_lifetime,
+        busy_timeout: database.busy_timeout,
+        readers: database.readers,
+        transaction_timeout: database.transaction_timeout.unwrap_or(std::time::Duration::MAX),
+        application_name: config.app.name.clone(),
+    }
+}
+
+impl Wired {
+    /// Wires an application. The database is opened, and nothing listens yet.
+    ///
+    /// # Errors
+    /// What is wrong with the actions, the database's address, or the paths of the built-in endpoints.
+    pub(crate) async fn new(app: App, config: Config) -> Result<Self> {
+        let registry = registry(&app)?;
+        let config = Arc::new(config);
+        let document = document(&registry, &config, app.description);
+        let db = Db::open(&database(&config)).await?;
+        let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
+        let services = Arc::new(Services { state: app.state, db, config: config.clone(), calls: OnceLock::new() });
+        let builtins = builtins(&config, &document, &health);
+        let (table, calls) = Table::new(&registry, &services, settings(&config), builtins)?;
+        // Set once, here: the services are new.
+        let _ = services.calls.set(Box::new(calls));
+        Ok(Self { config, services, registry, document, migrations: app.migrations, health, table, mounts: app.mounts })
+    }
+}
+
+fn checks(own: Vec<(&'static str, HealthCheck)>, db: &Db) -> Vec<(&'static str, HealthCheck)> {
+    let db = db.clone();
+    let database: HealthCheck = Arc::new(move || {
+        let db = db.clone();
+        // Neither the address nor the driver's words: `/_health` may be public.
+        Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
+    });
+    std::iter::once(("database", database)).chain(own).collect()
+}
+
+fn settings(config: &Config) -> http::Settings {
+    let http = &config.http;
+    http::Settings {
+        host: http.host.clone(),
+        port: http.port,
+        workers: http.workers,
+        max_body_bytes: http.max_body_size.as_u64(),
+        request_timeout: http.request_timeout.unwrap_or_default(),
+        keep_alive: http.keep_alive.unwrap_or_default(),
+        shutdown_timeout: http.shutdown_timeout,
+        cancel_on_disconnect: match http.cancel_on_disconnect {
+            config::CancelOnDisconnect::Safe => http::CancelOnDisconnect::Safe,
+            config::CancelOnDisconnect::Always => http::CancelOnDisconnect::Always,
+            config::CancelOnDisconnect::Never => http::CancelOnDisconnect::Never,
+        },
+        compression: http.compression,
+        compression_min_bytes: http.compression_min_size.as_u64(),
+        multipart: http::MultipartLimits {
+            max_files: config.multipart.max_files,
+            max_fields: config.multipart.max_fields,
+            max_file_bytes: config.multipart.max_file_size.as_u64(),
+            memory_limit_bytes: config.multipart.memory_limit.as_u64(),
+        },
+        cors: http::Cors {
+            origins: config.cors.origins.clone(),
+            credentials: config.cors.credentials,
+            methods: config.cors.methods.clone(),
+            headers: config.cors.headers.clone(),
+            exposed_headers: config.cors.exposed_headers.clone(),
+            max_age: config.cors.max_age,
+        },
+    }
+}
+
+fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
+    let mut all = vec![
+        ("/_health".to_owned(), builtin::full(health.clone())),
+        ("/_health/live".to_owned(), builtin::live(health.clone())),
+        ("/_health/ready".to_owned(), builtin::ready(health.clone())),
+    ];
+    if config.openapi.enabled {
+        all.push((config.openapi.path.clone(), builtin::asset(document.asset().clone(), None)));
+        if config.docs.enabled {
+            let page = Reference::new(&config.docs.path, &config.openapi.path, &config.openapi.title);
+            for (path, asset) in page.assets() {
+                let policy = Some(reference::CONTENT_SECURITY_POLICY);
+                all.push((path.to_owned(), builtin::asset(asset.clone(), policy)));
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,170 @@
+//! The rules of single values beyond their type. An error completes the sentence "`key` …".
+
+use tracing_subscriber::EnvFilter;
+
+use super::suggest;
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+pub(super) fn non_empty(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() { Err("must not be empty".to_owned()) } else { Ok(()) }
+}
+
+pub(super) fn positive<T: PartialEq + Default>(value: &T) -> Result<(), String> {
+    if *value == T::default() { Err("must be more than zero".to_owned()) } else { Ok(()) }
+}
+
+/// An address or a name without a port; the port has a key of its own.
+pub(super) fn host(host: &str) -> Result<(), String> {
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(());
+    }
+    let is_name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
+    if is_name {
+        Ok(())
+    } else {
+        Err("must be an address or a host name without a port, like `127.0.0.1`, `::1` or `localhost`".to_owned())
+    }
+}
+
+/// A path of our own documents, without parameters.
+pub(super) fn route(path: &str) -> Result<(), String> {
+    let is_path = path.starts_with('/')
+        && path.len() > 1
+        && path.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '{' | '}' | '?' | '#' | '%'));
+    if is_path { Ok(()) } else { Err("must be a plain path that begins with `/`, like `/openapi.json`".to_owned()) }
+}
+
+/// Origins as browsers send them (RFC 6454), or `*`.
+pub(super) fn origins(origins: &[String]) -> Result<(), String> {
+    for origin in origins.iter().filter(|origin| *origin != "*") {
+        let Ok(url) = url::Url::parse(origin) else {
+            return Err(format!("has `{origin}`, which is not an origin; write one like `https://app.example.com`"));
+        };
+        let expected = url.origin().ascii_serialization();
+        if expected == "null" {
+            return Err(format!("has `{origin}`, which is not an origin; write one like `https://app.example.com`"));
+        }
+        if expected != *origin {
+            return Err(format!("has `{origin}`, which no browser sends as an origin; write `{expected}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Tokens of RFC 9110, such as header names.
+pub(super) fn tokens(tokens: &[String]) -> Result<(), String> {
+    let is_token = |token: &str| {
+        !token.is_empty() && token.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c))
+    };
+    match tokens.iter().find(|token| !is_token(token)) {
+        Some(wrong) => Err(format!("has {wrong:?}, which is not a name that HTTP allows")),
+        None => Ok(()),
+    }
+}
+
+/// Methods, which are case-sensitive.
+pub(super) fn methods(methods: &[String]) -> Result<(), String> {
+    tokens(methods)?;
+    match methods.iter().find(|method| method.chars().any(|c| c.is_ascii_lowercase())) {
+        Some(wrong) => Err(format!("has `{wrong}`; methods are upper case: `{}`", wrong.to_ascii_uppercase())),
+        None => Ok(()),
+    }
+}
+
+/// A level, or filter directives of `tracing` such as `info,my_app=debug`.
+///
+/// A bare word that is no level would be read as a module's name and turn the log off: a typo in `info` must not.
+pub(super) fn log_filter(filter: &str) -> Result<(), String> {
+    // The parser of tracing-subscriber 0.3.23 slices inside a character before `[`, and panics.
+    if !filter.is_ascii() {
+        return Err("has a character that is not ASCII, which log filters cannot have".to_owned());
+    }
+    for directive in filter.split(',').map(str::trim) {
+        let level = match directive.rsplit_once('=') {
+            _ if directive.contains(['[', ']']) => continue,
+            Some((_, level)) => level,
+            None => directive,
+        };
+        let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        if !is_level && !matches!(level.parse(), Ok(0..=5_u8)) {
+            let hint = suggest::nearest(level, LEVELS).map(|near| format!("; did you mean `{near}`?"));
+            return Err(format!(
+                "has `{level}`, which is not a level ({}){}",
+                LEVELS.join(", "),
+                hint.unwrap_or_default()
+            ));
+        }
+    }
+    EnvFilter::try_new(filter).map(drop).map_err(|error| format!("is not a log filter: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn list(items: &[&str]) -> Vec<String> {
+        items.iter().map(|item| (*item).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_typo_in_a_level_is_not_taken_for_a_module() {
+        assert!(log_filter("inof").unwrap_err().contains("did you mean `info`?"));
+        assert!(log_filter("info,my_app=debgu").unwrap_err().contains("`debug`"));
+        assert!(log_filter("").is_err());
+    }
+
+    #[test]
+    fn a_filter_that_is_not_ascii_is_refused_before_it_can_panic() {
+        assert!(log_filter(" \u{9df}[").is_err());
+    }
+
+    #[test]
+    fn levels_and_directives_are_accepted() {
+        for filter in
+            ["info", "WARN", "off", "info,my_app=debug", "my_app::db=trace,warn", "info,[run{name=a}]=debug", "3"]
+        {
+            assert_eq!(log_filter(filter), Ok(()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn an_origin_with_a_path_is_answered_with_the_one_without() {
+        assert!(origins(&list(&["https://a.example/"])).unwrap_err().ends_with("write `https://a.example`"));
+        assert!(origins(&list(&["https://A.example:443"])).unwrap_err().ends_with("write `https://a.example`"));
+        assert!(origins(&list(&["app.example"])).is_err());
+        assert_eq!(origins(&list(&["*", "https://a.example", "http://localhost:5173"])), Ok(()));
+    }
+
+    #[test]
+    fn a_lower_case_method_is_refused() {
+        assert!(methods(&list(&["get"])).unwrap_err().contains("`GET`"));
+        assert!(tokens(&list(&["x y"])).is_err());
+        assert_eq!(tokens(&list(&["Content-Type"])), Ok(()));
+    }
+
+    #[test]
+    fn a_host_has_no_port_and_no_scheme() {
+        for good in ["127.0.0.1", "::1", "0.0.0.0", "localhost", "my-host.internal"] {
+            assert_eq!(host(good), Ok(()), "{good}");
+        }
+        for bad in ["", "127.0.0.1:80", "http://a", "[::1]"] {
+            assert!(host(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_filter_makes_it_panic(filter in "([ -~]|info|=debug|\\[run\\{a=b\\}\\]|\\[|,){0,12}") {
+            let _ = log_filter(&filter);
+        }
+
+        #[test]
+        fn no_text_makes_a_check_panic(text: String) {
+            let _ = (log_filter(&text), host(&text), route(&text));
+            let _ = (origins(std::slice::from_ref(&text)), methods(std::slice::from_ref(&text)));
+        }
+    }
+}

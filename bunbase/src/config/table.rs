@@ -1,0 +1,143 @@
+//! Every configuration key, once: from here come the typed sections, the defaults, the variables and the documentation.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Source, check,
+    sections::sections, setting::Setting,
+};
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
+sections! {
+    /// What the application is called.
+    app: AppConfig {
+        /// The application's name, in the banner, the log and the API document.
+        name: String = "bunbase app".to_owned(), says "the binary's name", check check::non_empty;
+        /// The application's version.
+        version: String = "0.0.0".to_owned(), says "the package's version", check check::non_empty;
+    }
+
+    /// The HTTP server.
+    http: HttpConfig {
+        /// The address to listen on, without a port.
+        host: String = "127.0.0.1".to_owned(), production "0.0.0.0".to_owned(), guide "hostname" "0.0.0.0", check check::host;
+        /// The port to listen on. 0 takes a free one, which the banner names.
+        port: u16 = 3000, env "PORT", guide "port" "3000";
+        /// How many threads serve requests. 0 takes one for each core.
+        workers: usize = 0;
+        /// The largest request body, uploads included. An action may set its own.
+        max_body_size: ByteSize = ByteSize::from_mib(10), guide "maxRequestBodySize" "10485760 bytes", check check::positive;
+        /// How long a request may take until its first byte of response. An action may set its own. 0 is no limit.
+        request_timeout: Option<Duration> = Some(Duration::from_secs(30));
+        /// How long requests that have begun may still run at shutdown.
+        shutdown_timeout: Duration = Duration::from_secs(30);
+        /// How long an idle connection is kept open. 0 closes it after each response.
+        keep_alive: Option<Duration> = Some(Duration::from_secs(75));
+        /// Which runs are cancelled when their client leaves: `safe` means those of GET and HEAD.
+        cancel_on_disconnect: CancelOnDisconnect = CancelOnDisconnect::Safe;
+        /// Whether responses are compressed, with brotli or gzip, for clients that ask for it.
+        compression: bool = true;
+        /// The smallest response that is worth compressing.
+        compression_min_size: ByteSize = ByteSize::from_kib(1);
+    }
+
+    /// Uploads in `multipart/form-data`. `http.max_body_size` limits the whole request.
+    multipart: MultipartConfig {
+        /// How many files a request may carry.
+        max_files: usize = 10;
+        /// The largest single file. A field may set its own.
+        max_file_size: ByteSize = ByteSize::from_mib(10), check check::positive;
+        /// How much of a file is kept in memory; a larger one goes to a temporary file.
+        memory_limit: ByteSize = ByteSize::from_mib(1);
+        /// How many fields that are not files a request may carry.
+        max_fields: usize = 100;
+    }
+
+    /// Which pages of other origins may call this API from a browser.
+    cors: CorsConfig {
+        /// The origins, such as `https://app.example.com`. Empty allows none, `*` all.
+        origins: Vec<String> = Vec::new(), guide "cors.origin" "every origin", check check::origins;
+        /// Whether browsers may send cookies along. Not together with the origin `*`.
+        credentials: bool = false, guide "cors.credentials" "true";
+        /// The methods that may be used.
+        methods: Vec<String> = words(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+            guide "cors.methods" "GET, POST, PUT, PATCH, DELETE, OPTIONS", check check::methods;
+        /// The request headers that may be sent.
+        headers: Vec<String> = words(["Content-Type", "Authorization"]),
+            guide "cors.headers" "Content-Type, Authorization", check check::tokens;
+        /// The response headers that scripts may read.
+        exposed_headers: Vec<String> = words(["x-trace-id"]), guide "cors.exposedHeaders" "none", check check::tokens;
+        /// How long a browser may remember the answer to a preflight request.
+        max_age: Duration = Duration::from_hours(24), guide "cors.maxAge" "86400 s";
+    }
+
+    /// The database.
+    database: DatabaseConfig {
+        /// The address: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`. SQLite files and their folders are created.
+        url: ConnectionUrl = ConnectionUrl::default(), env "DATABASE_URL",
+            guide "database.url" "postgresql://…@localhost:5432/bunbase";
+        /// How many connections to Postgres an instance opens at most.
+        max_connections: u32 = 20, guide "database.maxConnections" "20", check check::positive;
+        /// How many connections to Postgres stay open when nothing happens.
+        min_connections: u32 = 0;
+        /// How long a request waits for a free connection before it is answered with 503.
+        acquire_timeout: Duration = Duration::from_secs(10), check check::positive;
+        /// How long an unused connection stays open. 0 is no limit.
+        idle_timeout: Option<Duration> = Some(Duration::from_secs(30)), guide "database.idleTimeout" "30000 ms";
+        /// How long a connection is used before a new one takes its place. 0 is no limit.
+        max_lifetime: Option<Duration> = Some(Duration::from_mins(30));
+        /// SQLite: how long a statement waits for another process that is writing.
+        busy_timeout: Duration = Duration::from_secs(5);
+        /// SQLite: how many connections read beside the one that writes.
+        readers: u32 = 4, check check::positive;
+        /// How long a transaction may stay open before it is rolled back. 0 is no limit.
+        transaction_timeout: Option<Duration> = Some(Duration::from_secs(30));
+        /// Whether `serve` brings the tables up to date before it listens.
+        migrate_on_start: bool = true;
+    }
+
+    /// The API document.
+    openapi: OpenapiConfig {
+        /// Whether the document is served.
+        enabled: bool = true, guide "openapi.enabled" "required";
+        /// Where the document is served.
+        path: String = "/openapi.json".to_owned(), guide "openapi.path" "/api/openapi.json", check check::route;
+        /// The title of the document.
+        title: String = String::new(), like app.name, guide "openapi.title" "Bunbase API", check check::non_empty;
+        /// The version of the API that the document describes.
+        version: String = String::new(), like app.version, guide "openapi.version" "1.0.0", check check::non_empty;
+    }
+
+    /// The API reference page.
+    docs: DocsConfig {
+        /// Whether the page is served. It needs the document.
+        enabled: bool = true, like openapi.enabled;
+        /// Where the page is served.
+        path: String = "/docs".to_owned(), check check::route;
+    }
+
+    /// The log.
+    log: LogConfig {
+        /// The level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or filters of `tracing` such as `info,my_app=debug`.
+        level: String = "info".to_owned(), guide "observability.logging.level" "info", check check::log_filter;
+        /// How a line looks.
+        format: LogFormat = LogFormat::Pretty, production LogFormat::Json, guide "observability.logging.format" "json";
+    }
+
+    /// Lists that are answered page by page.
+    pagination: PaginationConfig {
+        /// How many items a page has when the caller does not say.
+        default_limit: u32 = 20, check check::positive;
+        /// How many items a caller may ask for.
+        max_limit: u32 = 100, check check::positive;
+    }
+
+    /// The health endpoints.
+    health: HealthConfig {
+        /// How old an answer of a dependency may be before it is asked again.
+        max_age: Duration = Duration::from_secs(1);
+    }
+}

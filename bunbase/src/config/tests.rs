@@ -1,0 +1,294 @@
+//! The loader as a whole: the order of the sources, and every mistake at once.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{table::KEYS, *};
+
+fn shown(loader: Loader) -> Vec<String> {
+    match loader.load() {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.problems().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn each_source_counts_more_than_those_before_it() {
+    let mut loader = Loader::new();
+    let port = |loader: &Loader| loader.clone().load().unwrap().http.port;
+    assert_eq!(port(&loader), 3000);
+    loader = loader.file("http.port = 1");
+    assert_eq!(port(&loader), 1);
+    loader = loader.dot_env("PORT=2");
+    assert_eq!(port(&loader), 2);
+    loader = loader.dot_env("PORT=2\nBUNBASE__HTTP__PORT=3");
+    assert_eq!(port(&loader), 3);
+    loader = loader.variables([("PORT", "4")]);
+    assert_eq!(port(&loader), 4);
+    loader = loader.variables([("PORT", "4"), ("BUNBASE__HTTP__PORT", "5")]);
+    assert_eq!(port(&loader), 5);
+    loader = loader.argument("--port", "http.port", "7");
+    assert_eq!(port(&loader), 7);
+    loader = loader.set("http.port", 6);
+    assert_eq!(port(&loader), 7);
+}
+
+#[test]
+fn code_counts_more_than_the_environment() {
+    let loader = Loader::new().variables([("PORT", "4")]).set("http.port", 6);
+    assert_eq!(loader.load().unwrap().http.port, 6);
+}
+
+#[test]
+fn the_source_of_every_value_is_known() {
+    let config = Loader::new()
+        .file("[http]\nworkers = 2\n")
+        .dot_env("BUNBASE__LOG__LEVEL=warn")
+        .variables([("PORT", "4"), ("BUNBASE__APPLICATION__X", "1")])
+        .set("app.name", "shop")
+        .load()
+        .unwrap();
+    let sources: Vec<_> = config.sources().iter().map(|(key, source)| format!("{key} {source}")).collect();
+    let expected = [
+        "app.name code",
+        "application.x BUNBASE__APPLICATION__X",
+        "http.port PORT",
+        "http.workers bunbase.toml:1",
+        "log.level BUNBASE__LOG__LEVEL in .env",
+    ];
+    assert_eq!(sources, expected.map(|line| line.replace("toml:1", "toml:2")));
+}
+
+#[test]
+fn every_problem_of_every_source_is_listed_at_once() {
+    let loader = Loader::new()
+        .file("[http]\nprot = 1\nhost = 7\nrequest_timeout = 30\n[database]\nmaxConnections = 20\n[nonsense]\nx = 1\n")
+        .dot_env("BUNBASE__LOG__FORMAT=xml")
+        .variables([("PORT", "high"), ("BUNBASE__HTTP__WROKERS", "1"), ("BUNBASE_ENV", "prod")])
+        .set("cors.origins", "https://a.example")
+        .argument("--port", "http.port", "70000");
+    assert_eq!(
+        shown(loader),
+        [
+            "BUNBASE_ENV: must be `development` or `production`, and is `prod`; unset it to let bunbase decide",
+            "bunbase.toml:2: `http.prot` is not a key; did you mean `http.port`?",
+            "bunbase.toml:3: `http.host` must be a string, not `7`",
+            "bunbase.toml:4: `http.request_timeout` needs a unit: write \"30s\" for seconds or \"30ms\" for milliseconds",
+            "bunbase.toml:6: `database.maxConnections` is the reference guide's spelling; write `database.max_connections`",
+            "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, multipart, cors, database, openapi, docs, \
+             log, pagination, health, and `application` for settings of your own",
+            "BUNBASE__LOG__FORMAT in .env: `log.format` must be one of `pretty` `json`, not `xml`",
+            "PORT: `http.port` must be a whole number from 0 to 65535, not `high`",
+            "BUNBASE__HTTP__WROKERS: `http.wrokers` is not a key; did you mean `BUNBASE__HTTP__WORKERS`?",
+            "code: `cors.origins` must be a list: put brackets around a string",
+            "--port: `http.port` must be a whole number from 0 to 65535, not `70000`",
+        ]
+    );
+}
+
+#[test]
+fn the_guides_configuration_is_answered_with_ours() {
+    let guide = "maxRequestBodySize = 10485760\n[database]\nidleTimeout = 30000\n[cors]\norigin = 'https://a.example'\n\
+                 maxAge = 86400\n[observability.logging]\nlevel = 'info'\n[redis]\nidleTimeout = 30000\n";
+    assert_eq!(
+        shown(Loader::new().file(guide)),
+        [
+            "bunbase.toml:1: `maxRequestBodySize` is the reference guide's spelling; write `http.max_body_size = \"10MiB\"`",
+            "bunbase.toml:3: `database.idleTimeout` is the reference guide's spelling; write `database.idle_timeout = \"30s\"`",
+            "bunbase.toml:5: `cors.origin` is the reference guide's spelling; write `cors.origins`",
+            "bunbase.toml:6: `cors.maxAge` is the reference guide's spelling; write `cors.max_age = \"1d\"`",
+            "bunbase.toml:8: `observability.logging.level` is the reference guide's spelling; write `log.level`",
+            "bunbase.toml:10: `redis.idleTimeout` is not a key; this version has nothing to configure under `redis`",
+        ]
+    );
+}
+
+#[test]
+fn a_list_of_problems_reads_well() {
+    let errors = Loader::new().file("http.prot = 1\nhttp.port = ''").load().unwrap_err();
+    assert_eq!(errors.problems()[0].suggestion.as_deref(), Some("http.port"));
+    assert_eq!(
+        errors.to_string(),
+        "the configuration has 2 problems:\n  bunbase.toml:1: `http.prot` is not a key; did you mean `http.port`?\n  \
+         bunbase.toml:2: `http.port` must be a whole number from 0 to 65535, not the string \"\""
+    );
+    assert!(crate::Error::from(errors).to_string().contains("did you mean"));
+}
+
+#[test]
+fn a_wrong_value_is_reported_even_where_another_source_counts_more() {
+    assert_eq!(shown(Loader::new().file("http.port = 'x'").set("http.port", 1)).len(), 1);
+}
+
+#[test]
+fn every_default_passes_its_own_rules() {
+    for config in [Config::default(), Loader::new().load().unwrap()] {
+        for key in keys() {
+            let text = (key.show)(&config);
+            let loader = Loader::new().file(format!("{} = {text}", key.name));
+            assert_eq!(shown(loader), Vec::<String>::new(), "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn defaults_differ_between_development_and_production_where_the_table_says_so() {
+    let development = Loader::new().debug_build(true).load().unwrap();
+    assert_eq!(development.environment, Environment::Development);
+    assert_eq!((development.http.host.as_str(), development.log.format), ("127.0.0.1", LogFormat::Pretty));
+    let production = Loader::new().load().unwrap();
+    assert_eq!(production.environment, Environment::Production);
+    assert_eq!((production.http.host.as_str(), production.log.format), ("0.0.0.0", LogFormat::Json));
+}
+
+#[test]
+fn a_debug_build_that_others_can_reach_has_the_defaults_of_production() {
+    let config = Loader::new().debug_build(true).variables([("BUNBASE__HTTP__HOST", "0.0.0.0")]).load().unwrap();
+    assert_eq!((config.environment, config.log.format), (Environment::Production, LogFormat::Json));
+    assert!(config.environment_reason.contains("0.0.0.0"), "{}", config.environment_reason);
+}
+
+#[test]
+fn the_environment_may_be_named_in_the_env_file_and_the_process_counts_more() {
+    let loader = Loader::new().dot_env("BUNBASE_ENV=development");
+    assert_eq!(loader.clone().load().unwrap().environment, Environment::Development);
+    let loader = loader.variables([("BUNBASE_ENV", "production")]).development();
+    assert_eq!(loader.load().unwrap().environment, Environment::Production);
+}
+
+#[test]
+fn the_program_is_the_default_name_and_the_document_follows_it() {
+    let config = Loader::new().program("shop", "1.2.3").load().unwrap();
+    assert_eq!((config.openapi.title.as_str(), config.openapi.version.as_str()), ("shop", "1.2.3"));
+    let config =
+        Loader::new().program("shop", "1.2.3").set("app.name", "Shop").set("openapi.version", "2").load().unwrap();
+    assert_eq!((config.openapi.title.as_str(), config.openapi.version.as_str()), ("Shop", "2"));
+    assert_eq!(Config::default().openapi.title, "bunbase app");
+}
+
+#[test]
+fn without_the_document_there_is_no_page_unless_it_is_asked_for() {
+    let config = Loader::new().set("openapi.enabled", false).load().unwrap();
+    assert!(!config.docs.enabled);
+    let problems = shown(Loader::new().file("openapi.enabled = false\ndocs.enabled = true"));
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("bunbase.toml:2: `docs.enabled` cannot be true"), "{problems:?}");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let file = "[pagination]\nmax_limit = 10\n[database]\nmin_connections = 30\n[cors]\norigins = ['*']\ncredentials = true\n\
+                [docs]\npath = '/openapi.json'\n";
+    let problems = shown(Loader::new().file(file));
+    let starts = [
+        "bunbase.toml:2: `pagination.default_limit` is 20, more than `pagination.max_limit`",
+        "bunbase.toml:4: `database.min_connections` is 30, more than",
+        "bunbase.toml:7: `cors.credentials` cannot be true",
+        "bunbase.toml:9: `docs.path` is /openapi.json",
+    ];
+    assert_eq!(problems.len(), starts.len(), "{problems:?}");
+    for (problem, start) in problems.iter().zip(starts) {
+        assert!(problem.starts_with(start), "{problem}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_not_blamed_a_second_time() {
+    let problems = shown(Loader::new().file("[pagination]\nmaxLimit = 500\ndefault_limit = 200"));
+    assert_eq!(problems, ["bunbase.toml:2: `pagination.maxLimit` is not a key; did you mean `pagination.max_limit`?"]);
+}
+
+#[test]
+fn no_password_is_in_any_output() {
+    let url = "postgres://me:hunter2@db/app";
+    let loader = Loader::new().variables([("DATABASE_URL", url)]).set("database.url", url);
+    assert!(!format!("{loader:?}").contains("hunter2"));
+    let config = loader.load().unwrap();
+    assert!(!format!("{config:?} {config:#?}").contains("hunter2"));
+    assert_eq!(config.database.url.expose(), url);
+    let wrong = [
+        Loader::new().file(format!("database.ulr = '{url}'")),
+        Loader::new().file(format!("http.port = '{url}'")),
+        Loader::new().file(format!("database.url = '{url}")),
+        Loader::new().file("database.url = 'mysql://me:hunter2@db/app'"),
+        Loader::new().dot_env(format!("DATABASE_URL = a b {url}")),
+        Loader::new().variables([("PORT", url)]),
+    ];
+    for loader in wrong {
+        let errors = loader.load().unwrap_err();
+        assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{errors}");
+    }
+}
+
+#[test]
+fn a_key_in_a_section_of_ones_own_is_sent_to_application() {
+    let problems = shown(Loader::new().file("[app]\ngreeting_text = 'hi'"));
+    assert!(problems[0].ends_with("settings of your own go into the section `application`"), "{problems:?}");
+    let problems = shown(Loader::new().file("environment = 'production'"));
+    assert!(problems[0].contains("BUNBASE_ENV"), "{problems:?}");
+}
+
+#[test]
+fn files_are_read_from_the_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let loader = Loader::new().directory(directory.path());
+    assert_eq!(loader.clone().load().unwrap().http.port, 3000);
+
+    std::fs::write(directory.path().join("bunbase.toml"), "http.workers = 2").unwrap();
+    std::fs::write(directory.path().join(".env"), "PORT=8081\nBUNBASE_CONFIG=other.toml").unwrap();
+    let problems = shown(loader.clone());
+    let start = "BUNBASE_CONFIG in .env: the configuration file other.toml cannot be read: ";
+    assert!(problems[0].starts_with(start), "{problems:?}");
+    std::fs::write(directory.path().join("other.toml"), "http.workers = 3").unwrap();
+    let config = loader.clone().load().unwrap();
+    assert_eq!((config.http.port, config.http.workers), (8081, 3));
+
+    let absolute = directory.path().join("bunbase.toml");
+    let config = loader.clone().variables([("BUNBASE_CONFIG", &absolute)]).load().unwrap();
+    assert_eq!(config.http.workers, 2);
+    assert_eq!(loader.path("bunbase.toml").load().unwrap().http.workers, 2);
+    assert_eq!(Loader::new().path(absolute).load().unwrap().http.workers, 2);
+    assert_eq!(shown(Loader::new().path("no/such/file.toml")).len(), 1);
+}
+
+#[test]
+fn the_process_is_read() {
+    let loader = Loader::new().from_process();
+    // Whatever the machine that runs the tests has set: only that it is read and does not fail in another way.
+    let _ = loader.clone().load();
+    let named = loader.variables(Vec::<(String, String)>::new()).directory("no/such/folder").load().unwrap();
+    assert!(named.app.name.starts_with("bunbase"), "{}", named.app.name);
+    assert!(named.environment.is_development());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("bunbase.toml")).unwrap();
+    let problems = shown(Loader::new().directory(directory.path()));
+    assert!(problems[0].starts_with("bunbase.toml cannot be read: "), "{problems:?}");
+}
+
+#[test]
+fn durations_and_sizes_are_typed() {
+    let file = "[http]\nrequest_timeout = 0\nmax_body_size = '1MB'\n[database]\nidle_timeout = '2m'\n";
+    let config = Loader::new().file(file).load().unwrap();
+    assert_eq!(config.http.request_timeout, None);
+    assert_eq!(config.http.max_body_size.as_u64(), 1_000_000);
+    assert_eq!(config.database.idle_timeout, Some(Duration::from_mins(2)));
+}
+
+proptest! {
+    #[test]
+    fn no_input_makes_it_panic(file: String, dot_env: String, name: String, value: String) {
+        let loader = Loader::new().file(file).dot_env(dot_env).set(&name, value.clone());
+        let _ = loader.variables([(format!("BUNBASE__{name}"), value)]).argument("--x", &name, name.clone()).load();
+    }
+
+    #[test]
+    fn no_text_for_any_key_makes_it_panic(text: String, index in 0..KEYS.len()) {
+        let key = KEYS[index].name;
+        let _ = Loader::new().set(key, text.clone()).argument("--x", key, text).load();
+    }
+}

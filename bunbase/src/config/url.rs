@@ -1,0 +1,178 @@
+//! The address of a database, which may hold a password.
+
+use std::fmt;
+
+use super::{Value, setting::Setting};
+
+/// The address of a database, `sqlite://data/app.db` or `postgres://user:password@host/name`.
+///
+/// `Debug` and `Display` hide the password; [`ConnectionUrl::expose`] does not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConnectionUrl(String);
+
+impl ConnectionUrl {
+    /// Accepts an address of SQLite (`sqlite:`) or Postgres (`postgres://`, `postgresql://`).
+    ///
+    /// # Errors
+    /// A sentence that says what to write instead and does not repeat the address.
+    pub fn new(url: impl Into<String>) -> Result<Self, String> {
+        let url = url.into();
+        if url.trim().is_empty() {
+            return Err("is empty; write `sqlite://data/app.db` or `postgres://user:password@host/name`".to_owned());
+        }
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            if file.trim_start_matches('/').is_empty() {
+                return Err("names no file; write `sqlite://data/app.db` or `sqlite::memory:`".to_owned());
+            }
+            return Ok(Self(url));
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("must begin with `sqlite://` or `postgres://`".to_owned());
+        }
+        match url::Url::parse(&url) {
+            Ok(_) => Ok(Self(url)),
+            Err(error) => Err(format!(
+                "is not a URL: {error}; write `postgres://user:password@host/name`, with signs in the password \
+                 percent-encoded"
+            )),
+        }
+    }
+
+    /// Returns the whole address, password included. Not for logs.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is a SQLite database.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+}
+
+impl Default for ConnectionUrl {
+    /// A SQLite file under the working directory's `data/`.
+    fn default() -> Self {
+        Self("sqlite://data/app.db".to_owned())
+    }
+}
+
+impl fmt::Display for ConnectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redact(&self.0))
+    }
+}
+
+impl fmt::Debug for ConnectionUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", redact(&self.0))
+    }
+}
+
+/// Hides the password of a URL, before its host and in its query.
+///
+/// Everything up to the last `@` counts as user and password, so that a sign which should have been percent-encoded does
+/// not let half of the password through.
+///
+/// ```
+/// # use bunbase::config::redact;
+/// assert_eq!(redact("postgres://me:secret@db/app"), "postgres://me:***@db/app");
+/// ```
+#[must_use]
+pub fn redact(url: &str) -> String {
+    let mut shown = url.to_owned();
+    if let (Some(scheme), Some(at)) = (url.find("://"), url.rfind('@')) {
+        let start = scheme + 3;
+        if let Some(colon) = url.get(start..at).and_then(|user| user.find(':')) {
+            shown = format!("{}***{}", &url[..=start + colon], &url[at..]);
+        }
+    }
+    let Some((before, query)) = shown.split_once('?') else {
+        return shown;
+    };
+    let parameters: Vec<_> = query
+        .split('&')
+        .map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("password") => {
+                format!("{name}=***")
+            }
+            _ => parameter.to_owned(),
+        })
+        .collect();
+    format!("{before}?{}", parameters.join("&"))
+}
+
+impl Setting for ConnectionUrl {
+    const KIND: &'static str = "URL";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) | Value::String(text) => Self::new(text.trim()),
+            other => Err(format!("must be a URL, not {}", other.kind())),
+        }
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_hidden_wherever_it_stands() {
+        for (url, shown) in [
+            ("postgres://me:pw@db/app", "postgres://me:***@db/app"),
+            ("postgres://me:p@s/s@db/app", "postgres://me:***@db/app"),
+            ("postgres://:pw@db/app", "postgres://:***@db/app"),
+            ("postgres://root@127.0.0.1:5432/postgres", "postgres://root@127.0.0.1:5432/postgres"),
+            (
+                "postgres:///app?user=me&password=pw&sslmode=require",
+                "postgres:///app?user=me&password=***&sslmode=require",
+            ),
+            ("sqlite://data/app.db?mode=rwc", "sqlite://data/app.db?mode=rwc"),
+        ] {
+            assert_eq!(redact(url), shown);
+        }
+    }
+
+    #[test]
+    fn other_databases_are_refused_without_repeating_the_address() {
+        for url in ["mysql://me:hunter2@db/app", "hunter2", "postgres://me:hunter2@db:port/app", "", "sqlite://"] {
+            let message = ConnectionUrl::new(url).unwrap_err();
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn every_form_in_use_is_accepted() {
+        for url in [
+            "sqlite://data/app.db",
+            "sqlite:app.db",
+            "sqlite::memory:",
+            "postgresql://h/db",
+            "postgres:///db?host=/run",
+        ] {
+            assert!(ConnectionUrl::new(url).is_ok(), "{url}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text: String) {
+            let _ = redact(&text);
+            let _ = ConnectionUrl::new(text);
+        }
+
+        #[test]
+        fn no_password_is_printed(password in "[!-~]{12,20}") {
+            let url = format!("postgres://me:{password}@db/app");
+            prop_assert!(!redact(&url).contains(&password));
+        }
+    }
+}

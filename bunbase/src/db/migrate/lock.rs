@@ -1,0 +1,129 @@
+//! One instance migrates at a time, over a connection of its own; the lock goes away with the connection.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::time::Instant;
+
+use crate::{
+    Error, Result,
+    db::{
+        Db,
+        pool::{Access, open_postgres_session, open_sqlite},
+        settings::Target,
+    },
+    error::Retry,
+};
+
+/// The advisory lock's number, the ASCII of `bunbase!`; advisory locks are per database.
+const LOCK: i64 = i64::from_be_bytes(*b"bunbase!");
+
+/// How often to ask whether another instance is done. Waiting inside Postgres would hold a snapshot, for which a
+/// `CREATE INDEX CONCURRENTLY` of the instance at work would wait in turn.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Runs `f`, which returns the names of the migrations it applied or undid, on a connection of its own while no other instance migrates the same database.
+///
+/// On SQLite all of `f` is one transaction, begun IMMEDIATE, which is the lock. On Postgres the lock is held by a
+/// transaction on a second connection, not by a session, so that it also works behind PgBouncer.
+pub(super) async fn exclusively(
+    db: &Db,
+    longest: Duration,
+    f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<Vec<String>>,
+) -> Result<Vec<String>> {
+    match db.target() {
+        Target::Postgres => {
+            let holder = open_postgres_session(db.settings()).await?;
+            let lock = acquire(db, &holder, longest).await?;
+            let worker = open_postgres_session(db.settings()).await?;
+            // `IF NOT EXISTS` would report every table that is there already.
+            worker.execute_unprepared("SET client_min_messages = warning").await.map_err(|error| db.explain(error))?;
+            let result = f(DatabaseExecutor::Connection(&worker)).await;
+            worker.close().await?;
+            lock.rollback().await?;
+            holder.close().await?;
+            result
+        }
+        Target::SqliteFile(_) => {
+            let connection = open_sqlite(db.settings(), Access::Migrate(longest)).await?;
+            let result = in_one_transaction(&connection, f).await;
+            connection.close().await?;
+            result
+        }
+        // Another connection would be another database.
+        Target::SqliteMemory => {
+            db.primary().execute_unprepared("PRAGMA foreign_keys = OFF").await?;
+            let result = in_one_transaction(db.primary(), f).await;
+            db.primary().execute_unprepared("PRAGMA foreign_keys = ON").await?;
+            result
+        }
+    }
+}
+
+async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Result<DatabaseTransaction> {
+    let give_up = Instant::now() + longest;
+    loop {
+        let transaction = holder.begin().await.map_err(|error| db.explain(error))?;
+        // The transaction idles while the other connection works.
+        transaction.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+        let ask = "SELECT pg_try_advisory_xact_lock($1) AS mine";
+        let ask = Statement::from_sql_and_values(DbBackend::Postgres, ask, [LOCK.into()]);
+        let row = transaction.query_one_raw(ask).await?;
+        if row.map(|row| row.try_get::<bool>("", "mine")).transpose()? == Some(true) {
+            return Ok(transaction);
+        }
+        transaction.rollback().await?;
+        if Instant::now() >= give_up {
+            return Err(Error::new(
+                503,
+                "migration_locked",
+                format!("another instance has been migrating for {longest:?}"),
+            )
+            .retry(Retry::After(Duration::from_secs(5))));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn in_one_transaction(
+    connection: &DatabaseConnection,
+    f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<Vec<String>>,
+) -> Result<Vec<String>> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = connection.begin_with_options(options).await?;
+    match f(DatabaseExecutor::Transaction(&transaction)).await {
+        Ok(names) => {
+            // It reads every row that refers to another, so not for nothing.
+            if !names.is_empty() {
+                check_foreign_keys(&transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(names)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn check_foreign_keys(transaction: &DatabaseTransaction) -> Result<()> {
+    let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
+    match transaction.query_one_raw(check).await? {
+        None => Ok(()),
+        Some(row) => {
+            let (table, parent): (String, String) = (row.try_get("", "table")?, row.try_get("", "parent")?);
+            Err(Error::new(
+                500,
+                "migration_failed",
+                format!("after the migrations, rows of `{table}` refer to rows of `{parent}` that do not exist"),
+            ))
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Opening a database, and the handle that every other part holds.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
+    SqlxSqliteConnector,
+};
+
+use super::{Settings, settings::Target};
+use crate::{Error, Result, error::Retry};
+
+/// The longest that [`Db::ping`] waits.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connections to Postgres that were idle for this long are tested before use: a server or a proxy may have dropped them.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// How often opening a SQLite file is tried again while other processes switch it to WAL at the same moment.
+const OPEN_ATTEMPTS: u32 = 20;
+
+/// A database; cheap to clone, and shared by everything in the process.
+///
+/// A SQLite file has one connection that writes and a few that only read. Writers queue for the one connection, in
+/// order, so that "database is locked" is never an answer; waiting longer than
+/// [`acquire_timeout`](Settings::acquire_timeout) is a 503. A statement that plainly reads goes to a reader and sees
+/// everything committed before it began. Temporary tables belong to the writer: read them inside a transaction.
+///
+/// `sqlite::memory:` is one connection for everything: while a transaction is open everything else waits, reads included.
+///
+/// Postgres is a pool that connects when first used. While the server is away, calls answer 503, and the pool comes back
+/// by itself.
+///
+/// It is a SeaORM connection:
+///
+/// ```no_run
+/// # use bunbase::db::{Db, Settings};
+/// # async fn example() -> bunbase::Result<()> {
+/// let db = Db::open(&Settings::new("sqlite://data/app.db")).await?;
+/// // task::Entity::find().all(&db).await?;
+/// db.ping().await
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    backend: DbBackend,
+    primary: DatabaseConnection,
+    readers: Option<DatabaseConnection>,
+    settings: Settings,
+    target: Target,
+}
+
+impl Db {
+    /// Opens a database. A SQLite file and its folder are made when missing; Postgres is not contacted yet.
+    ///
+    /// # Errors
+    /// An unknown URL scheme or a malformed URL (`database_url`), or a file that cannot be opened.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        let target = Target::parse(&settings.url)?;
+        let (backend, primary, readers) = match &target {
+            Target::Postgres => (DbBackend::Postgres, open_postgres(settings).await?, None),
+            Target::SqliteMemory => (DbBackend::Sqlite, open_sqlite(settings, Access::Write).await?, None),
+            Target::SqliteFile(path) => {
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    tokio::fs::create_dir_all(folder).await.map_err(|source| {
+                        Error::new(500, "database_open", format!("the folder {} cannot be made", folder.display()))
+                            .caused_by(source)
+                    })?;
+                }
+                let writer = open_sqlite(settings, Access::Write).await?;
+                let readers = match settings.readers {
+                    0 => None,
+                    count => Some(open_sqlite(settings, Access::Read(count)).await?),
+                };
+                (DbBackend::Sqlite, writer, readers)
+            }
+        };
+        Ok(Self(Arc::new(Inner { backend, primary, readers, settings: settings.clone(), target })))
+    }
+
+    /// Returns which engine this is.
+    pub fn backend(&self) -> DbBackend {
+        self.0.backend
+    }
+
+    /// Returns the settings that this was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Asks the database for an answer, for at most 2 s: the health check.
+    ///
+    /// # Errors
+    /// 503 when there is no answer.
+    pub async fn ping(&self) -> Result<()> {
+        let question = sea_orm::Statement::from_string(self.backend(), "SELECT 1");
+        match tokio::time::timeout(PING_TIMEOUT, self.query_one_raw(question)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(source)) => Err(source.into()),
+            Err(source) => Err(Error::new(503, "database_unavailable", "the database did not answer within 2 s")
+                .retry(Retry::After(Duration::from_secs(1)))
+                .caused_by(source)),
+        }
+    }
+
+    /// Closes every connection; waits for those in use. Later calls answer 503.
+    pub async fn close(&self) {
+        // The writer last: closing the last connection to a SQLite file folds the log back into it.
+        if let Some(readers) = &self.0.readers
+            && let Err(source) = readers.close_by_ref().await
+        {
+            tracing::warn!(error = %source, "closing the readers failed");
+        }
+        if let Err(source) = self.0.primary.close_by_ref().await {
+            tracing::warn!(error = %source, "closing the database failed");
+        }
+    }
+
+    pub(super) fn primary(&self) -> &DatabaseConnection {
+        &self.0.primary
+    }
+
+    pub(super) fn readers(&self) -> Option<&DatabaseConnection> {
+        self.0.readers.as_ref()
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// Says what a timeout of the pool means: while a server refuses, the Postgres pool tries until its time is up, so
+    /// there it is more than "busy".
+    pub(super) fn explain(&self, source: DbErr) -> DbErr {
+        if self.0.backend == DbBackend::Postgres
+            && matches!(source, DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout))
+        {
+            return DbErr::Conn(RuntimeErr::Internal(format!(
+                "no connection within {:?}: the server is away, or every connection is in use",
+                self.0.settings.acquire_timeout
+            )));
+        }
+        source
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    /// The one connection that writes.
+    Write,
+    /// So many connections that only read.
+    Read(u32),
+    /// A connection of its own for migrations, waiting for SQLite's write lock for so long. Foreign keys are off: with
+    /// them on, dropping a table to rebuild it would delete the rows that refer to it.
+    Migrate(Duration),
+}
+
+pub(super) async fn open_sqlite(settings: &Settings, access: Access) -> Result<DatabaseConnection> {
+    let busy_timeout = settings.busy_timeout;
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        .max_connections(match access {
+            Access::Write | Access::Migrate(_) => 1,
+            Access::Read(count) => count,
+        })
+        .min_connections(1)
+        .acquire_timeout(settings.acquire_timeout)
+        // An in-memory database lives in its connection; for a file there is nothing to gain from reconnecting.
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .foreign_keys(true)
+                .busy_timeout(busy_timeout)
+                .pragma("synchronous", "NORMAL")
+                .pragma("cache_size", "-65536")
+                .pragma("mmap_size", "268435456")
+                .pragma("temp_store", "MEMORY");
+            match access {
+                // WAL: ten times the writes of the rollback journal, and readers do not wait for the writer.
+                Access::Write => options.create_if_missing(true).pragma("journal_mode", "WAL"),
+                Access::Read(_) => options.read_only(true),
+                Access::Migrate(wait) => options.create_if_missing(true).foreign_keys(false).busy_timeout(wait),
+            }
+        });
+    let mut attempt = 1;
+    loop {
+        match SqlxSqliteConnector::connect(options.clone()).await {
+            Ok(connection) => return Ok(connection),
+            // Switching to WAL needs a lock that SQLite does not wait for by itself; another process may be at it too.
+            Err(source) if attempt < OPEN_ATTEMPTS && Error::from(source.clone()).code() == "database_busy" => {
+                tokio::time::sleep(Duration::from_millis(10) * attempt).await;
+                attempt += 1;
+            }
+            Err(source) => return Err(cannot_open(settings, source)),
+        }
+    }
+}
+
+async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
+    let mut options = postgres_options(settings);
+    options
+        .max_connections(settings.max_connections.max(1))
+        .min_connections(settings.min_connections.min(settings.max_connections))
+        .idle_timeout(settings.idle_timeout)
+        .max_lifetime(settings.max_lifetime)
+        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
+    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+}
+
+/// Opens one lasting connection to Postgres at the first use: for what needs a session of its own.
+pub(super) async fn open_postgres_session(settings: &Settings) -> Result<DatabaseConnection> {
+    let mut options = postgres_options(settings);
+    options.max_connections(1).min_connections(0).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+}
+
+fn postgres_options(settings: &Settings) -> ConnectOptions {
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        .connect_lazy(true)
+        .acquire_timeout(settings.acquire_timeout)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .set_application_name(&settings.application_name);
+    options
+}
+
+fn cannot_open(settings: &Settings, source: DbErr) -> Error {
+    Error::new(500, "database_open", format!("the database `{}` cannot be opened", settings.url_for_display()))
+        .caused_by(source)
+}

@@ -1,0 +1,268 @@
+//! Reading SQL text, as far as the framework needs it: which statements plainly read, and which placeholders are named.
+
+/// A piece of SQL outside strings, quoted names and comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// A keyword, a name or a number.
+    Word(&'a str),
+    /// `$1` is `Placeholder(1)`; a number that does not fit is 0.
+    Placeholder(u32),
+    Semicolon,
+    /// A string, a quoted name or a comment that never ends.
+    Unterminated,
+    /// `'…'`, `"…"`, a dollar-quoted string and any other sign.
+    Other,
+}
+
+/// Goes through the tokens of `sql` and never fails: what it does not know is [`Token::Other`].
+struct Tokens<'a> {
+    sql: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    fn of(sql: &'a str) -> Self {
+        Self { sql, at: 0 }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.sql[self.at..]
+    }
+
+    /// Moves behind the next `end`, and says whether there was one.
+    fn skip_past(&mut self, end: &str) -> bool {
+        if let Some(found) = self.rest().find(end) {
+            self.at += found + end.len();
+            true
+        } else {
+            self.at = self.sql.len();
+            false
+        }
+    }
+
+    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|sign| !keep(sign)).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    fn closed(ended: bool) -> Token<'a> {
+        if ended { Token::Other } else { Token::Unterminated }
+    }
+
+    /// `/* … */`; Postgres nests them, SQLite does not. The deeper reading is the longer one: a word that SQLite would
+    /// run may be taken for a comment, so a nested opening counts as unterminated.
+    fn block_comment(&mut self) -> bool {
+        let start = self.at + 2;
+        self.at = start;
+        if !self.skip_past("*/") {
+            return false;
+        }
+        !self.sql[start..self.at].contains("/*")
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            self.take_while(|sign| sign.is_whitespace() || sign == '\u{feff}');
+            let rest = self.rest();
+            let first = rest.chars().next()?;
+            if rest.starts_with("--") {
+                self.skip_past("\n");
+                continue;
+            }
+            if rest.starts_with("/*") {
+                if self.block_comment() {
+                    continue;
+                }
+                return Some(Token::Unterminated);
+            }
+            self.at += first.len_utf8();
+            return Some(match first {
+                ';' => Token::Semicolon,
+                // A doubled quote inside ends one string and begins the next, which comes to the same.
+                '\'' => Self::closed(self.skip_past("'")),
+                '"' => Self::closed(self.skip_past("\"")),
+                '`' => Self::closed(self.skip_past("`")),
+                '$' => {
+                    let name = self.take_while(|sign| sign.is_alphanumeric() || sign == '_');
+                    if name.starts_with(|sign: char| sign.is_ascii_digit()) {
+                        Token::Placeholder(name.parse().unwrap_or(0))
+                    } else if self.rest().starts_with('$') {
+                        self.at += 1;
+                        let tag = &rest[..name.len() + 2];
+                        Self::closed(self.skip_past(tag))
+                    } else {
+                        Token::Other
+                    }
+                }
+                sign if sign.is_alphanumeric() || sign == '_' => {
+                    self.at -= first.len_utf8();
+                    Token::Word(self.take_while(|sign| sign.is_alphanumeric() || sign == '_' || sign == '$'))
+                }
+                _ => Token::Other,
+            });
+        }
+    }
+}
+
+/// Words that make a statement write, take locks, or depend on the connection that wrote last.
+const NOT_PLAIN: [&str; 10] = [
+    "insert",
+    "update", // `FOR UPDATE` as well
+    "delete",
+    "into", // `REPLACE INTO`; the function `replace` is harmless
+    "returning",
+    "last_insert_rowid",
+    "changes",
+    "total_changes",
+    "load_extension",
+    "temp", // temporary tables are the writer's
+];
+
+/// Returns whether a statement for SQLite plainly reads: it begins with `SELECT`, `VALUES` or `WITH`, is alone, and names none
+/// of [`NOT_PLAIN`] outside strings and quoted names. In doubt it does not.
+pub(crate) fn plainly_reads(sql: &str) -> bool {
+    let mut tokens = Tokens::of(sql);
+    let begins = ["select", "with", "values"];
+    match tokens.next() {
+        Some(Token::Word(word)) if begins.iter().any(|keyword| word.eq_ignore_ascii_case(keyword)) => {}
+        _ => return false,
+    }
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Unterminated => return false,
+            Token::Semicolon => return tokens.next().is_none(),
+            Token::Word(word) if NOT_PLAIN.iter().any(|keyword| word.eq_ignore_ascii_case(keyword)) => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Returns the numbers of the placeholders `$1`, `$2`, … in `sql`, sorted, each once. 0 stands for one that no
+/// database takes (`$0`, `$1a`).
+pub(super) fn placeholders(sql: &str) -> Vec<u32> {
+    let mut numbers: Vec<u32> = Tokens::of(sql)
+        .filter_map(|token| match token {
+            Token::Placeholder(number) => Some(number),
+            _ => None,
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Returns whether a statement in `sql` begins or ends a transaction.
+pub(super) fn controls_transactions(sql: &str) -> bool {
+    let mut begins = true;
+    // `END` is left out: it closes the body of a trigger.
+    let words = ["begin", "commit", "rollback", "start"];
+    Tokens::of(sql).any(|token| match token {
+        Token::Word(word) if begins => {
+            begins = false;
+            words.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+        }
+        token => {
+            begins = token == Token::Semicolon;
+            false
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_reads_go_to_a_reader() {
+        for sql in [
+            "SELECT 1",
+            "  select * from task where title = 'delete; insert into'",
+            "-- the newest\nSELECT * FROM task",
+            "/* the newest */ SELECT \"update\" FROM `delete` WHERE [x] = 1;",
+            "WITH recent AS (SELECT * FROM task) SELECT * FROM recent ;  -- done",
+            "SELECT replace(title, 'a', 'b'), updated_at FROM task",
+            "SELECT 'it''s fine' FROM task",
+            "VALUES (1), (2)",
+        ] {
+            assert!(plainly_reads(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn everything_else_goes_to_the_writer() {
+        for sql in [
+            "",
+            "-- SELECT 1",
+            "INSERT INTO task DEFAULT VALUES RETURNING id",
+            "WITH gone AS (SELECT id FROM task) DELETE FROM task WHERE id IN (SELECT id FROM gone)",
+            "with x as (select 1) insert into task select * from x",
+            "WITH x AS (SELECT 1) REPLACE INTO task SELECT * FROM x",
+            "SELECT * FROM task FOR UPDATE",
+            "SELECT 1; DELETE FROM task",
+            "SELECT 1;;",
+            "SELECT 1 /* ; */ ; /* x */ DROP TABLE task",
+            "SELECT last_insert_rowid()",
+            "SELECT changes()",
+            "SELECT * FROM temp.draft",
+            "PRAGMA foreign_keys",
+            "EXPLAIN DELETE FROM task",
+            "BEGIN IMMEDIATE",
+            "(SELECT 1)",
+            "SELECT 'open",
+            "SELECT 1 /* open",
+            "SELECT 1 /* a /* b */ ; DELETE FROM task --*/",
+            "selected",
+        ] {
+            assert!(!plainly_reads(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_found_outside_strings_only() {
+        assert_eq!(placeholders("SELECT $2, $1, $1 -- $9\n, '$7', \"$8\", $tag$ $6 $tag$, a$5"), [1, 2]);
+        assert_eq!(placeholders("SELECT $0"), [0]);
+        assert_eq!(placeholders("SELECT $99999999999"), [0]);
+        assert_eq!(placeholders("SELECT $1::text"), [1]);
+        assert_eq!(placeholders("SELECT 1"), [0u32; 0]);
+    }
+
+    #[test]
+    fn transaction_control_is_found_where_a_statement_begins() {
+        for sql in ["BEGIN; SELECT 1", "SELECT 1; -- x\nCommit;", "START TRANSACTION", "SELECT 1;rollback"] {
+            assert!(controls_transactions(sql), "{sql}");
+        }
+        for sql in [
+            "CREATE TRIGGER t AFTER INSERT ON task BEGIN UPDATE task SET n = 1; END;",
+            "CREATE TABLE commit_log (begin TEXT)",
+            "SELECT 'a; commit'",
+            "-- begin\nSELECT 1",
+        ] {
+            assert!(!controls_transactions(sql), "{sql}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_scanner_panic(sql in ".{0,200}") {
+            plainly_reads(&sql);
+            placeholders(&sql);
+            controls_transactions(&sql);
+        }
+
+        #[test]
+        fn no_sql_like_text_makes_the_scanner_panic(sql in "[$'\"`;/*\\-a-z0-9_ \n]{0,80}") {
+            plainly_reads(&sql);
+            placeholders(&sql);
+            controls_transactions(&sql);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The stable codes of the framework's own errors, and the words that go with a status. What answers and what documents the
+//! answers name the same constants.
+
+/// The `type` member of a problem (RFC 9457 section 4.2.1): `code` says more than the status does.
+pub const PROBLEM_TYPE: &str = "about:blank";
+
+/// 400: the body broke off, or is not framed correctly.
+pub const BAD_REQUEST: &str = "bad_request";
+/// 400: the body is not JSON, or not a form.
+pub const MALFORMED_BODY: &str = "malformed_body";
+/// 413: the body is larger than allowed.
+pub const BODY_TOO_LARGE: &str = "body_too_large";
+/// 413: a file of a form is larger than allowed.
+pub const FILE_TOO_LARGE: &str = "file_too_large";
+/// 413: a form has more fields or files than allowed.
+pub const TOO_MANY_PARTS: &str = "too_many_parts";
+/// 415: the body is of another content type than the one that is read.
+pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
+/// 422: fields of the input are wrong; `errors` lists them.
+pub const INVALID_INPUT: &str = "invalid_input";
+/// 500: the cause is in the log.
+pub const INTERNAL: &str = "internal";
+/// 503: the database has no room, lock or turn for the call.
+pub const DATABASE_BUSY: &str = "database_busy";
+/// 503: the database cannot be reached.
+pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
+/// 504: the database gave a statement up after its own time limit.
+pub const DATABASE_TIMEOUT: &str = "database_timeout";
+/// 504: the action did not answer in time.
+pub const TIMEOUT: &str = "timeout";
+
+/// Returns the `title` of a problem: the reason phrase of its status as the IANA registry had it until RFC 9110, which the HTTP crates write, `Error` for an unnamed one.
+pub const fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Payload Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Entity",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        507 => "Insufficient Storage",
+        _ => "Error",
+    }
+}

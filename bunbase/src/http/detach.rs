@@ -1,0 +1,109 @@
+//! Runs whose client has left.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use tokio::sync::Notify;
+
+/// Counts the runs of a server, so that shutdown can wait for them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InFlight(Arc<Counter>);
+
+#[derive(Debug, Default)]
+struct Counter {
+    closed: AtomicBool,
+    running: AtomicUsize,
+    ended: Notify,
+}
+
+impl InFlight {
+    /// Counts a run until the guard is dropped.
+    pub(crate) fn enter(&self) -> Running {
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        Running(self.0.clone())
+    }
+
+    /// Returns how many runs there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.running.load(Ordering::Acquire)
+    }
+
+    /// Says that the workers are about to end: from now on nothing can be handed to their runtimes.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Waits until there is no run.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let ended = self.0.ended.notified();
+            tokio::pin!(ended);
+            // Registered before looking: an end in between must wake us.
+            ended.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// One counted run.
+#[derive(Debug)]
+pub(crate) struct Running(Arc<Counter>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.ended.notify_waiters();
+        }
+    }
+}
+
+type Work<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A future that runs to its end: polled in place, and handed to the worker's runtime when it is dropped too early.
+pub(crate) struct Detached<T: 'static>{
+    work: Option<Work<T>>,
+    in_flight: InFlight,
+}
+
+impl<T: 'static> Detached<T> {
+    pub(crate) fn new(in_flight: InFlight, work: impl Future<Output = T> + 'static) -> Self {
+        Self { work: Some(Box::pin(work)), in_flight }
+    }
+}
+
+impl<T: 'static> Future for Detached<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = self.work.as_mut() else { return Poll::Pending };
+        let poll = work.as_mut().poll(context);
+        if poll.is_ready() {
+            self.work = None;
+        }
+        poll
+    }
+}
+
+impl<T: 'static> Drop for Detached<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take().filter(|_| !self.in_flight.is_closed()) {
+            tracing::debug!(target: "bunbase::http", "the client left; its request runs to the end");
+            actix_web::rt::spawn(async move {
+                work.await;
+            });
+        }
+    }
+}

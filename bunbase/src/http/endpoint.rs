@@ -1,0 +1,119 @@
+//! One route of one action, from the request to the response. Read [`handle`] first.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use actix_web::{
+    HttpResponse,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+
+use super::{
+    decode::HttpInput,
+    detach::{Detached, InFlight},
+    head::Head,
+    plan::Plan,
+    problem,
+    respond::{self, Overrides},
+    settings::{CancelOnDisconnect, Settings},
+};
+use crate::{
+    Error,
+    action::{Action, Output},
+    context::{Request, Services, TraceId},
+    invoke::{Invocation, Runner},
+};
+
+/// An action by its type, for HTTP. Submitted beside the registry's own entry.
+#[derive(Clone, Copy)]
+pub struct Endpoint {
+    /// Its place in the code, which tells it from all others.
+    pub at: (&'static str, &'static str),
+    pub(crate) handle: Handle,
+}
+
+pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, TraceId) -> Pin<Box<dyn Future<Output = HttpResponse>>>;
+
+impl Endpoint {
+    /// Describes `A`.
+    pub const fn of<A: Action>() -> Self {
+        Self { at: (A::META.module_path, A::META.name), handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)) }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+inventory::collect!(Endpoint);
+
+/// What start-up resolved for one route, so that a request looks nothing up.
+#[derive(Debug)]
+pub(crate) struct HttpRoute {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) runner: Arc<Runner>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) overrides: Overrides,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) in_flight: InFlight,
+    /// How to authenticate, for 401 (RFC 9110 section 11.6.1).
+    pub(crate) challenge: Option<HeaderValue>,
+}
+
+impl HttpRoute {
+    fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
+        let mut response = problem::respond(error, trace);
+        if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (response.status(), &self.challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
+        }
+        response
+    }
+}
+
+/// Answers one request.
+///
+/// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
+/// not, unless the method is safe.
+async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
+    let running = route.in_flight.enter();
+    let call = Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new() };
+    let ctx = route.runner.open(&route.services, call);
+    let started = tokio::time::Instant::now();
+    let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
+    let prepared = match route.runner.within(route.runner.prepare::<A>(&ctx, input)).await {
+        Ok(Ok(prepared)) => prepared,
+        Ok(Err(error)) | Err(error) => return route.refuse(&error, trace),
+    };
+    let detach = match route.settings.cancel_on_disconnect {
+        CancelOnDisconnect::Safe => !head.method.is_safe(),
+        CancelOnDisconnect::Always => false,
+        CancelOnDisconnect::Never => true,
+    };
+    let in_flight = route.in_flight.clone();
+    let finish = async move {
+        let _running = running;
+        let (provided, message) = prepared;
+        let left = route.runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
+        let perform = Runner::perform::<A>(ctx, provided, message);
+        let result = match left {
+            None => perform.await,
+            Some(left) => match tokio::time::timeout(left, perform).await {
+                Ok(result) => result,
+                Err(_) => Err(route.runner.timed_out().into()),
+            },
+        };
+        let reply = result.map_err(Error::from).and_then(Output::reply);
+        let response = match reply {
+            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings).await,
+            Err(error) => Err(error),
+        };
+        response.unwrap_or_else(|error| route.refuse(&error, trace))
+    };
+    if detach { Detached::new(in_flight, finish).await } else { finish.await }
+}

@@ -1,0 +1,101 @@
+//! A request without its body, in a form that may leave the worker thread.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use actix_web::{
+    cookie::Cookie,
+    http::{
+        Method, Uri,
+        header::{self, HeaderMap},
+    },
+};
+use percent_encoding::percent_decode_str;
+
+use crate::{context::RequestHead, schema::Mistake};
+
+/// Everything of a request but its body. Its headers are taken out of actix's request, not copied.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: Option<IpAddr>,
+    /// The names of the route's parameters, in the order of the template.
+    pub(crate) param_names: std::sync::Arc<[String]>,
+    /// Where in the path each parameter's raw value is.
+    pub(crate) params: Vec<(usize, usize)>,
+}
+
+impl Head {
+    /// Returns the raw value of parameter `index` of the template.
+    pub(crate) fn raw_param(&self, index: usize) -> &str {
+        self.params.get(index).and_then(|(start, end)| self.uri.path().get(*start..*end)).unwrap_or_default()
+    }
+
+    /// Returns the raw keys and values of the query string.
+    pub(crate) fn raw_query(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+
+    /// Returns all cookies; those that cannot be read are left out.
+    pub(crate) fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
+        let lines = self.headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(';').filter_map(|pair| Cookie::parse_encoded(pair.trim()).ok()))
+    }
+}
+
+/// Decodes percent-escapes; a text without any is borrowed.
+pub(crate) fn decode_segment(raw: &str) -> Result<Cow<'_, str>, Mistake> {
+    if !raw.contains('%') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    percent_decode_str(raw)
+        .decode_utf8()
+        .map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
+}
+
+/// Decodes a key or value of a query string, where a plus is a space.
+pub(crate) fn decode_query(raw: &str) -> Result<Cow<'_, str>, Mistake> {
+    if !raw.contains('+') {
+        return decode_segment(raw);
+    }
+    let spaced = raw.replace('+', " ");
+    decode_segment(&spaced).map(|text| Cow::Owned(text.into_owned()))
+}
+
+impl RequestHead for Head {
+    fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn query_string(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.cookies().find(|cookie| cookie.name() == name).map(|cookie| Cow::Owned(cookie.value().to_owned()))
+    }
+
+    fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        let index = self.param_names.iter().position(|param| param == name)?;
+        decode_segment(self.raw_param(index)).ok()
+    }
+
+    fn query_values(&self, name: &str) -> Vec<Cow<'_, str>> {
+        let named = self.raw_query().filter(|(key, _)| decode_query(key).is_ok_and(|key| key == name));
+        named.filter_map(|(_, value)| decode_query(value).ok()).collect()
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+}

@@ -1,0 +1,105 @@
+//! `/_health`, `/_health/live` and `/_health/ready`.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+/// One check: answers, or says what is wrong.
+pub type HealthCheck = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// The longest that one check may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The checks of an application and the last result, which all probes within `max_age` share.
+pub struct Health {
+    checks: Vec<(&'static str, HealthCheck)>,
+    max_age: Duration,
+    started: Instant,
+    stopping: AtomicBool,
+    last: Mutex<Option<(Instant, Arc<Report>)>>,
+}
+
+/// What `/_health` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) status: &'static str,
+    pub(crate) checks: Vec<CheckReport>,
+}
+
+/// The result of one check.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckReport {
+    pub(crate) name: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) latency_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+impl Health {
+    /// Collects the checks; a result is shared for at most `max_age`, zero turns that off.
+    pub fn new(checks: Vec<(&'static str, HealthCheck)>, max_age: Duration) -> Self {
+        Self { checks, max_age, started: Instant::now(), stopping: AtomicBool::new(false), last: Mutex::default() }
+    }
+
+    /// From now on the application is not ready: it is about to stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Runs all checks, or returns a result that is young enough, with its age.
+    pub(crate) async fn report(&self) -> (Arc<Report>, Duration) {
+        // Held while checking: probes that come together share one result instead of making load.
+        let mut last = self.last.lock().await;
+        if let Some((at, report)) = last.as_ref()
+            && at.elapsed() < self.max_age
+        {
+            return (report.clone(), at.elapsed());
+        }
+        let checks = futures_util::future::join_all(self.checks.iter().map(|(name, check)| run(name, check))).await;
+        let well = checks.iter().all(|check| check.error.is_none());
+        let report = Arc::new(Report { status: if well { "ok" } else { "degraded" }, checks });
+        *last = Some((Instant::now(), report.clone()));
+        (report, Duration::ZERO)
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health").field("checks", &self.checks.len()).finish_non_exhaustive()
+    }
+}
+
+async fn run(name: &'static str, check: &HealthCheck) -> CheckReport {
+    let started = Instant::now();
+    let result = tokio::time::timeout(PATIENCE, check()).await;
+    let error = match result {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error),
+        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    CheckReport {
+        name,
+        status: if error.is_none() { "ok" } else { "error" },
+        latency_ms: (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+        error,
+    }
+}

@@ -1,0 +1,99 @@
+//! Actix services and static files of the application, beside its actions.
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Instant};
+
+use actix_web::{
+    Error as ActixError, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
+    middleware::Next,
+    web::ServiceConfig,
+};
+
+use super::{
+    problem,
+    service::{TRACE_HEADER, finish, log, trace_of},
+};
+use crate::{Error, context::TraceId};
+
+type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+
+/// What the application mounts beside its actions. Mounted services come first.
+#[derive(Clone, Default)]
+pub struct Mounts {
+    configure: Vec<Configure>,
+}
+
+impl Mounts {
+    /// Mounts services of actix, once on each worker.
+    pub fn configure(&mut self, configure: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) {
+        self.configure.push(Arc::new(configure));
+    }
+
+    /// Serves the files of a folder under a path, with `ETag`, ranges and `index.html`. Hidden files are not served.
+    pub fn files(&mut self, path: &str, folder: impl Into<PathBuf>) {
+        let (path, folder) = (path.to_owned(), folder.into());
+        self.configure(move |config| {
+            let files = actix_files::Files::new(&path, &folder).index_file("index.html").prefer_utf8(true);
+            config.service(files);
+        });
+    }
+
+    /// Returns whether nothing is mounted.
+    pub fn is_empty(&self) -> bool {
+        self.configure.is_empty()
+    }
+
+    pub(crate) fn apply(&self, config: &mut ServiceConfig) {
+        for configure in &self.configure {
+            configure(config);
+        }
+    }
+}
+
+impl fmt::Debug for Mounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mounts({})", self.configure.len())
+    }
+}
+
+/// Gives the answers of mounted services what all answers have: a trace id, a line in the log, and errors as problems.
+pub(crate) async fn dress(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let started = Instant::now();
+    let trace = trace_of(request.headers());
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let response = next.call(request).await?.map_into_boxed_body();
+    if response.headers().contains_key(TRACE_HEADER) {
+        return Ok(response);
+    }
+    let (request, response) = response.into_parts();
+    let response = finish(as_problem(response, trace), trace);
+    log(&method, &path, &response, started, trace);
+    Ok(ServiceResponse::new(request, response))
+}
+
+/// Makes a problem of an error that has no body of its own, or only text; keeps its other headers.
+fn as_problem(response: HttpResponse, trace: TraceId) -> HttpResponse {
+    let status = response.status();
+    let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !(status.is_client_error() || status.is_server_error()) || !is_bare {
+        return response;
+    }
+    let detail = status.canonical_reason().unwrap_or("Error");
+    let code = detail.to_lowercase().replace([' ', '-'], "_");
+    let mut error = Error::new(status.as_u16(), code, detail);
+    if let Some(cause) = response.error() {
+        error = error.caused_by(cause.to_string());
+    }
+    let mut problem = problem::respond(&error, trace);
+    for (name, value) in response.headers() {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            problem.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    problem
+}

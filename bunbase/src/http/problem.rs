@@ -1,0 +1,81 @@
+//! Errors on the wire: RFC 9457 problem documents. Only this file knows how an error becomes HTTP.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+
+use crate::{
+    Error,
+    context::TraceId,
+    error::{FieldError, Retry, code},
+};
+
+/// The content type of a problem.
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
+
+#[derive(Serialize)]
+struct Problem<'e> {
+    r#type: &'static str,
+    title: &'e str,
+    status: u16,
+    detail: &'e str,
+    code: &'e str,
+    trace_id: &'e str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'e [FieldError],
+}
+
+/// Writes an error as a problem. The cause of a 5xx goes to the log, never to the caller.
+pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.is_server_error() {
+        log(error, trace);
+    }
+    let mut builder = HttpResponseBuilder::new(status);
+    builder.insert_header((header::CONTENT_TYPE, CONTENT_TYPE));
+    if let Some(wait) = retry_after(error) {
+        builder.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
+    }
+    let hex = trace.to_hex();
+    let problem = Problem {
+        r#type: code::PROBLEM_TYPE,
+        title: code::title(status.as_u16()),
+        status: status.as_u16(),
+        detail: error.detail(),
+        code: error.code(),
+        trace_id: std::str::from_utf8(&hex).unwrap_or_default(),
+        errors: error.fields(),
+    };
+    // Strings and numbers: this cannot fail.
+    builder.body(serde_json::to_vec(&problem).unwrap_or_default())
+}
+
+/// Returns how long to wait: what the error says, and one second for 429 and 503 that say nothing.
+fn retry_after(error: &Error) -> Option<Duration> {
+    match (error.retry_class(), error.status()) {
+        (Retry::After(wait), _) => Some(wait),
+        (_, 429 | 503) => Some(Duration::from_secs(1)),
+        _ => None,
+    }
+}
+
+/// Logs the whole chain of causes, once, under the trace id.
+fn log(error: &Error, trace: TraceId) {
+    let mut causes = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if !causes.is_empty() {
+            causes.push_str(": ");
+        }
+        causes.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if causes.is_empty() {
+        causes.push_str(error.detail());
+    }
+    tracing::error!(target: "bunbase::http", trace_id = %trace, status = error.status(), code = error.code(), cause = %causes, "a request failed");
+}

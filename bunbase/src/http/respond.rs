@@ -1,0 +1,111 @@
+//! From a [`Reply`] to an HTTP response.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    cookie::{Cookie, SameSite as ActixSameSite, time::Duration as CookieDuration},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+
+use super::{compress, head::Head, settings::Settings};
+use crate::{
+    Error, Result,
+    action::{Body, Reply, SetCookie},
+    asset::Coding,
+    schema::SameSite,
+};
+
+/// What an action's attribute says about its answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Overrides {
+    pub(crate) status: Option<u16>,
+    pub(crate) content_type: Option<&'static str>,
+}
+
+/// Answers above this size are compressed on another thread.
+const LARGE: usize = 128 * 1024;
+
+/// Writes a reply.
+///
+/// # Errors
+/// 500 when a header or a cookie has a value that HTTP cannot carry.
+pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, settings: &Settings) -> Result<HttpResponse> {
+    let status = overrides.status.unwrap_or(reply.status);
+    let status = match (&reply.body, status) {
+        (Body::Empty, 200) => 204,
+        (_, status) => status,
+    };
+    let mut builder = HttpResponseBuilder::new(StatusCode::from_u16(status).map_err(Error::internal)?);
+    for (name, value) in reply.headers {
+        let value = HeaderValue::from_str(&value)
+            .map_err(|error| Error::internal(format!("the header `{name}` cannot have this value: {error}")))?;
+        builder.append_header((HeaderName::from_bytes(name.as_bytes()).map_err(Error::internal)?, value));
+    }
+    for cookie in &reply.cookies {
+        builder.append_header((header::SET_COOKIE, set_cookie(cookie)));
+    }
+    match reply.body {
+        Body::Empty => Ok(builder.finish()),
+        Body::Bytes { content_type, bytes } => {
+            let content_type = overrides.content_type.map_or(content_type, Into::into);
+            let wanted = settings.compression
+                && bytes.len() as u64 >= settings.compression_min_bytes
+                && compress::compressible(&content_type);
+            if wanted {
+                builder.append_header((header::VARY, "Accept-Encoding"));
+            }
+            builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
+            let accepted = if wanted { compress::accepted(&head.headers) } else { "" };
+            let Some(coding) = Coding::accepted(accepted).next() else {
+                return Ok(builder.body(bytes));
+            };
+            let packed = if bytes.len() < LARGE {
+                compress::apply(coding, &bytes)
+            } else {
+                tokio::task::spawn_blocking(move || compress::apply(coding, &bytes)).await.map_err(Error::internal)?
+            };
+            builder.insert_header((header::CONTENT_ENCODING, coding.as_str()));
+            Ok(builder.body(packed.map_err(Error::internal)?))
+        }
+        Body::Stream { content_type, stream } => {
+            let content_type = overrides.content_type.map_or(content_type, Into::into);
+            builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
+            Ok(builder.streaming(stream))
+        }
+    }
+}
+
+/// Writes the value of `Set-Cookie`; name and value percent-encoded.
+fn set_cookie(cookie: &SetCookie) -> String {
+    let rules = cookie.rules;
+    let mut builder = Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
+    if let Some(domain) = rules.domain {
+        builder = builder.domain(domain);
+    }
+    let age = if cookie.value.is_none() { Some(std::time::Duration::ZERO) } else { rules.max_age };
+    if let Some(age) = age {
+        builder = builder.max_age(CookieDuration::seconds(i64::try_from(age.as_secs()).unwrap_or(i64::MAX)));
+    }
+    if let Some(site) = rules.same_site {
+        builder = builder.same_site(match site {
+            SameSite::Strict => ActixSameSite::Strict,
+            SameSite::Lax => ActixSameSite::Lax,
+            SameSite::None => ActixSameSite::None,
+        });
+    }
+    if rules.secure {
+        builder = builder.secure(true);
+    }
+    if rules.http_only {
+        builder = builder.http_only(true);
+    }
+    let mut text = builder.finish().encoded().to_string();
+    if rules.partitioned {
+        // The cookie crate of actix-web does not know this attribute yet.
+        text.push_str("; Partitioned");
+    }
+    text
+}
+

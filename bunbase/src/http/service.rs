@@ -1,0 +1,83 @@
+//! The service behind actix's `default_service`: every request that no mounted service of the application took.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use actix_web::{
+    HttpMessage, HttpResponse,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+};
+
+use super::{
+    head::Head,
+    problem,
+    table::{Table, Target},
+};
+use crate::{Error, context::TraceId};
+
+pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
+
+/// Returns the caller's trace id, or a new one.
+pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
+    let parent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    parent.and_then(TraceId::from_traceparent).unwrap_or_else(TraceId::random)
+}
+
+/// Answers one request.
+pub(crate) async fn serve(table: Rc<Arc<Table>>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+    let started = Instant::now();
+    let trace = trace_of(request.headers());
+    let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
+    let payload = request.take_payload();
+    let found = table.find(request.method(), request.uri().path());
+    let head = Arc::new(Head {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        headers,
+        peer: request.peer_addr().map(|peer| peer.ip()),
+        param_names: found.param_names,
+        params: found.params,
+    });
+    let response = match found.target {
+        Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, trace).await,
+        Target::Builtin(builtin) => builtin(head.clone()).await,
+        Target::Options(allow) => HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish(),
+        Target::WrongMethod(allow) => {
+            let detail = format!("this path does not take {}; see the header `Allow`", head.method);
+            let mut response = problem::respond(&Error::new(405, "method_not_allowed", detail), trace);
+            response.headers_mut().insert(header::ALLOW, allow.clone());
+            response
+        }
+        Target::Nothing => {
+            problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace)
+        }
+    };
+    let response = finish(response, trace);
+    log(&head.method, head.uri.path(), &response, started, trace);
+    Ok(request.into_response(response))
+}
+
+/// Adds what every response carries.
+pub(crate) fn finish<B>(mut response: HttpResponse<B>, trace: TraceId) -> HttpResponse<B> {
+    if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
+        response.headers_mut().insert(TRACE_HEADER, value);
+    }
+    // A body that may be anything is never to be taken for a script.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Logs one line for a request. The query is left out: it carries secrets.
+pub(crate) fn log<B>(method: &Method, path: &str, response: &HttpResponse<B>, started: Instant, trace: TraceId) {
+    let status = response.status().as_u16();
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let ms = format_args!("{duration_ms:.2}");
+    if status >= 500 {
+        tracing::error!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+    } else {
+        tracing::info!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the HTTP door needs from the configuration.
+
+use std::time::Duration;
+
+/// Limits and switches of the HTTP door.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address to listen on.
+    pub host: String,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// Worker threads; 0 is one a core.
+    pub workers: usize,
+    /// Largest body in bytes, where an action has no limit of its own.
+    pub max_body_bytes: u64,
+    /// Longest time until the first byte of an answer, where an action has no limit of its own; zero is none.
+    pub request_timeout: Duration,
+    /// How long a connection is kept without a request.
+    pub keep_alive: Duration,
+    /// How long running requests may take to end at shutdown.
+    pub shutdown_timeout: Duration,
+    /// What happens to a run whose client leaves.
+    pub cancel_on_disconnect: CancelOnDisconnect,
+    /// Whether answers are compressed.
+    pub compression: bool,
+    /// Smallest answer in bytes that is compressed.
+    pub compression_min_bytes: u64,
+    /// Limits of forms.
+    pub multipart: MultipartLimits,
+    /// Cross-origin rules.
+    pub cors: Cors,
+}
+
+/// What happens to a run whose client leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CancelOnDisconnect {
+    /// GET and HEAD stop; the others run to their end.
+    #[default]
+    Safe,
+    /// All stop.
+    Always,
+    /// All run to their end.
+    Never,
+}
+
+/// Limits of `multipart/form-data`.
+#[derive(Clone, Copy, Debug)]
+pub struct MultipartLimits {
+    /// Most files in one form.
+    pub max_files: usize,
+    /// Most fields in one form, besides files.
+    pub max_fields: usize,
+    /// Largest file in bytes, where a field has no limit of its own.
+    pub max_file_bytes: u64,
+    /// Bytes of a file that are kept in memory; a larger one goes to a temporary file.
+    pub memory_limit_bytes: u64,
+}
+
+/// Cross-origin rules; closed while `origins` is empty.
+#[derive(Clone, Debug, Default)]
+pub struct Cors {
+    /// Origins that may call, such as `https://app.example.com`; `*` for any.
+    pub origins: Vec<String>,
+    /// Whether cookies and `Authorization` may come along; only with listed origins.
+    pub credentials: bool,
+    /// Methods that may be used; empty is those of the framework.
+    pub methods: Vec<String>,
+    /// Request headers that may be sent; empty is `Content-Type`, `Authorization` and `traceparent`.
+    pub headers: Vec<String>,
+    /// Answer headers that scripts may read, besides `x-trace-id`.
+    pub exposed_headers: Vec<String>,
+    /// How long a browser may remember the rules.
+    pub max_age: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 3000,
+            workers: 0,
+            max_body_bytes: 10 * 1024 * 1024,
+            request_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            shutdown_timeout: Duration::from_secs(30),
+            cancel_on_disconnect: CancelOnDisconnect::Safe,
+            compression: true,
+            compression_min_bytes: 1024,
+            multipart: MultipartLimits {
+                max_files: 10,
+                max_fields: 100,
+                max_file_bytes: 10 * 1024 * 1024,
+                memory_limit_bytes: 256 * 1024,
+            },
+            cors: Cors::default(),
+        }
+    }
+}

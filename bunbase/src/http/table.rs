@@ -1,0 +1,213 @@
+//! The route table: one `matchit` tree, a table of methods at each path. Its cost does not grow with the number of routes.
+
+use std::{collections::BTreeMap, fmt, pin::Pin, sync::Arc};
+
+use actix_web::{
+    HttpResponse,
+    http::{Method, header::HeaderValue},
+};
+
+use super::{
+    detach::InFlight,
+    endpoint::{Endpoint, HttpRoute},
+    head::Head,
+    plan::Plan,
+    respond::Overrides,
+    settings::Settings,
+};
+use crate::{
+    Error, Result,
+    action,
+    context::Services,
+    guard::{Credential, GuardDoc},
+    invoke::{Calls, Runner},
+    registry::Registry,
+};
+
+/// A built-in endpoint: answers GET and HEAD.
+pub(crate) type Builtin = Arc<dyn Fn(Arc<Head>) -> Pin<Box<dyn Future<Output = HttpResponse>>> + Send + Sync>;
+
+/// All routes of a server.
+pub struct Table {
+    tree: matchit::Router<usize>,
+    paths: Vec<PathEntry>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) in_flight: InFlight,
+}
+
+/// What is at one path.
+pub(crate) struct PathEntry {
+    methods: [Option<Arc<HttpRoute>>; 5],
+    builtin: Option<Builtin>,
+    allow: HeaderValue,
+    param_names: Arc<[String]>,
+}
+
+/// What a request reaches.
+pub(crate) enum Target<'t> {
+    /// An action.
+    Action(&'t Arc<HttpRoute>),
+    /// A built-in endpoint.
+    Builtin(&'t Builtin),
+    /// OPTIONS at a path that exists.
+    Options(&'t HeaderValue),
+    /// A path that exists, by a method that it has not.
+    WrongMethod(&'t HeaderValue),
+    /// Nothing.
+    Nothing,
+}
+
+/// The answer of the table: the target, the names and places of the path's parameters.
+pub(crate) struct Found<'t> {
+    pub(crate) target: Target<'t>,
+    pub(crate) param_names: Arc<[String]>,
+    pub(crate) params: Vec<(usize, usize)>,
+}
+
+impl Table {
+    /// Builds the table of all actions, and the one for calls between them.
+    ///
+    /// # Errors
+    /// 500 when an action was registered without its HTTP entry, or a built-in path clashes with a route.
+    pub(crate) fn new(
+        registry: &Registry,
+        services: &Arc<Services>,
+        settings: Settings,
+        builtins: Vec<(String, Builtin)>,
+    ) -> Result<(Self, Calls)> {
+        let settings = Arc::new(settings);
+        let in_flight = InFlight::default();
+        let endpoints: BTreeMap<_, _> = inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect();
+        let mut shapes: BTreeMap<String, PathEntry> = BTreeMap::new();
+        let mut runners = Vec::new();
+        for action in registry.actions() {
+            let meta = &action.entry.meta;
+            let at = (meta.module_path, meta.name);
+            let runner = Arc::new(Runner::new(action, settings.request_timeout));
+            runners.push((at, runner.clone()));
+            let endpoint = endpoints.get(&at).ok_or_else(|| {
+                Error::internal(format!("`{}` is registered without its HTTP entry", action.name))
+            })?;
+            let docs = action.guard_docs();
+            for route in &action.routes {
+                let plan = Plan::new(action, route, settings.max_body_bytes);
+                let entry = shapes.entry(route.shape()).or_insert_with(PathEntry::empty);
+                let names = plan.param_names.clone();
+                entry.methods[slot(route.method)] = Some(Arc::new(HttpRoute {
+                    endpoint: *endpoint,
+                    runner: runner.clone(),
+                    plan: Arc::new(plan),
+                    overrides: Overrides { status: meta.status, content_type: meta.content_type },
+                    settings: settings.clone(),
+                    services: services.clone(),
+                    in_flight: in_flight.clone(),
+                    challenge: challenge(&docs),
+                }));
+                entry.param_names = names;
+            }
+        }
+        for (path, builtin) in builtins {
+            let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
+            if entry.methods.iter().any(Option::is_some) {
+                let text = format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
+                return Err(Error::internal(text));
+            }
+            entry.builtin = Some(builtin);
+        }
+        let mut table = Self { tree: matchit::Router::new(), paths: Vec::new(), settings, in_flight };
+        for (shape, mut entry) in shapes {
+            entry.allow = entry.allowed();
+            table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;
+            table.paths.push(entry);
+        }
+        Ok((table, Calls::new(runners.into_iter())))
+    }
+
+    /// Finds what a request reaches.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
+        let Ok(found) = self.tree.at(path) else {
+            return Found { target: Target::Nothing, param_names: Arc::default(), params: Vec::new() };
+        };
+        let entry = &self.paths[*found.value];
+        let start = path.as_ptr() as usize;
+        let place = |value: &str| {
+            let from = value.as_ptr() as usize - start;
+            (from, from + value.len())
+        };
+        let params = found.params.iter().map(|(_, value)| place(value)).collect();
+        let target = match entry.route(method) {
+            Some(target) => target,
+            None if *method == Method::OPTIONS => Target::Options(&entry.allow),
+            None => Target::WrongMethod(&entry.allow),
+        };
+        Found { target, param_names: entry.param_names.clone(), params }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({} paths)", self.paths.len())
+    }
+}
+
+impl PathEntry {
+    fn empty() -> Self {
+        Self {
+            methods: [const { None }; 5],
+            builtin: None,
+            allow: HeaderValue::from_static(""),
+            param_names: Arc::default(),
+        }
+    }
+
+    /// Returns what answers a method. HEAD is answered as GET; the server leaves the body out.
+    fn route(&self, method: &Method) -> Option<Target<'_>> {
+        let slot = match *method {
+            Method::GET | Method::HEAD => 0,
+            Method::POST => 1,
+            Method::PUT => 2,
+            Method::PATCH => 3,
+            Method::DELETE => 4,
+            _ => return None,
+        };
+        match (&self.methods[slot], &self.builtin) {
+            (Some(route), _) => Some(Target::Action(route)),
+            (None, Some(builtin)) if slot == 0 => Some(Target::Builtin(builtin)),
+            _ => None,
+        }
+    }
+
+    fn allowed(&self) -> HeaderValue {
+        let mut names = Vec::new();
+        for (method, route) in action::Method::ALL.iter().zip(&self.methods) {
+            if route.is_some() || (*method == action::Method::Get && self.builtin.is_some()) {
+                names.push(method.as_str());
+                if *method == action::Method::Get {
+                    names.push("HEAD");
+                }
+            }
+        }
+        names.push("OPTIONS");
+        HeaderValue::from_str(&names.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
+    }
+}
+
+fn slot(method: action::Method) -> usize {
+    action::Method::ALL.iter().position(|one| *one == method).unwrap_or_default()
+}
+
+/// Returns the value of `WWW-Authenticate`: a scheme for each credential that the guards ask for.
+fn challenge(guards: &[GuardDoc]) -> Option<HeaderValue> {
+    let mut schemes: Vec<String> = Vec::new();
+    for security in guards.iter().filter_map(|guard| guard.security.as_ref()) {
+        let scheme = match security.credential {
+            Credential::Bearer => "Bearer".to_owned(),
+            Credential::Header(name) => format!("ApiKey header=\"{name}\""),
+            Credential::Cookie(name) => format!("Cookie cookie-name=\"{name}\""),
+        };
+        if !schemes.contains(&scheme) {
+            schemes.push(scheme);
+        }
+    }
+    if schemes.is_empty() { None } else { HeaderValue::from_str(&schemes.join(", ")).ok() }
+}

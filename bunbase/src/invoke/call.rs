@@ -1,0 +1,194 @@
+//! The typed in-process call, `ctx.call(CreateTask::new(…))`, and the call by name with JSON.
+
+use std::{any::TypeId, collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use super::{CallError, Decode, Invocation, Runner, invoke};
+use crate::{
+    Error, Result,
+    action::{Action, Body, Output},
+    context::{Ctx, Services, TraceId},
+    error::Place,
+    schema::{Checker, record},
+};
+
+/// The deepest chain of actions that call each other.
+const DEEPEST: usize = 32;
+
+/// An action by its type, for calls by name. Submitted beside the registry's own entry.
+#[derive(Clone, Copy)]
+pub struct Callable {
+    /// Its place in the code, which tells it from all others.
+    pub at: (&'static str, &'static str),
+    message: fn() -> TypeId,
+    call: fn(Arc<Runner>, Arc<Services>, Invocation, Value) -> Pin<Box<dyn Future<Output = Result<Value>> + Send>>,
+}
+
+impl std::fmt::Debug for Callable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Callable").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Callable {
+    /// Describes `A`.
+    pub const fn of<A: Action>() -> Self {
+        Self { at: (A::META.module_path, A::META.name), message: TypeId::of::<A>, call: call_json::<A> }
+    }
+}
+
+inventory::collect!(Callable);
+
+/// All actions by message type and by name: what `ctx.call` looks into.
+#[derive(Debug, Default)]
+pub struct Calls {
+    by_type: HashMap<TypeId, Arc<Runner>>,
+    by_name: HashMap<&'static str, (Arc<Runner>, Callable)>,
+}
+
+impl Calls {
+    /// Joins runners with the types that were submitted at link time.
+    pub fn new(runners: impl Iterator<Item = ((&'static str, &'static str), Arc<Runner>)>) -> Self {
+        let types: HashMap<_, _> = inventory::iter::<Callable>().map(|callable| (callable.at, *callable)).collect();
+        let mut calls = Self::default();
+        for (at, runner) in runners {
+            if let Some(callable) = types.get(&at) {
+                calls.by_type.insert((callable.message)(), runner.clone());
+                calls.by_name.insert(runner.name, (runner, *callable));
+            }
+        }
+        calls
+    }
+
+    /// Returns the table of these services.
+    ///
+    /// # Errors
+    /// 503 while the application starts.
+    pub fn of(services: &Services) -> Result<&Self> {
+        let calls = services.calls.get().and_then(|calls| calls.downcast_ref());
+        calls.ok_or_else(|| Error::unavailable("the application is starting", Duration::from_secs(1)))
+    }
+
+    /// Runs the action of a message.
+    ///
+    /// # Errors
+    /// The action's own error, or the framework's.
+    pub async fn call<A: Action>(&self, services: &Arc<Services>, call: Invocation, message: A) -> Result<A::Output, CallError<A::Error>> {
+        let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
+            Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
+        })?;
+        // A message with a file in it has no JSON, and then guards see no fields.
+        let fields = serde_json::to_value(&message).ok();
+        invoke(runner, services, Invocation { fields, ..call }, Typed(message)).await
+    }
+
+    /// Runs an action by its full name, with one JSON object of all fields, and returns its answer's body as JSON.
+    ///
+    /// # Errors
+    /// 404 when there is no such action, 422 when fields of the input are wrong, or what the action fails with.
+    pub async fn call_by_name(
+        &self,
+        services: &Arc<Services>,
+        name: &str,
+        call: Invocation,
+        input: Value,
+    ) -> Result<Value> {
+        let Some((runner, callable)) = self.by_name.get(name) else {
+            return Err(Error::new(404, "action_unknown", format!("no action is named `{name}`")));
+        };
+        (callable.call)(runner.clone(), services.clone(), call, input).await
+    }
+}
+
+impl Ctx {
+    /// Calls another action in process: its guards, its checks and its handler, as part of this trace.
+    ///
+    /// # Errors
+    /// [`CallError::Action`] with the callee's own error; [`CallError::Framework`] with a guard's refusal, wrong fields, a
+    /// timeout, or a chain of calls that comes back to where it began or is deeper than 32.
+    pub fn call<A: Action>(
+        &self,
+        message: A,
+    ) -> Pin<Box<dyn Future<Output = Result<A::Output, CallError<A::Error>>> + Send>> {
+        // Boxed, so that actions which call each other have futures of a finite size.
+        let ctx = self.clone();
+        Box::pin(async move {
+            let inner = ctx.inner();
+            let calls = Calls::of(&inner.services)?;
+            if let Some(runner) = calls.by_type.get(&TypeId::of::<A>()) {
+                let chain = || inner.chain.iter().chain([&runner.name]).copied().collect::<Vec<_>>().join(" → ");
+                if inner.chain.contains(&runner.name) {
+                    return Err(Error::internal(format!("actions call each other in a circle: {}", chain())).into());
+                }
+                if inner.chain.len() >= DEEPEST {
+                    return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
+                }
+            }
+            let call =
+                Invocation { trace: inner.trace, request: inner.request.clone(), fields: None, chain: inner.chain.clone() };
+            calls.call(&inner.services, call, message).await
+        })
+    }
+}
+
+/// A message that is typed already: only its constraints are checked.
+struct Typed<A>(A);
+
+impl<A: Action> Decode<A> for Typed<A> {
+    async fn decode(self, _ctx: &Ctx) -> Result<A> {
+        if self.0.valid() {
+            return Ok(self.0);
+        }
+        let mut checker = Checker::new(Place::Body);
+        record::check(A::FIELDS, &serde_json::to_value(&self.0)?, &mut checker, |_| true);
+        Err(Error::invalid(checker.into_errors()))
+    }
+}
+
+/// A message as one JSON object of all fields.
+struct Json(Value);
+
+impl<A: Action> Decode<A> for Json {
+    async fn decode(self, _ctx: &Ctx) -> Result<A> {
+        let failure = match A::deserialize(&self.0) {
+            Ok(message) if message.valid() => return Ok(message),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        let mut checker = Checker::new(Place::Body);
+        record::check(A::FIELDS, &self.0, &mut checker, |_| true);
+        if checker.count() == 0 {
+            checker.fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
+        }
+        Err(Error::invalid(checker.into_errors()))
+    }
+}
+
+fn call_json<A: Action>(
+    runner: Arc<Runner>,
+    services: Arc<Services>,
+    call: Invocation,
+    input: Value,
+) -> Pin<Box<dyn Future<Output = Result<Value>> + Send>> {
+    Box::pin(async move {
+        let call = Invocation { fields: Some(input.clone()), ..call };
+        let output = invoke::<A>(&runner, &services, call, Json(input)).await?;
+        let reply = output.reply()?;
+        Ok(match reply.body {
+            Body::Bytes { content_type, bytes } if content_type == "application/json" => serde_json::from_slice(&bytes)?,
+            Body::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+            Body::Empty => Value::Null,
+            Body::Stream { .. } => {
+                return Err(Error::bad_request("this action answers a stream; call it over HTTP"));
+            }
+        })
+    })
+}
+
+impl Invocation {
+    /// A call that begins a trace of its own and has no request behind it.
+    pub fn fresh() -> Self {
+        Self { trace: TraceId::random(), request: None, fields: None, chain: Vec::new() }
+    }
+}

@@ -1,0 +1,145 @@
+//! Running an action: the one path that every door ends in.
+//!
+//! Here: [`invoke`] and its two halves, and the typed in-process call. Not here: how a door decodes its own form (it implements
+//! [`Decode`]), and what a door does with the answer.
+
+mod call;
+mod error;
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use serde_json::Value;
+
+pub use self::{
+    call::{Callable, Calls},
+    error::CallError,
+};
+use crate::{
+    Error, Result,
+    action::Action,
+    context::{Ctx, Inner, Request, Services, TraceId},
+    guard::DynGuard,
+    registry::Registered,
+};
+
+/// One action, ready to run: what start-up resolved, so that a run looks nothing up.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    /// The full name.
+    pub name: &'static str,
+    /// The longest time until the answer; `None` for no limit.
+    pub timeout: Option<Duration>,
+    module_guards: Arc<[Box<dyn DynGuard>]>,
+    guards: Arc<[Box<dyn DynGuard>]>,
+}
+
+/// Who calls, and as part of what.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The trace that this run belongs to.
+    pub trace: TraceId,
+    /// The HTTP request behind it.
+    pub request: Option<Request>,
+    /// The message's fields, where guards cannot read them from a path.
+    pub fields: Option<Value>,
+    /// The names of the actions that led here.
+    pub chain: Vec<&'static str>,
+}
+
+/// A door's own form of an input, which it decodes once the guards have passed.
+pub trait Decode<A: Action> {
+    /// Decodes the input.
+    ///
+    /// # Errors
+    /// 400 when it cannot be read, 422 when fields of it are wrong.
+    fn decode(self, ctx: &Ctx) -> impl Future<Output = Result<A>>;
+}
+
+impl Runner {
+    /// Prepares an action to run. `timeout` is the limit where the action has none of its own; zero is none.
+    pub fn new(action: &Registered, timeout: Duration) -> Self {
+        Self {
+            name: action.name,
+            timeout: Some(action.entry.meta.timeout.unwrap_or(timeout)).filter(|timeout| !timeout.is_zero()),
+            module_guards: action.module_guards.clone(),
+            guards: action.guards.clone(),
+        }
+    }
+
+    /// Opens the context of one run.
+    pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
+        let Invocation { trace, request, fields, mut chain } = call;
+        chain.push(self.name);
+        Ctx::open(Inner::new(services.clone(), self.name, trace, request, fields, chain))
+    }
+
+    /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled.
+    ///
+    /// # Errors
+    /// A guard's refusal, or what is wrong with the input.
+    pub async fn prepare<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
+        for guard in self.module_guards.iter() {
+            guard.check(ctx).await?;
+        }
+        let provided = A::provide(ctx).await?;
+        for guard in self.guards.iter() {
+            guard.check(ctx).await?;
+        }
+        Ok((provided, input.decode(ctx).await?))
+    }
+
+    /// Second half: the handler. A panic becomes an error.
+    ///
+    /// # Errors
+    /// The handler's own, or 500 when it panicked.
+    pub async fn perform<A: Action>(ctx: Ctx, provided: A::Provided, message: A) -> Result<A::Output, CallError<A::Error>> {
+        match AssertUnwindSafe(A::run(ctx, provided, message)).catch_unwind().await {
+            Ok(result) => result.map_err(CallError::Action),
+            Err(panic) => Err(CallError::Framework(panicked(panic.as_ref()))),
+        }
+    }
+
+    /// Returns the error of a run that took too long.
+    pub fn timed_out(&self) -> Error {
+        Error::new(504, "timeout", "this took too long and was stopped; try again later")
+    }
+
+    /// Awaits a part of the run within its limit, if it has one.
+    ///
+    /// # Errors
+    /// 504 when the time is over.
+    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        match self.timeout {
+            None => Ok(work.await),
+            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| self.timed_out()),
+        }
+    }
+}
+
+/// Runs one call, whichever trigger it came from. Read this function first.
+///
+/// Generic over the action, so that input and output keep their types. The HTTP door takes the same two halves one by one,
+/// because a client that leaves cancels the first and not always the second.
+///
+/// # Errors
+/// The action's own error, or the framework's: a refusal, a wrong input, a timeout, a panic.
+pub async fn invoke<A: Action>(
+    runner: &Runner,
+    services: &Arc<Services>,
+    call: Invocation,
+    input: impl Decode<A>,
+) -> Result<A::Output, CallError<A::Error>> {
+    let ctx = runner.open(services, call);
+    let steps = async {
+        let (provided, message) = runner.prepare::<A>(&ctx, input).await?;
+        Runner::perform(ctx.clone(), provided, message).await
+    };
+    runner.within(steps).await?
+}
+
+/// Makes the error of a handler that panicked; the message goes to the log only.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::internal(format!("the handler panicked: {}", text.unwrap_or("no message")))
+}

@@ -1,0 +1,41 @@
+//! One route of an action as an operation.
+
+use okapi::openapi3::{Operation, RefOr, Responses};
+
+use super::{
+    Builder, body, parameters,
+    responses::{self, Traits},
+};
+use crate::registry::{Registered, Route};
+
+/// Describes one route. `names` are its path parameters as the document calls them.
+pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: &mut Builder<'_>) -> Operation {
+    let meta = &action.entry.meta;
+    let guards = action.guard_docs();
+    let request_body = body::of(action, route, builder);
+    let traits = Traits {
+        json: request_body.as_ref().is_some_and(|body| !body::is_form(body)),
+        form: request_body.as_ref().is_some_and(body::is_form),
+        input: !action.entry.fields.is_empty(),
+        timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
+    };
+    let parameters = parameters::of(action, route, names, &mut builder.generator);
+    let (status, success) = responses::success(action, builder);
+    let (failures, default) = responses::failures(action, &guards, traits, builder);
+    let mut answers = Responses { default, ..Responses::default() };
+    answers.responses.extend(failures.into_iter().map(|(status, response)| (status.to_string(), response)));
+    answers.responses.insert(status.to_string(), RefOr::Object(success));
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Operation {
+        tags: action.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        summary: text(meta.summary),
+        description: text(meta.description),
+        operation_id: Some(builder.operation_id(action, route)),
+        parameters,
+        request_body: request_body.map(RefOr::Object),
+        responses: answers,
+        deprecated: meta.deprecated,
+        security: builder.schemes.requirements(&guards),
+        ..Operation::default()
+    }
+}

@@ -1,0 +1,253 @@
+//! What an operation answers: its success, and every way in which it can fail.
+
+use std::collections::BTreeMap;
+
+use okapi::{
+    Map,
+    openapi3::{Example, ExampleValue, Header, MediaType, ParameterValue, Ref, RefOr, Response},
+};
+use schemars::schema::{InstanceType, SchemaObject};
+use serde_json::{Value, json};
+
+use super::{
+    Builder,
+    parameters::not_null,
+    problem::{self, PROBLEM, raw},
+};
+use crate::{
+    action::{ErrorVariant, HeaderDoc},
+    guard::GuardDoc,
+    registry::Registered,
+};
+
+/// The component that says what every answer carries.
+pub(super) const TRACE_HEADER: &str = "TraceId";
+/// The component that says when to come back.
+pub(super) const RETRY_HEADER: &str = "RetryAfter";
+
+/// The component that says how to authenticate.
+const CHALLENGE_HEADER: &str = "Challenge";
+
+/// What about an operation decides how the framework itself can fail.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traits {
+    /// Whether it reads a body of JSON.
+    pub(super) json: bool,
+    /// Whether it reads a form with files.
+    pub(super) form: bool,
+    /// Whether it decodes anything.
+    pub(super) input: bool,
+    /// Whether its time is limited.
+    pub(super) timeout: bool,
+}
+
+/// Returns the status and the answer of a success.
+pub(super) fn success(action: &Registered, builder: &mut Builder<'_>) -> (u16, Response) {
+    let meta = &action.entry.meta;
+    let doc = (action.entry.output)(&mut builder.generator);
+    let mut status = meta.status.unwrap_or(doc.status);
+    if status == 200 && doc.content.is_none() {
+        status = 204;
+    }
+    let mut response = Response { description: doc.description.into_owned(), ..Response::default() };
+    response.headers = headers(&doc.headers);
+    response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
+    if let Some((content_type, node)) = doc.content.filter(|_| !matches!(status, 204 | 205 | 304)) {
+        let content_type = meta.content_type.map_or_else(|| content_type.into_owned(), str::to_owned);
+        let media = MediaType { schema: Some(node.into_object()), ..MediaType::default() };
+        response.content.insert(content_type, media);
+    }
+    (status, response)
+}
+
+/// Returns the headers of an answer by name. A name that is there several times is one entry: OpenAPI has no other way.
+fn headers(docs: &[HeaderDoc]) -> Map<String, RefOr<Header>> {
+    let mut grouped: BTreeMap<String, Vec<&HeaderDoc>> = BTreeMap::new();
+    for doc in docs {
+        let known = grouped.keys().find(|name| name.eq_ignore_ascii_case(&doc.name)).cloned();
+        grouped.entry(known.unwrap_or_else(|| doc.name.clone().into_owned())).or_default().push(doc);
+    }
+    let one = |docs: Vec<&HeaderDoc>| {
+        let descriptions: Vec<&str> =
+            docs.iter().map(|doc| doc.description.as_ref()).filter(|text| !text.is_empty()).collect();
+        let schema = match docs.as_slice() {
+            [doc] => not_null(doc.schema.clone().into_object()),
+            _ => SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() },
+        };
+        let required = docs.iter().any(|doc| doc.required);
+        RefOr::Object(header((!descriptions.is_empty()).then(|| descriptions.join("\n\n")), required, schema))
+    };
+    grouped.into_iter().map(|(name, docs)| (name, one(docs))).collect()
+}
+
+/// Makes a header.
+pub(super) fn header(description: Option<String>, required: bool, schema: SchemaObject) -> Header {
+    let value = ParameterValue::Schema {
+        style: None,
+        explode: None,
+        allow_reserved: false,
+        schema,
+        example: None,
+        examples: None,
+    };
+    Header { description, required, deprecated: false, allow_empty_value: false, value, extensions: Map::default() }
+}
+
+fn header_ref(name: &str) -> RefOr<Header> {
+    RefOr::Ref(Ref { reference: format!("#/components/headers/{name}") })
+}
+
+/// Returns the answers of an operation that fails, by status, and the one for all other statuses where there can be others.
+///
+/// An operation that can fail in ways nobody has listed is called open. Its answers name the codes that are known and
+/// promise no others, and a `default` stands for the statuses that are not known.
+pub(super) fn failures(
+    action: &Registered,
+    guards: &[GuardDoc],
+    traits: Traits,
+    builder: &mut Builder<'_>,
+) -> (BTreeMap<u16, RefOr<Response>>, Option<RefOr<Response>>) {
+    let open = action.entry.open_errors || guards.iter().any(|guard| guard.open_errors);
+    let mut declared: BTreeMap<u16, Vec<ErrorVariant>> = BTreeMap::new();
+    for variant in guards.iter().flat_map(|guard| guard.errors).chain(action.entry.errors) {
+        declared.entry(variant.status).or_default().push(*variant);
+    }
+    let challenged = guards.iter().any(|guard| guard.security.is_some());
+    let mut found = BTreeMap::new();
+    for (name, variants) in own(traits) {
+        let status = variants[0].status;
+        match declared.get_mut(&status) {
+            // The action says what the framework says anyway, such as by `#[error(internal)]`.
+            Some(more) if more.iter().all(|one| variants.iter().any(|own| own.code == one.code)) => {
+                declared.remove(&status)
+            }
+            Some(more) => {
+                more.extend(variants);
+                continue;
+            }
+            None => None,
+        };
+        let name = format!("{}{name}", if open { "Any" } else { "" });
+        builder.responses.entry(name.clone()).or_insert_with(|| failure(status, variants, open));
+        found.insert(status, response_ref(&name));
+    }
+    for (status, mut variants) in declared {
+        let mut codes = Vec::new();
+        variants.retain(|variant| {
+            let is_new = !codes.contains(&variant.code);
+            codes.push(variant.code);
+            is_new
+        });
+        let mut response = failure(status, &variants, open);
+        if status == 401 && challenged {
+            response.headers.insert("WWW-Authenticate".to_owned(), header_ref(CHALLENGE_HEADER));
+        }
+        found.insert(status, RefOr::Object(response));
+    }
+    let default = open.then(|| {
+        let name = "AnyError";
+        let description = "Another error: this operation passes on errors whose status is not known beforehand.";
+        let response = failure_with(description.to_owned(), reference(), &[]);
+        builder.responses.entry(name.to_owned()).or_insert(response);
+        response_ref(name)
+    });
+    (found, default)
+}
+
+/// Returns how the framework itself can fail: for each status, the component of the answer and its variants.
+fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
+    let mut own: Vec<(_, &[ErrorVariant])> = Vec::new();
+    if traits.json {
+        own.push(("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF]));
+        own.push(("PayloadTooLarge", &[problem::TOO_LARGE]));
+    }
+    if traits.form {
+        own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
+        own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
+    }
+    if traits.json || traits.form {
+        own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
+    }
+    if traits.input {
+        own.push(("InvalidInput", &[problem::INVALID]));
+    }
+    own.push(("InternalError", &[problem::INTERNAL]));
+    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
+    own.push(if traits.timeout {
+        ("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])
+    } else {
+        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])
+    });
+    own
+}
+
+fn response_ref(name: &str) -> RefOr<Response> {
+    RefOr::Ref(Ref { reference: format!("#/components/responses/{name}") })
+}
+
+fn reference() -> SchemaObject {
+    SchemaObject::new_ref(problem::component(PROBLEM))
+}
+
+/// Returns the answer for one status with its variants, whose codes are distinct.
+fn failure(status: u16, variants: &[ErrorVariant], open: bool) -> Response {
+    let words =
+        |variant: &ErrorVariant| if variant.docs.is_empty() { variant.message } else { variant.docs }.to_owned();
+    let description = match variants {
+        [variant] => words(variant),
+        _ => variants
+            .iter()
+            .map(|variant| format!("- `{}`: {}", variant.code, words(variant)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    };
+    let mut narrowed = json!({ "type": "object", "properties": { "status": { "type": "integer", "enum": [status] } } });
+    if !open {
+        let codes: Vec<_> = variants.iter().map(|variant| variant.code).collect();
+        narrowed["properties"]["code"] = json!({ "type": "string", "enum": codes });
+        if codes == [problem::INVALID.code] {
+            narrowed["required"] = json!(["errors"]);
+        }
+    }
+    let schema = raw(json!({ "allOf": [{ "$ref": problem::component(PROBLEM) }, narrowed] }));
+    let mut response = failure_with(description, schema, variants);
+    if matches!(status, 429 | 503) {
+        response.headers.insert("Retry-After".to_owned(), header_ref(RETRY_HEADER));
+    }
+    response
+}
+
+fn failure_with(description: String, schema: SchemaObject, variants: &[ErrorVariant]) -> Response {
+    let example = |variant: &ErrorVariant| Example {
+        summary: variant.docs.lines().next().filter(|line| !line.is_empty()).map(str::to_owned),
+        description: None,
+        value: ExampleValue::Value(problem::example(variant)),
+        extensions: Map::default(),
+    };
+    let examples: Map<_, _> = variants.iter().map(|variant| (variant.code.to_owned(), example(variant))).collect();
+    let media = MediaType {
+        schema: Some(schema),
+        examples: (!examples.is_empty()).then_some(examples),
+        ..MediaType::default()
+    };
+    let mut response = Response { description, ..Response::default() };
+    response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
+    response.content.insert(problem::CONTENT_TYPE.to_owned(), media);
+    response
+}
+
+/// Returns the headers that answers refer to.
+pub(super) fn header_components() -> Map<String, RefOr<Header>> {
+    let text = |description: &str| Some(description.to_owned());
+    let trace = json!({ "type": "string", "pattern": problem::TRACE_ID, "example": problem::SOME_TRACE_ID });
+    let seconds: Value = json!({ "type": "integer", "minimum": 0, "example": 1 });
+    let challenge = json!({ "type": "string" });
+    [
+        (CHALLENGE_HEADER, header(text("How to authenticate (RFC 9110 section 11.6.1)."), true, raw(challenge))),
+        (TRACE_HEADER, header(text("The trace id of this request (W3C Trace Context)."), true, raw(trace))),
+        (RETRY_HEADER, header(text("After how many seconds another attempt makes sense."), true, raw(seconds))),
+    ]
+    .into_iter()
+    .map(|(name, header)| (name.to_owned(), RefOr::Object(header)))
+    .collect()
+}

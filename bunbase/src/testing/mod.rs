@@ -1,0 +1,200 @@
+//! An application in a test: a database of its own, typed calls, and HTTP requests whose answers are held against the document.
+//!
+//! Here: [`TestApp`] and its requests. Nothing in this room runs in production; it is behind the feature `testing`.
+//!
+//! ```no_run
+//! # use bunbase::prelude::*;
+//! # use bunbase::testing::TestApp;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! let app = TestApp::start(App::new()).await;
+//! let answer = app.get("/_health/live").send().await;
+//! assert_eq!(answer.status(), 200);
+//! # Ok(())
+//! # }
+//! ```
+
+mod request;
+mod thread;
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use serde_json::Value;
+
+pub use self::request::{TestRequest, TestResponse};
+pub use crate::db::testing::TestDatabase;
+use self::thread::InProcess;
+use crate::{
+    Result,
+    action::Action,
+    app::{App, Wired},
+    config::{Config, Loader},
+    context::Services,
+    db::Db,
+    http::{self, RunningServer},
+    invoke::{CallError, Calls, Invocation},
+    openapi::Document,
+    registry::Registry,
+};
+
+/// A running application for one test, with a database of its own: SQLite in a temporary folder, or Postgres where
+/// `BUNBASE_TEST_DATABASE=postgres`. Its migrations have run. Both go when it is dropped.
+pub struct TestApp {
+    http: InProcess,
+    pub(crate) document: Document,
+    pub(crate) registry: Registry,
+    services: Arc<Services>,
+    pub(crate) checked: bool,
+    // Last: the connections above are closed before the database goes.
+    _database: TestDatabase,
+}
+
+impl TestApp {
+    /// Starts an application in process. Requests need no port.
+    ///
+    /// # Panics
+    /// When it does not start; the message says why.
+    pub async fn start(app: App) -> Self {
+        Self::with_checks(app, true).await
+    }
+
+    /// Starts an application whose answers are not held against its document.
+    ///
+    /// # Panics
+    /// When it does not start; the message says why.
+    pub async fn start_unchecked(app: App) -> Self {
+        Self::with_checks(app, false).await
+    }
+
+    async fn with_checks(app: App, checked: bool) -> Self {
+        let database = database().await;
+        let wired = wire(app, database.url()).await;
+        let Wired { services, registry, document, table, mounts, .. } = wired;
+        Self { http: InProcess::start(table, mounts), document, registry, services, checked, _database: database }
+    }
+
+    /// Begins a GET request; likewise the other methods.
+    pub fn get(&self, uri: &str) -> TestRequest<'_> {
+        self.request("GET", uri)
+    }
+
+    /// Begins a POST request.
+    pub fn post(&self, uri: &str) -> TestRequest<'_> {
+        self.request("POST", uri)
+    }
+
+    /// Begins a PUT request.
+    pub fn put(&self, uri: &str) -> TestRequest<'_> {
+        self.request("PUT", uri)
+    }
+
+    /// Begins a PATCH request.
+    pub fn patch(&self, uri: &str) -> TestRequest<'_> {
+        self.request("PATCH", uri)
+    }
+
+    /// Begins a DELETE request.
+    pub fn delete(&self, uri: &str) -> TestRequest<'_> {
+        self.request("DELETE", uri)
+    }
+
+    /// Begins a request of any method.
+    pub fn request(&self, method: &str, uri: &str) -> TestRequest<'_> {
+        TestRequest::new(self, method, uri)
+    }
+
+    /// Calls an action with its message, without HTTP.
+    ///
+    /// # Errors
+    /// The action's own error, or the framework's.
+    pub async fn call<A: Action>(&self, message: A) -> Result<A::Output, CallError<A::Error>> {
+        let calls = Calls::of(&self.services).map_err(CallError::Framework)?;
+        calls.call(&self.services, Invocation::fresh(), message).await
+    }
+
+    /// Returns the application's database.
+    pub fn db(&self) -> &Db {
+        &self.services.db
+    }
+
+    /// Returns the OpenAPI document.
+    pub fn document(&self) -> &Value {
+        self.document.value()
+    }
+
+    pub(crate) fn http(&self) -> &InProcess {
+        &self.http
+    }
+}
+
+impl fmt::Debug for TestApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestApp").field("actions", &self.registry.actions().len()).finish_non_exhaustive()
+    }
+}
+
+/// An application that listens on a free port of this machine, for tests of connections.
+#[derive(Debug)]
+pub struct ListeningApp {
+    server: RunningServer,
+    services: Arc<Services>,
+    _database: TestDatabase,
+}
+
+impl ListeningApp {
+    /// Starts an application on a free port.
+    ///
+    /// # Panics
+    /// When it does not start; the message says why.
+    pub async fn start(app: App) -> Self {
+        let database = database().await;
+        let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
+        let server = http::serve(wired.table, wired.mounts, wired.health).unwrap_or_else(|error| panic!("{error:?}"));
+        Self { server, services: wired.services, _database: database }
+    }
+
+    /// Returns the address that it listens on.
+    ///
+    /// # Panics
+    /// When it listens nowhere, which does not happen after `start`.
+    pub fn address(&self) -> SocketAddr {
+        self.server.addresses()[0]
+    }
+
+    /// Returns a URL of it: `http://127.0.0.1:PORT` and the path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
+    /// Returns the application's database.
+    pub fn db(&self) -> &Db {
+        &self.services.db
+    }
+
+    /// Stops it as a signal would.
+    ///
+    /// # Errors
+    /// When a worker failed.
+    pub async fn stop(self) -> Result<()> {
+        self.server.stop().await
+    }
+}
+
+async fn wire(app: App, url: &str) -> Wired {
+    let config = configured(&app, url);
+    let wired = Wired::new(app, config).await.unwrap_or_else(|error| panic!("the application does not start: {error:?}"));
+    let migrated = wired.migrations.up(&wired.services.db).await;
+    migrated.unwrap_or_else(|error| panic!("the migrations do not run: {error:?}"));
+    wired
+}
+
+fn configured(app: &App, url: &str) -> Config {
+    let loader = Loader::new().development().set("database.url", url);
+    let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
+    loader.load().unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+
+async fn database() -> TestDatabase {
+    TestDatabase::create().await.unwrap_or_else(|error| panic!("no database for the test: {error:?}"))
+}

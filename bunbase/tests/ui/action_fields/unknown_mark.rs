@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get = "/tasks")]
+async fn list(#[querry] limit: u8) -> Result<u8> {
+    Ok(limit)
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bunbase::action(get = "/tasks")]
+struct Tasks;
+
+fn main() {}

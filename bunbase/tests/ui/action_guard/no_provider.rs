@@ -1,0 +1,11 @@
+use bunbase::Result;
+
+struct User;
+
+#[bunbase::action(get = "/tasks")]
+async fn list(#[guard] user: User) -> Result<()> {
+    let _ = user;
+    Ok(())
+}
+
+fn main() {}

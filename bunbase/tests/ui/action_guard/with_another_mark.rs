@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get = "/tasks")]
+async fn list(#[guard] #[header] user: String) -> Result<String> {
+    Ok(user)
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get = "/tasks")]
+async fn list(#[header("X Source")] source: String) -> Result<String> {
+    Ok(source)
+}
+
+fn main() {}

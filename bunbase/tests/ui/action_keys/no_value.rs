@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get)]
+async fn list() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get = "tasks")]
+async fn list() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

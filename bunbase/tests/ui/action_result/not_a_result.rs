@@ -1,0 +1,6 @@
+#[bunbase::action(get = "/tasks")]
+async fn list() -> String {
+    String::new()
+}
+
+fn main() {}

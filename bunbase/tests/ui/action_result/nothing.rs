@@ -1,0 +1,4 @@
+#[bunbase::action(get = "/tasks")]
+async fn list() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(get = "/tasks", status = 404)]
+async fn list() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

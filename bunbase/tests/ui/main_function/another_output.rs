@@ -1,0 +1,4 @@
+#[bunbase::main]
+async fn main() -> u8 {
+    1
+}

@@ -1,0 +1,6 @@
+use bunbase::Result;
+
+#[bunbase::main]
+fn main() -> Result<()> {
+    Ok(())
+}

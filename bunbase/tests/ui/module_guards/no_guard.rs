@@ -1,0 +1,5 @@
+struct Open;
+
+bunbase::module!(guards = [Open]);
+
+fn main() {}

@@ -1,0 +1,3 @@
+bunbase::module!(prefx = "/tasks");
+
+fn main() {}

@@ -1,0 +1,3 @@
+bunbase::module!(name = "api.tasks");
+
+fn main() {}

@@ -1,0 +1,3 @@
+bunbase::module!(prefix = "tasks");
+
+fn main() {}

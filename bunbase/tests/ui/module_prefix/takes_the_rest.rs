@@ -1,0 +1,3 @@
+bunbase::module!(prefix = "/files/{*rest}");
+
+fn main() {}

@@ -1,0 +1,5 @@
+mod tasks {}
+
+const LISTED: &[&str] = bunbase::modules![tasks];
+
+fn main() {}

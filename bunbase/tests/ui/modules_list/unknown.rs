@@ -1,0 +1,3 @@
+const LISTED: &[&str] = bunbase::modules![crate::tasks];
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The tables, as SeaORM sees them.
+
+pub mod comment;
+pub mod project;
+pub mod task;

@@ -1,0 +1,16 @@
+//! A greeting, to see that the service is there.
+
+use bunbase::prelude::*;
+
+/// A greeting.
+#[schema]
+pub struct Greeting {
+    /// What it says.
+    pub text: String,
+}
+
+/// Greets somebody.
+#[action(get = "/hello/{name}", tags = ["hello"])]
+async fn hello(name: String) -> Result<Greeting> {
+    Ok(Greeting { text: format!("Hello, {name}!") })
+}
