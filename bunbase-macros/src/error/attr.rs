@@ -23,6 +23,8 @@ pub(super) struct Args {
     pub(super) message: Option<LitStr>,
     pub(super) internal: Option<Span>,
     pub(super) framework: Option<Span>,
+    /// Whether something was not understood, so that what is missing may not be missing.
+    pub(super) broken: bool,
 }
 
 const ALLOWED: &str = "`status = 404`, `code = \"…\"`, `retry = never`, `retry = after(\"30s\")` and a message, or `internal`, or \
@@ -41,7 +43,7 @@ impl Args {
             }
             Ok(())
         });
-        errors.keep(result);
+        args.broken = errors.keep(result).is_none();
         args
     }
 

@@ -87,9 +87,9 @@ impl Model {
             errors.at(&item.generics, advice);
             return None;
         }
-        let variants: Vec<Variant> = data.variants.iter().map(|item| variant(item, errors)).collect();
+        let mut variants: Vec<Variant> = data.variants.iter().map(|item| variant(item, errors)).collect();
         one_status_a_code(&variants, errors);
-        one_from_a_type(&variants, errors);
+        one_from_a_type(&mut variants, errors);
         Some(Self { ident: item.ident.clone(), variants })
     }
 }
@@ -100,8 +100,8 @@ fn variant(item: &syn::Variant, errors: &mut Errors) -> Variant {
         .iter()
         .enumerate()
         .map(|(index, field)| match &field.ident {
-            Some(ident) => (Member::Named(ident.clone()), format_ident!("__{}", ident.unraw())),
-            None => (Member::Unnamed(index.into()), format_ident!("__{index}")),
+            Some(ident) => (Member::Named(ident.clone()), format_ident!("__{}", ident.unraw(), span = field.ty.span())),
+            None => (Member::Unnamed(index.into()), format_ident!("__{index}", span = field.ty.span())),
         })
         .collect();
     let source = source(&item.fields, errors);
@@ -109,12 +109,11 @@ fn variant(item: &syn::Variant, errors: &mut Errors) -> Variant {
     for twice in attrs.iter().skip(1) {
         errors.at(twice, "a variant answers in one way: keep one `#[error(…)]`");
     }
-    let kind = match attrs.first() {
-        Some(attr) => kind(item, attr, source.as_ref(), errors),
-        None => {
-            errors.at(&item.ident, format!("the variant `{}` does not say how it answers: write {EXAMPLE} above it", item.ident));
-            Kind::Internal
-        }
+    let kind = if let Some(attr) = attrs.first() {
+        kind(item, attr, source.as_ref(), errors)
+    } else {
+        errors.at(&item.ident, format!("the variant `{}` does not say how it answers: write {EXAMPLE} above it", item.ident));
+        Kind::Internal
     };
     let deprecated = item.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
     Variant { ident: item.ident.clone(), docs: docs(&item.attrs), deprecated, kind, fields, source }
@@ -182,6 +181,7 @@ fn kind(item: &syn::Variant, attr: &Attribute, source: Option<&Source>, errors: 
 fn answer(item: &syn::Variant, attr: &Attribute, args: Args, errors: &mut Errors) -> Option<Own> {
     let at = attr::span(attr);
     let status = match &args.status {
+        None if args.broken => None,
         None => {
             let advice = format!("`{}` has no status: write `status = 404`, or another from 400 to 599", item.ident);
             errors.push(syn::Error::new(at, advice));
@@ -207,6 +207,9 @@ fn answer(item: &syn::Variant, attr: &Attribute, args: Args, errors: &mut Errors
         }
     }
     let Some(message) = args.message else {
+        if args.broken {
+            return None;
+        }
         let advice = format!("`{}` has no message: add a text for the caller, such as \"the project does not exist\"", item.ident);
         errors.push(syn::Error::new(at, advice));
         return None;
@@ -257,15 +260,16 @@ fn one_status_a_code(variants: &[Variant], errors: &mut Errors) {
     }
 }
 
-fn one_from_a_type(variants: &[Variant], errors: &mut Errors) {
+fn one_from_a_type(variants: &mut [Variant], errors: &mut Errors) {
     let mut seen: Vec<(String, &Ident)> = Vec::new();
     for variant in variants {
-        let Some(source) = variant.source.as_ref().filter(|source| source.from) else { continue };
+        let Some(source) = variant.source.as_mut().filter(|source| source.from) else { continue };
         let ty = source.ty.to_token_stream().to_string();
         match seen.iter().find(|(known, _)| *known == ty) {
             Some((ty, first)) => {
                 let ty = ty.replace(' ', "");
                 errors.at(&source.ty, format!("`{ty}` becomes `{first}` already: write `#[source]` here and make the variant by its name"));
+                source.from = false;
             }
             None => seen.push((ty, &variant.ident)),
         }

@@ -48,10 +48,7 @@ pub(super) fn once<T>(slot: &mut Option<T>, value: T, at: impl ToTokens, name: &
 
 /// A flag stands alone.
 pub(super) fn flag(meta: &Meta, errors: &mut Errors) -> bool {
-    match errors.keep(meta.require_path_only()) {
-        Some(_) => true,
-        None => false,
-    }
+    errors.keep(meta.require_path_only()).is_some()
 }
 
 /// What the whole type says: the arguments of `#[schema]` and its `#[serde(…)]` attributes, which mean the same.

@@ -9,6 +9,9 @@ use crate::{errors::Errors, paths::private};
 
 /// Adds derives, merged with those of the author, and the attributes that serde reads.
 pub(super) fn complete(item: &mut DeriveInput, model: Option<&Model>, errors: &mut Errors) {
+    if matches!(item.data, Data::Union(_)) {
+        return;
+    }
     let krate = private();
     let secrets = model.is_some_and(has_secrets);
     let theirs = derives(&mut item.attrs, secrets, errors);

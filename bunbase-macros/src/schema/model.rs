@@ -51,6 +51,8 @@ pub(super) struct Variant {
     pub(super) name: String,
     pub(super) docs: String,
     pub(super) deprecated: bool,
+    /// Whether the tag has no place: reported, and the enum is emitted without one.
+    cannot_be_tagged: bool,
     pub(super) body: Body,
 }
 
@@ -93,6 +95,7 @@ impl Model {
     pub(super) fn check(args: proc_macro2::TokenStream, item: &mut DeriveInput, errors: &mut Errors) -> Option<Self> {
         let mut container = Container::parse(args, errors);
         serde_attr::container(&mut item.attrs, &mut container, errors);
+        let borrows = item.generics.lifetimes().next().is_some();
         for parameter in item.generics.lifetimes() {
             errors.at(parameter, "a type with `#[schema]` owns its data: write `String` for `&str` and `Vec<T>` for `&[T]`");
         }
@@ -107,7 +110,7 @@ impl Model {
                 if let Some(DefaultValue::OfStruct) = container.default {
                     errors.at(&item.ident, "`#[serde(default)]` on an enum means nothing: mark the fields that may be missing");
                 }
-                let tagging = tagging(&container, errors);
+                let mut tagging = tagging(&container, errors);
                 let rename = spelling(container.rename_all.as_ref(), errors);
                 let rename_fields = spelling(container.rename_all_fields.as_ref(), errors);
                 let variants = data.variants.iter_mut().map(|v| variant(v, &tagging, rename, rename_fields, errors)).collect();
@@ -116,6 +119,9 @@ impl Model {
                     errors.at(&item.ident, "an enum without variants has no values: add one");
                 }
                 unique_names(&variants, &tagging, errors);
+                if variants.iter().any(|variant| variant.cannot_be_tagged) {
+                    tagging = Tagging::External;
+                }
                 Kind::Enum(tagging, variants)
             }
             Data::Union(data) => {
@@ -123,7 +129,8 @@ impl Model {
                 return None;
             }
         };
-        Some(Self { ident: item.ident.clone(), generics: item.generics.clone(), docs, name, kind })
+        // Nothing that could be made for a borrowed type would compile.
+        (!borrows).then(|| Self { ident: item.ident.clone(), generics: item.generics.clone(), docs, name, kind })
     }
 
     fn of_struct(container: &Container, ident: &Ident, fields: &mut Fields, errors: &mut Errors) -> Option<Kind> {
@@ -255,6 +262,7 @@ fn variant(
         (None, None) => rust_name,
     };
     let rename_fields = spelling(serde.rename_all.as_ref(), errors).or(rename_fields);
+    let mut cannot_be_tagged = false;
     let body = match &mut variant.fields {
         Fields::Unit => Body::Plain,
         Fields::Named(named) => {
@@ -265,6 +273,7 @@ fn variant(
             if let Tagging::Internal(tag) = tagging {
                 for field in list.iter().filter(|field| !field.skip && field.key == *tag) {
                     errors.at(&field.at, format!("the key `{tag}` holds the variant's name: rename this field or the `tag`"));
+                    cannot_be_tagged = true;
                 }
             }
             Body::Record(list)
@@ -276,6 +285,7 @@ fn variant(
             unnamed_fields(&mut list, errors);
             if matches!(tagging, Tagging::Internal(_)) && list.len() != 1 {
                 errors.at(at, "a tuple has no keys to put the tag beside: name its fields, or write `content = \"value\"` too");
+                cannot_be_tagged = true;
             }
             match list.len() {
                 0 => Body::Plain,
@@ -288,7 +298,7 @@ fn variant(
         errors.at(&variant.ident, format!("`{0}()` carries nothing: write `{0}`", variant.ident));
     }
     let deprecated = variant.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
-    Variant { ident: variant.ident.clone(), name, docs: attr::docs(&variant.attrs), deprecated, body }
+    Variant { ident: variant.ident.clone(), name, docs: attr::docs(&variant.attrs), deprecated, cannot_be_tagged, body }
 }
 
 /// Our attributes are for fields; a variant keeps those that mean something to others.

@@ -24,6 +24,7 @@ fn header_syntax(field: &Field, errors: &mut Errors) {
     let name = parameter(field);
     let at = mark.name.as_ref().map_or_else(|| mark.attr.to_token_stream(), ToTokens::to_token_stream);
     if !is_token(&name) {
+        let name = mark.name.as_ref().map_or(name, syn::LitStr::value);
         errors.at(at, format!("`{name}` is not the name of a header: write letters, digits and `-`, such as \"X-Request-Source\""));
     } else if name == "set-cookie" || name == "cookie" {
         errors.at(at, "cookies have a place of their own: write `#[cookie(\"name\")]`");

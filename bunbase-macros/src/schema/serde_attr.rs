@@ -103,13 +103,11 @@ fn rename(slot: &mut Option<LitStr>, meta: &Meta, errors: &mut Errors) {
 }
 
 fn default(meta: &Meta, errors: &mut Errors) -> Option<DefaultValue> {
-    match meta {
-        Meta::Path(_) => Some(DefaultValue::OfType),
-        _ => {
-            let path = errors.keep(attr::text(meta, "path::to::function"))?;
-            errors.keep(path.parse()).map(DefaultValue::Call)
-        }
+    if let Meta::Path(_) = meta {
+        return Some(DefaultValue::OfType);
     }
+    let path = errors.keep(attr::text(meta, "path::to::function"))?;
+    errors.keep(path.parse()).map(DefaultValue::Call)
 }
 
 /// Says why an attribute of serde is not honoured and what to write instead.

@@ -40,9 +40,10 @@ pub(super) fn all(model: &Model) -> TokenStream {
         }
     });
     quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #[allow(unused_imports)]
-            use #k::schema::{NoText as _, NotRecord as _};
+            use #k::schema::{NoSchema as _, NoText as _, NotRecord as _};
             #(#patterns)*
             #main
             #output
