@@ -103,6 +103,8 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         let perform = Runner::perform::<A>(ctx, provided, message);
         let result = match left {
             None => perform.await,
+            // What could not end in time does not begin.
+            Some(left) if left.is_zero() => Err(route.runner.timed_out().into()),
             Some(left) => match tokio::time::timeout(left, perform).await {
                 Ok(result) => result,
                 Err(_) => Err(route.runner.timed_out().into()),
