@@ -165,7 +165,8 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
 fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
     let entries = model.variants.iter().filter_map(|variant| {
         let Kind::Own(own) = &variant.kind else { return None };
-        let (status, code, message, docs) = (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
+        let (status, code, message, docs) =
+            (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
         let retry = retry(k, own);
         Some(quote! {
             #k::action::ErrorVariant { status: #status, code: #code, message: #message, docs: #docs, retry: #retry }
@@ -205,7 +206,12 @@ fn from(k: &TokenStream, model: &Model, variant: &Variant) -> Option<TokenStream
 }
 
 /// Emits a `match`, on the place itself where there are no variants to match.
-fn matched(model: &Model, empty: &TokenStream, value: &TokenStream, arms: impl Iterator<Item = TokenStream>) -> TokenStream {
+fn matched(
+    model: &Model,
+    empty: &TokenStream,
+    value: &TokenStream,
+    arms: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
     if model.variants.is_empty() { quote!(match #empty {}) } else { quote!(match #value { #(#arms,)* }) }
 }
 

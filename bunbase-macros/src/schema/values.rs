@@ -16,7 +16,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     };
     match number.parse::<u64>().ok().and_then(|number| number.checked_mul(millis)) {
         Some(total) if millis != 0 => Ok(Duration::from_millis(total)),
-        _ => Err(format!("`{text}` is not a duration: write a whole number and a unit (ms, s, m, h, d, w), such as \"30s\"")),
+        _ => Err(format!(
+            "`{text}` is not a duration: write a whole number and a unit (ms, s, m, h, d, w), such as \"30s\""
+        )),
     }
 }
 
@@ -35,7 +37,9 @@ pub(crate) fn size_bytes(text: &str) -> Result<u64, String> {
     };
     match number.parse::<u64>().ok().and_then(|number| number.checked_mul(bytes)) {
         Some(total) if bytes != 0 => Ok(total),
-        _ => Err(format!("`{text}` is not a size: write a whole number and a unit (B, KB, MB, GB, KiB, MiB, GiB), such as \"5MB\"")),
+        _ => Err(format!(
+            "`{text}` is not a size: write a whole number and a unit (B, KB, MB, GB, KiB, MiB, GiB), such as \"5MB\""
+        )),
     }
 }
 

@@ -108,7 +108,8 @@ fn usage(text: String) -> Error {
 }
 
 fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Config)> {
-    let mut loader = app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
+    let mut loader =
+        app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
     if let Some(file) = &arguments.config {
         loader = loader.path(file);
     }
@@ -166,8 +167,9 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
 async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> {
     logging::start(&config);
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
-    let input: Value = serde_json::from_str(&text)
-        .map_err(|error| usage(format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'")))?;
+    let input: Value = serde_json::from_str(&text).map_err(|error| {
+        usage(format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'"))
+    })?;
     let wired = Wired::new(app, config).await?;
     if wired.config.database.migrate_on_start {
         wired.migrations.up(&wired.services.db).await?;
@@ -184,7 +186,8 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
 
 /// Names every wrong field below the error's own text.
 fn with_fields(error: &Error) -> String {
-    let fields: String = error.fields().iter().map(|field| format!("\n  {}: {}", field.pointer, field.message)).collect();
+    let fields: String =
+        error.fields().iter().map(|field| format!("\n  {}: {}", field.pointer, field.message)).collect();
     format!("{}{fields}", error.detail())
 }
 

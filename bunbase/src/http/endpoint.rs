@@ -40,7 +40,10 @@ pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, TraceId) -> Pin<
 impl Endpoint {
     /// Describes `A`.
     pub const fn of<A: Action>() -> Self {
-        Self { at: (A::META.module_path, A::META.name), handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)) }
+        Self {
+            at: (A::META.module_path, A::META.name),
+            handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)),
+        }
     }
 }
 

@@ -50,9 +50,7 @@ pub(crate) fn decode_segment(raw: &str) -> Result<Cow<'_, str>, Mistake> {
     if !raw.contains('%') {
         return Ok(Cow::Borrowed(raw));
     }
-    percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
+    percent_decode_str(raw).decode_utf8().map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
 }
 
 /// Decodes a key or value of a query string, where a plus is a space.

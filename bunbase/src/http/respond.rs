@@ -31,7 +31,12 @@ const LARGE: usize = 128 * 1024;
 ///
 /// # Errors
 /// 500 when a header or a cookie has a value that HTTP cannot carry.
-pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, settings: &Settings) -> Result<HttpResponse> {
+pub(crate) async fn respond(
+    reply: Reply,
+    overrides: Overrides,
+    head: &Head,
+    settings: &Settings,
+) -> Result<HttpResponse> {
     let status = overrides.status.unwrap_or(reply.status);
     let status = match (&reply.body, status) {
         (Body::Empty, 200) => 204,
@@ -80,7 +85,8 @@ pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, set
 /// Writes the value of `Set-Cookie`; name and value percent-encoded.
 fn set_cookie(cookie: &SetCookie) -> String {
     let rules = cookie.rules;
-    let mut builder = Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
+    let mut builder =
+        Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
     if let Some(domain) = rules.domain {
         builder = builder.domain(domain);
     }
@@ -108,4 +114,3 @@ fn set_cookie(cookie: &SetCookie) -> String {
     }
     text
 }
-

@@ -27,7 +27,10 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
 }
 
 /// Answers one request.
-pub(crate) async fn serve(table: Rc<Arc<Table>>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+pub(crate) async fn serve(
+    table: Rc<Arc<Table>>,
+    mut request: ServiceRequest,
+) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
@@ -51,9 +54,7 @@ pub(crate) async fn serve(table: Rc<Arc<Table>>, mut request: ServiceRequest) ->
             response.headers_mut().insert(header::ALLOW, allow.clone());
             response
         }
-        Target::Nothing => {
-            problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace)
-        }
+        Target::Nothing => problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace),
     };
     let response = finish(response, trace);
     log(&head.method, head.uri.path(), &response, started, trace);

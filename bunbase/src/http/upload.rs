@@ -151,7 +151,11 @@ impl<'de> Deserializer<'de> for PartsDeserializer<'_> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> std::result::Result<V::Value, Self::Error> {
         let [upload] = self.0 else { return Err(de::Error::custom("one file is expected here")) };
         if name != TOKEN {
             return visitor.visit_newtype_struct(self);

@@ -74,7 +74,12 @@ impl Calls {
     ///
     /// # Errors
     /// The action's own error, or the framework's.
-    pub async fn call<A: Action>(&self, services: &Arc<Services>, call: Invocation, message: A) -> Result<A::Output, CallError<A::Error>> {
+    pub async fn call<A: Action>(
+        &self,
+        services: &Arc<Services>,
+        call: Invocation,
+        message: A,
+    ) -> Result<A::Output, CallError<A::Error>> {
         let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
             Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
         })?;
@@ -125,8 +130,12 @@ impl Ctx {
                     return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
                 }
             }
-            let call =
-                Invocation { trace: inner.trace, request: inner.request.clone(), fields: None, chain: inner.chain.clone() };
+            let call = Invocation {
+                trace: inner.trace,
+                request: inner.request.clone(),
+                fields: None,
+                chain: inner.chain.clone(),
+            };
             calls.call(&inner.services, call, message).await
         })
     }
@@ -159,7 +168,8 @@ impl<A: Action> Decode<A> for Json {
         let mut checker = Checker::new(Place::Body);
         record::check(A::FIELDS, &self.0, &mut checker, |_| true);
         if checker.count() == 0 {
-            checker.fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
+            checker
+                .fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
         }
         Err(Error::invalid(checker.into_errors()))
     }
@@ -176,7 +186,9 @@ fn call_json<A: Action>(
         let output = invoke::<A>(&runner, &services, call, Json(input)).await?;
         let reply = output.reply()?;
         Ok(match reply.body {
-            Body::Bytes { content_type, bytes } if content_type == "application/json" => serde_json::from_slice(&bytes)?,
+            Body::Bytes { content_type, bytes } if content_type == "application/json" => {
+                serde_json::from_slice(&bytes)?
+            }
             Body::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
             Body::Empty => Value::Null,
             Body::Stream { .. } => {

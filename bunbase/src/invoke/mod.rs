@@ -93,7 +93,11 @@ impl Runner {
     ///
     /// # Errors
     /// The handler's own, or 500 when it panicked.
-    pub async fn perform<A: Action>(ctx: Ctx, provided: A::Provided, message: A) -> Result<A::Output, CallError<A::Error>> {
+    pub async fn perform<A: Action>(
+        ctx: Ctx,
+        provided: A::Provided,
+        message: A,
+    ) -> Result<A::Output, CallError<A::Error>> {
         match AssertUnwindSafe(A::run(ctx, provided, message)).catch_unwind().await {
             Ok(result) => result.map_err(CallError::Action),
             Err(panic) => Err(CallError::Framework(panicked(panic.as_ref()))),

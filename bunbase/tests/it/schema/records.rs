@@ -58,7 +58,17 @@ fn every_mistake_is_named_at_its_place() {
     let found = mistakes::<Task>(&value);
     assert_eq!(
         found,
-        ["/colour unknown", "/id type", "/title length", "/labels length", "/labels/3 unique", "/labels/1 length", "/labels/1 pattern", "/labels/2 pattern", "/priority range"]
+        [
+            "/colour unknown",
+            "/id type",
+            "/title length",
+            "/labels length",
+            "/labels/3 unique",
+            "/labels/1 length",
+            "/labels/1 pattern",
+            "/labels/2 pattern",
+            "/priority range"
+        ]
     );
     assert_eq!(mistakes::<Task>(&json!({})), ["/id required", "/title required"]);
 }
