@@ -86,7 +86,7 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
 fn annotate(item: &mut DeriveInput, model: &Model, attrs: &mut Vec<Attribute>) {
     match (&mut item.data, &model.kind) {
         (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => {
-            annotate_fields(&mut data.fields, fields, model)
+            annotate_fields(&mut data.fields, fields, model);
         }
         (Data::Enum(data), Kind::Enum(tagging, variants)) => {
             match tagging {

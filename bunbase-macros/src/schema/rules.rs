@@ -111,7 +111,7 @@ fn length(meta: &Meta, errors: &mut Errors) -> Option<Rule> {
         let Some(number) = errors.keep(number(&bound)) else { continue };
         match number {
             Number::Int(n) if u64::try_from(n).is_ok() => {
-                attr::once(slot, n.unsigned_abs(), &bound, "this bound", errors)
+                attr::once(slot, n.unsigned_abs(), &bound, "this bound", errors);
             }
             _ => errors.at(&bound, "a length is a whole number from 0"),
         }

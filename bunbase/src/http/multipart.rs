@@ -84,6 +84,7 @@ fn wire_name(field: &Field) -> &'static str {
     field.param.unwrap_or(field.key)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
 fn broken(error: actix_multipart::MultipartError) -> Error {
     Error::new(400, "malformed_body", format!("the body is not a form: {error}"))
 }
@@ -228,9 +229,8 @@ impl Form {
                     Err(error) => checker.fail("type", format!("must be JSON: {error}")),
                 },
                 (None, Some(files)) if files.len() > 1 => checker.fail("repeated", "one file is expected here"),
-                (None, Some(_)) => {}
                 (None, None) if field.required && !refused => checker.missing(),
-                (None, None) => {}
+                (None, _) => {}
             });
         }
         Error::invalid(checker.into_errors())

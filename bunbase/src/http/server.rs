@@ -2,7 +2,6 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -66,6 +65,7 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
 }
 
 /// Makes the actix application of one worker.
+#[expect(clippy::needless_pass_by_value, reason = "the answer would borrow what it only reads now")]
 pub(crate) fn application(
     table: Arc<Table>,
     mounts: Mounts,
@@ -79,7 +79,6 @@ pub(crate) fn application(
     >,
 > {
     let settings = table.settings.clone();
-    let table = Rc::new(table);
     let is_mounted = !mounts.is_empty();
     App::new()
         .wrap(Condition::new(is_mounted, from_fn(dress)))

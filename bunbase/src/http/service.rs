@@ -1,6 +1,6 @@
 //! The service behind actix's `default_service`: every request that no mounted service of the application took.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     HttpMessage, HttpResponse,
@@ -27,10 +27,7 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
 }
 
 /// Answers one request.
-pub(crate) async fn serve(
-    table: Rc<Arc<Table>>,
-    mut request: ServiceRequest,
-) -> Result<ServiceResponse, actix_web::Error> {
+pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());

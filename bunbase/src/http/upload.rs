@@ -185,7 +185,7 @@ impl<'de> Deserializer<'de> for PartsDeserializer<'_> {
 
 struct One<'p>(&'p [Upload]);
 
-impl<'de, 'p> IntoDeserializer<'de> for One<'p> {
+impl<'p> IntoDeserializer<'_> for One<'p> {
     type Deserializer = PartsDeserializer<'p>;
 
     fn into_deserializer(self) -> PartsDeserializer<'p> {

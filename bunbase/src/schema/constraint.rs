@@ -233,7 +233,9 @@ impl Constraint {
                 if let Some(schemars::schema::SingleOrVec::Single(item)) = &mut schema.array().items
                     && let schemars::schema::Schema::Object(item) = item.as_mut()
                 {
-                    rules.iter().for_each(|rule| rule.publish(item));
+                    for rule in rules {
+                        rule.publish(item);
+                    }
                 }
             }
             Self::Custom(_) => {}

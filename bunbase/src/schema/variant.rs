@@ -186,7 +186,7 @@ pub fn check(tagging: Tagging, variants: &[Variant], value: &Value, checker: &mu
                 (Some(payload), Some(value)) => checker.at_key(content, |checker| (payload.check)(value, checker)),
                 (Some(_), None) => checker.at_key(content, Checker::missing),
                 (None, Some(_)) => {
-                    checker.at_key(content, |checker| checker.fail("unknown", "this variant carries nothing"))
+                    checker.at_key(content, |checker| checker.fail("unknown", "this variant carries nothing"));
                 }
                 (None, None) => {}
             }

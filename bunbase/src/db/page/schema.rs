@@ -61,7 +61,7 @@ impl<const DEFAULT: u32, const MAX: u32> Schema for Limit<DEFAULT, MAX> {
         match value.as_u64() {
             Some(rows) if (1..=u64::from(MAX)).contains(&rows) => {}
             _ if value.is_i64() || value.is_u64() => {
-                checker.fail("range", format!("must be between 1 and {MAX}, is {value}"))
+                checker.fail("range", format!("must be between 1 and {MAX}, is {value}"));
             }
             _ => checker.wrong_type("an integer", value),
         }
