@@ -2,7 +2,7 @@
 //!
 //! Here: what each operation takes and answers, in okapi's types; a pass that turns what those types (and hand-written
 //! schemas) say into strict OpenAPI 3.0; and the bytes that are served. Not here: serving them (`http`), the page that shows
-//! them ([`reference`]), and where schemas come from
+//! them ([`mod@reference`]), and where schemas come from
 //! (`schema`). Nothing here does I/O.
 //!
 //! What OpenAPI 3.0 has no words for is said in extensions:
