@@ -90,7 +90,7 @@ fn the_schema_says_what_is_checked() {
     assert_eq!(fields["labels"]["uniqueItems"], true);
     assert_eq!(fields["labels"]["maxItems"], 3);
     assert_eq!(fields["labels"]["default"], json!([]));
-    assert_eq!(fields["labels"]["items"]["allOf"][0]["pattern"], "^[a-z]+$");
+    assert_eq!(fields["labels"]["items"]["allOf"], json!([{"pattern": "^[a-z]+$"}]));
     assert_eq!(fields["priority"]["minimum"], 1);
     assert_eq!(fields["priority"]["maximum"], 10);
     assert_eq!(fields["priority"]["exclusiveMaximum"], true);
