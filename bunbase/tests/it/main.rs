@@ -1,3 +1,4 @@
 //! The behaviour of the framework, seen from outside.
 
+mod http;
 mod schema;
