@@ -52,20 +52,6 @@ pub(crate) struct Inner {
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
 
-impl Inner {
-    pub(crate) fn new(
-        services: Arc<Services>,
-        action: &'static str,
-        trace: TraceId,
-        request: Option<Request>,
-        fields: Option<Value>,
-        chain: Vec<&'static str>,
-    ) -> Self {
-        let db = Database::new(services.db.clone());
-        Self { services, db, action, trace, request, fields, chain, provided: Mutex::default() }
-    }
-}
-
 /// What all runs share. Made once, by `app`.
 #[derive(Debug)]
 pub struct Services {

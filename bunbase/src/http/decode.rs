@@ -119,10 +119,10 @@ fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
             Ok(texts)
         }
         TextSource::Cookie(name) => {
-            let found = head.cookies().find(|cookie| cookie.name() == name);
-            let Some(cookie) = found else { return Ok(Vec::new()) };
-            let text = cookie.value().to_owned();
-            Ok(if many { text.split(',').map(|item| Cow::Owned(item.to_owned())).collect() } else { vec![text.into()] })
+            let Some(raw) = head.raw_cookie(name) else { return Ok(Vec::new()) };
+            let text = decode_segment(raw)?;
+            // A list is set as one encoded text, so it is split after decoding.
+            Ok(if many { text.split(',').map(|item| Cow::Owned(item.trim().to_owned())).collect() } else { vec![text] })
         }
     }
 }

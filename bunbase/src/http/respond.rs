@@ -4,16 +4,20 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     cookie::{Cookie, SameSite as ActixSameSite, time::Duration as CookieDuration},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
 };
 
-use super::{compress, head::Head, settings::Settings};
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+
+use super::{compress, head::Head, problem, settings::Settings};
 use crate::{
     Error, Result,
     action::{Body, Reply, SetCookie},
     asset::Coding,
+    context::TraceId,
     schema::SameSite,
 };
 
@@ -36,6 +40,7 @@ pub(crate) async fn respond(
     overrides: Overrides,
     head: &Head,
     settings: &Settings,
+    trace: TraceId,
 ) -> Result<HttpResponse> {
     let status = overrides.status.unwrap_or(reply.status);
     let status = match (&reply.body, status) {
@@ -77,7 +82,12 @@ pub(crate) async fn respond(
         Body::Stream { content_type, stream } => {
             let content_type = overrides.content_type.map_or(content_type, Into::into);
             builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
-            Ok(builder.streaming(stream))
+            if head.method == Method::HEAD {
+                // The server would wait for the end of a stream that nobody reads, and some have none.
+                return Ok(builder.streaming(stream::empty::<Result<Bytes>>()));
+            }
+            // The status is on its way: the log is all that is left to tell.
+            Ok(builder.streaming(stream.inspect_err(move |error| problem::log(error, trace))))
         }
     }
 }

@@ -79,10 +79,12 @@ pub(crate) fn application(
     >,
 > {
     let settings = table.settings.clone();
+    let is_open = !settings.cors.origins.is_empty();
     let is_mounted = !mounts.is_empty();
     App::new()
-        .wrap(Condition::new(is_mounted, from_fn(dress)))
-        .wrap(Condition::new(!settings.cors.origins.is_empty(), cors(&settings.cors)))
+        .wrap(Condition::new(is_open, cors(&settings.cors)))
+        // The last one is the outermost: it also dresses what the cross-origin rules answer by themselves.
+        .wrap(Condition::new(is_mounted || is_open, from_fn(dress)))
         .configure(|config| mounts.apply(config))
         .default_service(fn_service(move |request| service::serve(table.clone(), request)))
 }

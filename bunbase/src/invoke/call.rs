@@ -87,9 +87,9 @@ impl Calls {
         let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
             Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
         })?;
-        // A message with a file in it has no JSON, and then guards see no fields.
-        let fields = serde_json::to_value(&message).ok();
-        invoke(runner, services, Invocation { fields, ..call }, Typed(message)).await
+        // A message with a file in it has no JSON. Guards then see no fields, and not those of the request behind the caller either.
+        let fields = serde_json::to_value(&message).unwrap_or_default();
+        invoke(runner, services, Invocation { fields: Some(fields), ..call }, Typed(message)).await
     }
 
     /// Runs an action by its full name, with one JSON object of all fields, and returns its answer's body as JSON.
@@ -136,6 +136,7 @@ impl Ctx {
                 request: inner.request.clone(),
                 fields: None,
                 chain: inner.chain.clone(),
+                caller: Some(ctx.clone()),
             };
             calls.call(&inner.services, call, message).await
         })
@@ -202,6 +203,6 @@ fn call_json<A: Action>(
 impl Invocation {
     /// A call that begins a trace of its own and has no request behind it.
     pub fn fresh() -> Self {
-        Self { trace: TraceId::random(), request: None, fields: None, chain: Vec::new() }
+        Self { trace: TraceId::random(), request: None, fields: None, chain: Vec::new(), caller: None }
     }
 }
