@@ -101,7 +101,9 @@ async fn every_text_of_another_type_is_named() {
     let uri = "/t/texts/kinds?flag=yes&colour=green&id=1&day=2023-02-29&at=noon&big=9223372036854775808&small=128\
                &ratio=NaN&size=-1&tag=";
     let mut found = mistakes(&app.get(uri).send().await);
-    found.iter_mut().for_each(|mistake| *mistake = mistake.rsplit_once(' ').unwrap().0.to_owned());
+    for mistake in &mut found {
+        *mistake = mistake.rsplit_once(' ').unwrap().0.to_owned();
+    }
     found.sort();
     let expected: Vec<_> = ["at", "big", "colour", "day", "flag", "id", "ratio", "size", "small", "tag/0"]
         .map(|key| format!("query /{key}"))
