@@ -185,7 +185,7 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
 /// Names every wrong field below the error's own text.
 fn with_fields(error: &Error) -> String {
     let fields: String = error.fields().iter().map(|field| format!("\n  {}: {}", field.pointer, field.message)).collect();
-    format!("{}{fields}", error.detail())
+    format!("{}:{fields}", error.detail().trim_end_matches("; see `errors`"))
 }
 
 /// Writes to standard output; a reader that has gone (`| head`) is no error.
