@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -42,6 +42,11 @@ impl Endpoint {
     pub const fn of<A: Action>() -> Self {
         Self { at: (A::META.module_path, A::META.name), handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)) }
     }
+}
+
+/// Returns all endpoints of the binary by their place in the code.
+pub(super) fn all() -> BTreeMap<(&'static str, &'static str), Endpoint> {
+    inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect()
 }
 
 impl fmt::Debug for Endpoint {
