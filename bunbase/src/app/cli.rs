@@ -192,12 +192,7 @@ fn lines(texts: impl Iterator<Item = String>) -> String {
 /// Names every wrong field below the error's own text.
 fn with_fields(error: &Error) -> String {
     let fields = error.fields().iter().map(|field| format!("  {}: {}", field.pointer, field.message));
-    format!(
-        "{}
-{}",
-        error.detail(),
-        lines(fields).trim_end()
-    )
+    format!("{}:\n{}", error.detail().trim_end_matches("; see `errors`"), lines(fields).trim_end())
 }
 
 /// Writes to standard output; a reader that has gone (`| head`) is no error.

@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -45,6 +45,11 @@ impl Endpoint {
             handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)),
         }
     }
+}
+
+/// Returns all endpoints of the binary by their place in the code.
+pub(super) fn all() -> BTreeMap<(&'static str, &'static str), Endpoint> {
+    inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect()
 }
 
 impl fmt::Debug for Endpoint {

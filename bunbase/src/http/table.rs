@@ -9,7 +9,7 @@ use actix_web::{
 
 use super::{
     detach::InFlight,
-    endpoint::{Endpoint, HttpRoute},
+    endpoint::{self, HttpRoute},
     head::Head,
     plan::Plan,
     respond::Overrides,
@@ -76,8 +76,7 @@ impl Table {
     ) -> Result<(Self, Calls)> {
         let settings = Arc::new(settings);
         let in_flight = InFlight::default();
-        let endpoints: BTreeMap<_, _> =
-            inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect();
+        let endpoints = endpoint::all();
         let mut shapes: BTreeMap<String, PathEntry> = BTreeMap::new();
         let mut runners = Vec::new();
         for action in registry.actions() {
