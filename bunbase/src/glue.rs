@@ -332,13 +332,13 @@ mod tests {
 
     #[test]
     fn a_module_is_named_by_its_last_part_and_a_crate_root_by_nothing() {
+        const JOINED: [u8; 5] = join("ab", "::c");
         assert_eq!(module_name("app"), "");
         assert_eq!(module_name("app::api::tasks"), "tasks");
         assert_eq!(module_name("app::r#type"), "type");
         assert_eq!(crate_name("app::api::tasks"), "app");
         assert_eq!(outer_module("app::api::tasks", 1), "app::api");
         assert_eq!(outer_module("app::api", 5), "app");
-        const JOINED: [u8; 5] = join("ab", "::c");
         assert_eq!(text(&JOINED), "ab::c");
     }
 

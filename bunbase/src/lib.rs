@@ -170,7 +170,6 @@ pub mod prelude {
         prelude::{DateTimeUtc, Uuid},
     };
 
-    pub use bunbase_macros::{ActionError, action, schema};
     pub use crate::{
         action::{ActionError, ByteStream, Created, Html, Redirect, Sse, SseEvent, Text},
         app::App,
@@ -184,16 +183,17 @@ pub mod prelude {
         http::Upload,
         schema::{Base64, Patch},
     };
+    pub use bunbase_macros::{ActionError, action, schema};
 }
 
 /// What generated code names. Not for people: nothing here is stable.
 #[doc(hidden)]
 pub mod __private {
-    pub use inventory;
     pub use bunbase_macros::schema as schema_macro;
+    pub use inventory;
     pub use regex::Regex;
-    pub use schemars::schema::SchemaObject;
     pub use schemars;
+    pub use schemars::schema::SchemaObject;
     pub use serde;
     pub use serde_json;
     pub use std;
@@ -201,8 +201,8 @@ pub mod __private {
     pub use crate::{
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error,
         glue::{
-            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
-            run_test, text,
+            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module,
+            run_main, run_test, text,
         },
         guard, http, invoke, registry, schema,
     };

@@ -3,6 +3,8 @@
 //! One mistake a file in `ui/<rule>/`, with the compiler's answer beside it; `ui/pass/` compiles. `TRYBUILD=overwrite` writes the
 //! answers anew, for the pinned compiler.
 
+#![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
+
 use std::{
     collections::BTreeSet,
     fs,

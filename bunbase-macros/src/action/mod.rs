@@ -42,7 +42,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     // The function always comes back: a typo in the attribute must not break every caller too.
     function.strip(param::stays);
     let errors = errors.to_tokens();
-    quote!(#function #generated #errors)
+    // Its parameters are its schema and it must be async; neither is a matter of style.
+    quote!(#[allow(clippy::too_many_arguments, clippy::unused_async)] #function #generated #errors)
 }
 
 /// Says what the attribute is for when it is on something else.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Member, spanned::Spanned};
 
 use super::{
     attr::Retry,
@@ -141,13 +141,20 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
             }
             (_, None) => {
                 // The log has the name and what it holds, which is all that there is.
-                let all: Vec<usize> = (0..variant.fields.len()).collect();
-                if all.is_empty() {
+                if variant.fields.is_empty() {
                     let text = format!("{ident}::{name}");
                     quote!(#ident::#name => #k::action::internal(#text))
                 } else {
-                    let pattern = variant.pattern_of(ident, &[]);
-                    quote!(__error @ #pattern => #k::action::internal(#k::std::format!("{__error:?}")))
+                    // Field by field, so that the compiler does not call them unread.
+                    let all: Vec<usize> = (0..variant.fields.len()).collect();
+                    let pattern = variant.pattern_of(ident, &all);
+                    let locals = variant.fields.iter().map(|(_, local)| local);
+                    let shown = variant.fields.iter().map(|(member, _)| match member {
+                        Member::Named(name) => format!("{name}: {{:?}}"),
+                        Member::Unnamed(_) => "{:?}".to_owned(),
+                    });
+                    let text = format!("{ident}::{name}({})", shown.collect::<Vec<_>>().join(", "));
+                    quote!(#pattern => #k::action::internal(#k::std::format!(#text, #(#locals),*)))
                 }
             }
         }
@@ -165,7 +172,8 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
 fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
     let entries = model.variants.iter().filter_map(|variant| {
         let Kind::Own(own) = &variant.kind else { return None };
-        let (status, code, message, docs) = (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
+        let (status, code, message, docs) =
+            (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
         let retry = retry(k, own);
         Some(quote! {
             #k::action::ErrorVariant { status: #status, code: #code, message: #message, docs: #docs, retry: #retry }
@@ -205,7 +213,12 @@ fn from(k: &TokenStream, model: &Model, variant: &Variant) -> Option<TokenStream
 }
 
 /// Emits a `match`, on the place itself where there are no variants to match.
-fn matched(model: &Model, empty: &TokenStream, value: &TokenStream, arms: impl Iterator<Item = TokenStream>) -> TokenStream {
+fn matched(
+    model: &Model,
+    empty: &TokenStream,
+    value: &TokenStream,
+    arms: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
     if model.variants.is_empty() { quote!(match #empty {}) } else { quote!(match #value { #(#arms,)* }) }
 }
 

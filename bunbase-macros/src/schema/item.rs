@@ -65,7 +65,8 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
                 // Ours is the same.
                 Some("Serialize") => return false,
                 Some("Deserialize") => {
-                    errors.at(path, "`#[schema]` makes `Deserialize` already, stricter than the derive: remove it here");
+                    errors
+                        .at(path, "`#[schema]` makes `Deserialize` already, stricter than the derive: remove it here");
                     return false;
                 }
                 Some("JsonSchema") => {
@@ -84,7 +85,9 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
 
 fn annotate(item: &mut DeriveInput, model: &Model, attrs: &mut Vec<Attribute>) {
     match (&mut item.data, &model.kind) {
-        (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => annotate_fields(&mut data.fields, fields, model),
+        (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => {
+            annotate_fields(&mut data.fields, fields, model);
+        }
         (Data::Enum(data), Kind::Enum(tagging, variants)) => {
             match tagging {
                 Tagging::External => {}

@@ -29,7 +29,8 @@ use crate::errors::Errors;
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let Ok(mut parsed) = syn::parse2::<syn::DeriveInput>(item.clone()) else {
-        let advice = syn::Error::new(Span::call_site(), "`#[schema]` stands above a struct or an enum").to_compile_error();
+        let advice =
+            syn::Error::new(Span::call_site(), "`#[schema]` stands above a struct or an enum").to_compile_error();
         return quote!(#item #advice);
     };
     let model = model::Model::check(args, &mut parsed, &mut errors);

@@ -69,12 +69,25 @@ fn an_output_in_parts() {
 
 #[test]
 fn a_newtype() {
-    insta::assert_snapshot!(pretty(quote!(), quote!(struct UserId(#[validate(range(min = 1))] i64);)));
+    insta::assert_snapshot!(pretty(
+        quote!(),
+        quote!(
+            struct UserId(#[validate(range(min = 1))] i64);
+        )
+    ));
 }
 
 #[test]
 fn plain_names() {
-    insta::assert_snapshot!(pretty(quote!(rename_all = "snake_case"), quote!(enum State { Open, InReview })));
+    insta::assert_snapshot!(pretty(
+        quote!(rename_all = "snake_case"),
+        quote!(
+            enum State {
+                Open,
+                InReview,
+            }
+        )
+    ));
 }
 
 #[test]

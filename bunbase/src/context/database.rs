@@ -5,10 +5,13 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait,
+};
 
 use crate::{
     Error, Result,
+    context::Ctx,
     db::{Db, Sql, Tx},
 };
 
@@ -19,11 +22,18 @@ use crate::{
 pub struct Database {
     db: Db,
     open: AtomicBool,
+    /// The run that called this one: a transaction that is open there is in the way here as well.
+    caller: Option<Ctx>,
 }
 
 impl Database {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db, open: AtomicBool::new(false) }
+    pub(crate) fn new(db: Db, caller: Option<Ctx>) -> Self {
+        Self { db, open: AtomicBool::new(false), caller }
+    }
+
+    /// Returns whether this run, or one that led to it, has a transaction open.
+    fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire) || self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open())
     }
 
     /// Starts a raw SQL statement; see [`Sql`].
@@ -33,7 +43,8 @@ impl Database {
 
     /// Runs `f` in a transaction of this run.
     pub(crate) async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
-        if self.open.swap(true, Ordering::AcqRel) {
+        let called_within = self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
+        if called_within || self.open.swap(true, Ordering::AcqRel) {
             let text = "a transaction of this run is open already; use `tx.nested(…)` inside it";
             return Err(Error::new(500, "transaction_open", text).caused_by(text));
         }
@@ -42,9 +53,10 @@ impl Database {
     }
 
     fn refuse_write(&self, sql: &str) -> Result<(), DbErr> {
-        if self.open.load(Ordering::Acquire) && !crate::db::plainly_reads(sql) {
+        if self.is_open() && !crate::db::plainly_reads(sql) {
             return Err(DbErr::Custom(
-                "a transaction of this run is open: write through `tx.db()` or `tx.sql(…)`, not through `ctx`".to_owned(),
+                "a transaction of this run is open: write through `tx.db()` or `tx.sql(…)`, not through `ctx`"
+                    .to_owned(),
             ));
         }
         Ok(())

@@ -52,20 +52,6 @@ pub(crate) struct Inner {
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
 
-impl Inner {
-    pub(crate) fn new(
-        services: Arc<Services>,
-        action: &'static str,
-        trace: TraceId,
-        request: Option<Request>,
-        fields: Option<Value>,
-        chain: Vec<&'static str>,
-    ) -> Self {
-        let db = Database::new(services.db.clone());
-        Self { services, db, action, trace, request, fields, chain, provided: Mutex::default() }
-    }
-}
-
 /// What all runs share. Made once, by `app`.
 #[derive(Debug)]
 pub struct Services {
@@ -164,7 +150,9 @@ impl Ctx {
     /// # Errors
     /// The guard's refusal.
     pub async fn provide<P: Provider>(&self) -> Result<P> {
-        if let Some(value) = self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>()) {
+        if let Some(value) =
+            self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>())
+        {
             return Ok(value.clone());
         }
         // Not under the lock: a provider may ask for another one.

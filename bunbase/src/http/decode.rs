@@ -119,10 +119,10 @@ fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
             Ok(texts)
         }
         TextSource::Cookie(name) => {
-            let found = head.cookies().find(|cookie| cookie.name() == name);
-            let Some(cookie) = found else { return Ok(Vec::new()) };
-            let text = cookie.value().to_owned();
-            Ok(if many { text.split(',').map(|item| Cow::Owned(item.to_owned())).collect() } else { vec![text.into()] })
+            let Some(raw) = head.raw_cookie(name) else { return Ok(Vec::new()) };
+            let text = decode_segment(raw)?;
+            // A list is set as one encoded text, so it is split after decoding.
+            Ok(if many { text.split(',').map(|item| Cow::Owned(item.trim().to_owned())).collect() } else { vec![text] })
         }
     }
 }
@@ -179,10 +179,9 @@ pub(super) fn check_texts(input: &HttpInput, checker: &mut Checker) {
         let name = match source {
             TextSource::Path(position) => &input.plan.param_names[*position],
             TextSource::Query(name) | TextSource::Cookie(name) => name,
-            TextSource::Header(_) => &crate::action::placement::parameter_name(
-                field,
-                crate::action::placement::Placement::Header,
-            ),
+            TextSource::Header(_) => {
+                &crate::action::placement::parameter_name(field, crate::action::placement::Placement::Header)
+            }
         };
         let many = field.text.is_some_and(|form| form.many);
         checker.at_key(name, |checker| match find(&input.head, source, many) {

@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -21,10 +21,10 @@ use super::{
     settings::{CancelOnDisconnect, Settings},
 };
 use crate::{
-    Error,
-    action::{Action, Output},
+    Error, Result,
+    action::{Action, Output, Reply},
     context::{Request, Services, TraceId},
-    invoke::{Invocation, Runner},
+    invoke::{Invocation, Runner, panicked},
 };
 
 /// An action by its type, for HTTP. Submitted beside the registry's own entry.
@@ -40,7 +40,10 @@ pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, TraceId) -> Pin<
 impl Endpoint {
     /// Describes `A`.
     pub const fn of<A: Action>() -> Self {
-        Self { at: (A::META.module_path, A::META.name), handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)) }
+        Self {
+            at: (A::META.module_path, A::META.name),
+            handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)),
+        }
     }
 }
 
@@ -81,13 +84,20 @@ impl HttpRoute {
     }
 }
 
+/// Writes an output. The application's own `Serialize` may panic, too.
+fn written<O: Output>(output: O) -> Result<Reply> {
+    let written = std::panic::catch_unwind(AssertUnwindSafe(|| output.reply()));
+    written.unwrap_or_else(|panic| Err(panicked("writing the answer", panic.as_ref())))
+}
+
 /// Answers one request.
 ///
 /// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
 /// not, unless the method is safe.
 async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
     let running = route.in_flight.enter();
-    let call = Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new() };
+    let call =
+        Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new(), caller: None };
     let ctx = route.runner.open(&route.services, call);
     let started = tokio::time::Instant::now();
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
@@ -115,9 +125,9 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
                 Err(_) => Err(route.runner.timed_out().into()),
             },
         };
-        let reply = result.map_err(Error::from).and_then(Output::reply);
+        let reply = result.map_err(Error::from).and_then(written);
         let response = match reply {
-            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings).await,
+            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace).await,
             Err(error) => Err(error),
         };
         response.unwrap_or_else(|error| route.refuse(&error, trace))

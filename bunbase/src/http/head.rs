@@ -2,12 +2,9 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use actix_web::{
-    cookie::Cookie,
-    http::{
-        Method, Uri,
-        header::{self, HeaderMap},
-    },
+use actix_web::http::{
+    Method, Uri,
+    header::{self, HeaderMap},
 };
 use percent_encoding::percent_decode_str;
 
@@ -38,10 +35,13 @@ impl Head {
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
-    /// Returns all cookies; those that cannot be read are left out.
-    pub(crate) fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
-        let lines = self.headers.get_all(header::COOKIE).filter_map(|value| value.to_str().ok());
-        lines.flat_map(|line| line.split(';').filter_map(|pair| Cookie::parse_encoded(pair.trim()).ok()))
+    /// Returns the raw value of the first cookie of a name, without the quotes that RFC 6265 section 4.1.1 allows around it.
+    pub(crate) fn raw_cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+        let is_named = |key: &str| key == name || decode_segment(key).is_ok_and(|key| key == name);
+        let value = pairs.find_map(|(key, value)| is_named(key.trim()).then_some(value))?.trim();
+        Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
     }
 }
 
@@ -50,9 +50,12 @@ pub(crate) fn decode_segment(raw: &str) -> Result<Cow<'_, str>, Mistake> {
     if !raw.contains('%') {
         return Ok(Cow::Borrowed(raw));
     }
-    percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
+    // The decoder leaves an escape that is none as it is, and then two different texts would mean the same.
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !raw.split('%').skip(1).all(is_escape) {
+        return Err(Mistake::new("encoding", "must be percent-encoded: `%` and two hexadecimal digits"));
+    }
+    percent_decode_str(raw).decode_utf8().map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
 }
 
 /// Decodes a key or value of a query string, where a plus is a space.
@@ -82,7 +85,7 @@ impl RequestHead for Head {
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.cookies().find(|cookie| cookie.name() == name).map(|cookie| Cow::Owned(cookie.value().to_owned()))
+        decode_segment(self.raw_cookie(name)?).ok()
     }
 
     fn path_param(&self, name: &str) -> Option<Cow<'_, str>> {

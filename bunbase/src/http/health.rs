@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
         Arc,
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -90,10 +92,11 @@ impl fmt::Debug for Health {
 
 async fn run(name: &'static str, check: &HealthCheck) -> CheckReport {
     let started = Instant::now();
-    let result = tokio::time::timeout(PATIENCE, check()).await;
-    let error = match result {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error),
+    let checking = AssertUnwindSafe(async { check().await }).catch_unwind();
+    let error = match tokio::time::timeout(PATIENCE, checking).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => Some(error),
+        Ok(Err(_)) => Some("the check panicked".to_owned()),
         Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
     };
     CheckReport {

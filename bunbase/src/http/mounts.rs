@@ -6,6 +6,7 @@ use actix_web::{
     Error as ActixError, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::header::{CONTENT_LENGTH, CONTENT_TYPE},
     middleware::Next,
     web::ServiceConfig,
@@ -58,7 +59,8 @@ impl fmt::Debug for Mounts {
     }
 }
 
-/// Gives the answers of mounted services what all answers have: a trace id, a line in the log, and errors as problems.
+/// Gives the answers of mounted services, and of the cross-origin rules, what all answers have: a trace id, a line in the log, and
+/// errors as problems.
 pub(crate) async fn dress(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -66,7 +68,15 @@ pub(crate) async fn dress(
     let started = Instant::now();
     let trace = trace_of(request.headers());
     let (method, path) = (request.method().clone(), request.path().to_owned());
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            // A middleware of a mounted service failed. The request went with it, so the answer travels as an error.
+            let response = finish(as_problem(error.error_response(), trace), trace);
+            log(&method, &path, &response, started, trace);
+            return Err(InternalError::from_response(error, response).into());
+        }
+    };
     if response.headers().contains_key(TRACE_HEADER) {
         return Ok(response);
     }

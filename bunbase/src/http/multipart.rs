@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use actix_multipart::{Field as Part, Multipart};
-use actix_web::http::header;
+use actix_multipart::{Field as Part, Multipart, MultipartError};
+use actix_web::{dev::Payload, error::PayloadError, http::header};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::io::AsyncWriteExt;
 
 use super::{
@@ -42,18 +42,22 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
     if body::declared_length(headers).is_some_and(|length| length > limit) {
         return Err(body::too_large(limit));
     }
-    let payload = std::mem::replace(&mut input.payload, actix_web::dev::Payload::None);
-    let mut parts = Multipart::new(headers, payload);
+    let payload = std::mem::replace(&mut input.payload, Payload::None);
+    let mut parts = Multipart::new(headers, limited(payload, limit));
     let mut form = Form::default();
-    let (mut files, mut fields, mut total) = (0_usize, 0_usize, 0_u64);
+    let (mut files, mut fields) = (0_usize, 0_usize);
     while let Some(part) = parts.next().await {
-        let mut part = part.map_err(broken)?;
+        let mut part = part.map_err(|error| broken(error, limit))?;
         let name = part.name().unwrap_or_default().to_owned();
         let wanted = |index: usize, field: &Field| mask >> index & 1 == 1 && wire_name(field) == name;
         let found = input.plan.fields.iter().enumerate().find(|(index, field)| wanted(*index, field));
         let Some((index, field)) = found else {
+            fields += 1;
+            if fields > input.limits.max_fields {
+                return Err(too_many("fields", input.limits.max_fields));
+            }
             form.mistakes.push((name, "unknown", "there is no such field".to_owned()));
-            drain(&mut part, &mut total, limit).await?;
+            drain(&mut part, limit).await?;
             continue;
         };
         if field.source == Source::File {
@@ -61,7 +65,7 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
             if files > input.limits.max_files {
                 return Err(too_many("files", input.limits.max_files));
             }
-            match file(&mut part, field, input, &mut total).await? {
+            match file(&mut part, field, input).await? {
                 Ok(upload) => form.files.entry(index).or_default().push(upload),
                 Err(message) => form.mistakes.push((name, "content_type", message)),
             }
@@ -70,7 +74,7 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
             if fields > input.limits.max_fields {
                 return Err(too_many("fields", input.limits.max_fields));
             }
-            let bytes = collect(&mut part, &mut total, limit).await?;
+            let bytes = collect(&mut part, limit).await?;
             match String::from_utf8(bytes.into()) {
                 Ok(text) => form.texts.entry(index).or_default().push(text),
                 Err(_) => form.mistakes.push((name, "encoding", "must be UTF-8 text".to_owned())),
@@ -84,63 +88,68 @@ fn wire_name(field: &Field) -> &'static str {
     field.param.unwrap_or(field.key)
 }
 
-fn broken(error: actix_multipart::MultipartError) -> Error {
-    Error::new(400, "malformed_body", format!("the body is not a form: {error}"))
+/// Cuts a body off where it becomes larger than `limit`: headers and borders of parts count, too.
+fn limited(payload: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+    let mut total = 0_u64;
+    payload.map(move |chunk| {
+        let chunk = chunk?;
+        total += chunk.len() as u64;
+        if total > limit { Err(PayloadError::Overflow) } else { Ok(chunk) }
+    })
+}
+
+fn broken(error: MultipartError, limit: u64) -> Error {
+    match error {
+        MultipartError::Payload(PayloadError::Overflow) => body::too_large(limit),
+        error => Error::new(400, "malformed_body", format!("the body is not a form: {error}")),
+    }
 }
 
 fn too_many(what: &str, most: usize) -> Error {
     Error::new(413, "too_many_parts", format!("a form may have at most {most} {what}"))
 }
 
-/// Counts a chunk against the limit of the whole body.
-fn count(total: &mut u64, chunk: &Bytes, limit: u64) -> Result<()> {
-    *total += chunk.len() as u64;
-    if *total > limit { Err(body::too_large(limit)) } else { Ok(()) }
-}
-
-async fn drain(part: &mut Part, total: &mut u64, limit: u64) -> Result<()> {
+async fn drain(part: &mut Part, limit: u64) -> Result<()> {
     while let Some(chunk) = part.next().await {
-        count(total, &chunk.map_err(broken)?, limit)?;
+        chunk.map_err(|error| broken(error, limit))?;
     }
     Ok(())
 }
 
-async fn collect(part: &mut Part, total: &mut u64, limit: u64) -> Result<BytesMut> {
+async fn collect(part: &mut Part, limit: u64) -> Result<BytesMut> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = part.next().await {
-        let chunk = chunk.map_err(broken)?;
-        count(total, &chunk, limit)?;
-        bytes.extend_from_slice(&chunk);
+        bytes.extend_from_slice(&chunk.map_err(|error| broken(error, limit))?);
     }
     Ok(bytes)
 }
 
 /// Streams one file. The inner error says why its content type is refused.
-async fn file(
-    part: &mut Part,
-    field: &Field,
-    input: &HttpInput,
-    total: &mut u64,
-) -> Result<std::result::Result<Upload, String>> {
+async fn file(part: &mut Part, field: &Field, input: &HttpInput) -> Result<std::result::Result<Upload, String>> {
+    let limit = input.plan.body_limit;
     let rules = field.file.unwrap_or(FileRules::NONE);
     let content_type = part.content_type().map_or("application/octet-stream", mime::Mime::essence_str).to_owned();
     if !allowed(rules.content_types, &content_type) {
-        drain(part, total, input.plan.body_limit).await?;
+        drain(part, limit).await?;
         return Ok(Err(format!("`{content_type}` is not taken here; send {}", rules.content_types.join(" or "))));
     }
     // Only the last part of a path: some senders give one, and nobody may choose where we write.
     let sent = part.content_disposition().and_then(|disposition| disposition.get_filename()).map(str::to_owned);
-    let file_name = sent.and_then(|name| name.rsplit(['/', '\\']).next().map(str::to_owned)).filter(|name| !name.is_empty());
+    let file_name =
+        sent.and_then(|name| name.rsplit(['/', '\\']).next().map(str::to_owned)).filter(|name| !name.is_empty());
     let most = rules.max_size_bytes.unwrap_or(input.limits.max_file_bytes);
     let mut memory = BytesMut::new();
     let mut spilled: Option<(tokio::fs::File, tempfile::TempPath)> = None;
     let mut size = 0_u64;
     while let Some(chunk) = part.next().await {
-        let chunk = chunk.map_err(broken)?;
-        count(total, &chunk, input.plan.body_limit)?;
+        let chunk = chunk.map_err(|error| broken(error, limit))?;
         size += chunk.len() as u64;
         if size > most {
-            return Err(Error::new(413, "file_too_large", format!("the file `{}` is larger than {most} bytes", field.name)));
+            return Err(Error::new(
+                413,
+                "file_too_large",
+                format!("the file `{}` is larger than {most} bytes", field.name),
+            ));
         }
         match &mut spilled {
             Some((file, _)) => file.write_all(&chunk).await?,
@@ -207,7 +216,9 @@ impl Form {
         for (name, code, message) in &self.mistakes {
             checker.at_key(name, |checker| checker.fail(*code, message.clone()));
         }
-        let super::plan::BodyPlan::Form { mask } = input.plan.body else { return Error::invalid(checker.into_errors()) };
+        let super::plan::BodyPlan::Form { mask } = input.plan.body else {
+            return Error::invalid(checker.into_errors());
+        };
         for (index, field) in input.plan.fields.iter().enumerate().filter(|(index, _)| mask >> index & 1 == 1) {
             let refused = self.mistakes.iter().any(|(name, ..)| name == wire_name(field));
             checker.at_key(wire_name(field), |checker| match (self.texts.get(&index), self.files.get(&index)) {
@@ -221,9 +232,8 @@ impl Form {
                     Err(error) => checker.fail("type", format!("must be JSON: {error}")),
                 },
                 (None, Some(files)) if files.len() > 1 => checker.fail("repeated", "one file is expected here"),
-                (None, Some(_)) => {}
                 (None, None) if field.required && !refused => checker.missing(),
-                (None, None) => {}
+                (None, _) => {}
             });
         }
         Error::invalid(checker.into_errors())

@@ -64,7 +64,7 @@ fn retry_after(error: &Error) -> Option<Duration> {
 }
 
 /// Logs the whole chain of causes, once, under the trace id.
-fn log(error: &Error, trace: TraceId) {
+pub(crate) fn log(error: &Error, trace: TraceId) {
     let mut causes = String::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

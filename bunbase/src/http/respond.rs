@@ -4,16 +4,20 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     cookie::{Cookie, SameSite as ActixSameSite, time::Duration as CookieDuration},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
 };
 
-use super::{compress, head::Head, settings::Settings};
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+
+use super::{compress, head::Head, problem, settings::Settings};
 use crate::{
     Error, Result,
     action::{Body, Reply, SetCookie},
     asset::Coding,
+    context::TraceId,
     schema::SameSite,
 };
 
@@ -31,7 +35,13 @@ const LARGE: usize = 128 * 1024;
 ///
 /// # Errors
 /// 500 when a header or a cookie has a value that HTTP cannot carry.
-pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, settings: &Settings) -> Result<HttpResponse> {
+pub(crate) async fn respond(
+    reply: Reply,
+    overrides: Overrides,
+    head: &Head,
+    settings: &Settings,
+    trace: TraceId,
+) -> Result<HttpResponse> {
     let status = overrides.status.unwrap_or(reply.status);
     let status = match (&reply.body, status) {
         (Body::Empty, 200) => 204,
@@ -72,7 +82,12 @@ pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, set
         Body::Stream { content_type, stream } => {
             let content_type = overrides.content_type.map_or(content_type, Into::into);
             builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
-            Ok(builder.streaming(stream))
+            if head.method == Method::HEAD {
+                // The server would wait for the end of a stream that nobody reads, and some have none.
+                return Ok(builder.streaming(stream::empty::<Result<Bytes>>()));
+            }
+            // The status is on its way: the log is all that is left to tell.
+            Ok(builder.streaming(stream.inspect_err(move |error| problem::log(error, trace))))
         }
     }
 }
@@ -80,7 +95,8 @@ pub(crate) async fn respond(reply: Reply, overrides: Overrides, head: &Head, set
 /// Writes the value of `Set-Cookie`; name and value percent-encoded.
 fn set_cookie(cookie: &SetCookie) -> String {
     let rules = cookie.rules;
-    let mut builder = Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
+    let mut builder =
+        Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
     if let Some(domain) = rules.domain {
         builder = builder.domain(domain);
     }
@@ -108,4 +124,3 @@ fn set_cookie(cookie: &SetCookie) -> String {
     }
     text
 }
-

@@ -10,6 +10,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 pub use self::{
     call::{Callable, Calls},
@@ -18,7 +19,7 @@ pub use self::{
 use crate::{
     Error, Result,
     action::Action,
-    context::{Ctx, Inner, Request, Services, TraceId},
+    context::{Ctx, Database, Inner, Request, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
 };
@@ -45,6 +46,8 @@ pub struct Invocation {
     pub fields: Option<Value>,
     /// The names of the actions that led here.
     pub chain: Vec<&'static str>,
+    /// The run that calls, where one does: its open transaction forbids writes here, too.
+    pub caller: Option<Ctx>,
 }
 
 /// A door's own form of an input, which it decodes once the guards have passed.
@@ -69,16 +72,32 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, request, fields, mut chain } = call;
+        let Invocation { trace, request, fields, mut chain, caller } = call;
         chain.push(self.name);
-        Ctx::open(Inner::new(services.clone(), self.name, trace, request, fields, chain))
+        let db = Database::new(services.db.clone(), caller);
+        Ctx::open(Inner {
+            services: services.clone(),
+            db,
+            action: self.name,
+            trace,
+            request,
+            fields,
+            chain,
+            provided: Mutex::default(),
+        })
     }
 
-    /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled.
+    /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled. A panic becomes an
+    /// error.
     ///
     /// # Errors
-    /// A guard's refusal, or what is wrong with the input.
+    /// A guard's refusal, what is wrong with the input, or 500 when one of them panicked.
     pub async fn prepare<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
+        let steps = AssertUnwindSafe(self.check_and_decode(ctx, input));
+        steps.catch_unwind().await.unwrap_or_else(|panic| Err(panicked("a guard or the decoding", panic.as_ref())))
+    }
+
+    async fn check_and_decode<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
         for guard in self.module_guards.iter() {
             guard.check(ctx).await?;
         }
@@ -93,10 +112,14 @@ impl Runner {
     ///
     /// # Errors
     /// The handler's own, or 500 when it panicked.
-    pub async fn perform<A: Action>(ctx: Ctx, provided: A::Provided, message: A) -> Result<A::Output, CallError<A::Error>> {
+    pub async fn perform<A: Action>(
+        ctx: Ctx,
+        provided: A::Provided,
+        message: A,
+    ) -> Result<A::Output, CallError<A::Error>> {
         match AssertUnwindSafe(A::run(ctx, provided, message)).catch_unwind().await {
             Ok(result) => result.map_err(CallError::Action),
-            Err(panic) => Err(CallError::Framework(panicked(panic.as_ref()))),
+            Err(panic) => Err(CallError::Framework(panicked("the handler", panic.as_ref()))),
         }
     }
 
@@ -138,8 +161,8 @@ pub async fn invoke<A: Action>(
     runner.within(steps).await?
 }
 
-/// Makes the error of a handler that panicked; the message goes to the log only.
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+/// Makes the error of a part of a run that panicked; the message goes to the log only.
+pub(crate) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal(format!("the handler panicked: {}", text.unwrap_or("no message")))
+    Error::internal(format!("{what} panicked: {}", text.unwrap_or("no message")))
 }

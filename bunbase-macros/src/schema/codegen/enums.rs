@@ -89,10 +89,12 @@ fn table(scope: &Scope<'_>, target: &TokenStream, tagging: &Tagging, variants: &
         };
         quote!(#k::schema::Variant { rust_name: #rust_name, name: #name, docs: #docs, payload: #payload })
     });
-    let plain = variants.iter().enumerate().filter(|(_, variant)| matches!(variant.body, Body::Plain)).map(|(index, variant)| {
-        let (index, ident) = (number(index), &variant.ident);
-        quote!(#index => #k::std::option::Option::Some(Self::#ident))
-    });
+    let plain = variants.iter().enumerate().filter(|(_, variant)| matches!(variant.body, Body::Plain)).map(
+        |(index, variant)| {
+            let (index, ident) = (number(index), &variant.ident);
+            quote!(#index => #k::std::option::Option::Some(Self::#ident))
+        },
+    );
     let carry: Vec<TokenStream> = variants
         .iter()
         .enumerate()
@@ -207,7 +209,10 @@ fn assertion(scope: &Scope<'_>, tagging: &Tagging, variant: &Variant) -> TokenSt
     if is_generic(ty, &scope.model.generics) {
         return TokenStream::new();
     }
-    let taken = format!("a field of the struct in the variant `{}` has the key `{tag}`, which holds the variant's name", variant.ident);
+    let taken = format!(
+        "a field of the struct in the variant `{}` has the key `{tag}`, which holds the variant's name",
+        variant.ident
+    );
     quote_spanned! {span(ty)=>
         const _: fn() = || {
             fn stands_beside_a_tag<T: #k::schema::BesideTag>() {}

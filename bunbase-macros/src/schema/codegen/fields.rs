@@ -5,13 +5,16 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
 
 use super::{Scope, option};
-use crate::{paths::private_at, schema::{
-    attr::{DefaultValue, Place},
-    cookie::{Cookie, SameSite},
-    model::{Field, is_generic, last_name, span},
-    places,
-    rules::{Number, Rule},
-}};
+use crate::{
+    paths::private_at,
+    schema::{
+        attr::{DefaultValue, Place},
+        cookie::{Cookie, SameSite},
+        model::{Field, is_generic, last_name, span},
+        places,
+        rules::{Number, Rule},
+    },
+};
 
 impl Scope<'_> {
     /// Emits one entry of the table.
@@ -132,7 +135,9 @@ impl Scope<'_> {
                 quote!(<Self as #k::std::default::Default>::default().#member)
             }
             DefaultValue::Expr(expr) => match &**expr {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if last_name(ty).is_some_and(|name| name == "String") => {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. })
+                    if last_name(ty).is_some_and(|name| name == "String") =>
+                {
                     quote!(<#ty as #k::std::convert::From<&#k::std::primitive::str>>::from(#text))
                 }
                 expr => expr.to_token_stream(),

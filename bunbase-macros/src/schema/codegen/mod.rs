@@ -110,7 +110,13 @@ impl<'m> Scope<'m> {
         self.implement_with(&TokenStream::new(), path, target, body)
     }
 
-    fn implement_with(&self, more: &TokenStream, path: &TokenStream, target: &TokenStream, body: &TokenStream) -> TokenStream {
+    fn implement_with(
+        &self,
+        more: &TokenStream,
+        path: &TokenStream,
+        target: &TokenStream,
+        body: &TokenStream,
+    ) -> TokenStream {
         let generics = self.bounded(more);
         let (parameters, _, clause) = generics.split_for_impl();
         let allow = &self.allow;

@@ -36,7 +36,13 @@ pub(super) fn of_struct(scope: &Scope<'_>, fields: &[Field]) -> TokenStream {
 }
 
 /// Emits a hidden type that decodes to one struct variant: it holds the enum itself.
-pub(super) fn of_variant(scope: &Scope<'_>, hidden: &Ident, variant: &Ident, docs: &str, fields: &[Field]) -> TokenStream {
+pub(super) fn of_variant(
+    scope: &Scope<'_>,
+    hidden: &Ident,
+    variant: &Ident,
+    docs: &str,
+    fields: &[Field],
+) -> TokenStream {
     let ident = &scope.model.ident;
     let (parameters, arguments, clause) = scope.model.generics.split_for_impl();
     let target = scope.target();
