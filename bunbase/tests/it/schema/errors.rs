@@ -23,7 +23,6 @@ enum TaskError {
     #[error(internal)]
     Db(#[from] sea_orm::DbErr),
     #[error(internal)]
-    #[expect(dead_code, reason = "a value that only the log sees")]
     Broken(u8),
     #[error(internal)]
     Gone,
