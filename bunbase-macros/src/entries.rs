@@ -55,7 +55,8 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
 }
 
 fn entry(input: ParseStream<'_>) -> syn::Result<Entry> {
-    let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), "write `key = value` here"))?;
+    let key =
+        input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), "write `key = value` here"))?;
     let value = if input.parse::<Option<Token![=]>>()?.is_some() {
         if input.is_empty() || input.peek(Token![,]) {
             return Err(syn::Error::new_spanned(&key, format!("`{key} =` has no value")));
@@ -149,7 +150,11 @@ impl Entry {
     fn wrong(&self, tokens: &dyn ToTokens, expected: &str) -> syn::Error {
         let tokens = tokens.to_token_stream();
         let message = format!("`{}` takes {expected}", self.key);
-        if tokens.is_empty() { syn::Error::new(self.key.span(), message) } else { syn::Error::new_spanned(tokens, message) }
+        if tokens.is_empty() {
+            syn::Error::new(self.key.span(), message)
+        } else {
+            syn::Error::new_spanned(tokens, message)
+        }
     }
 }
 

@@ -12,14 +12,13 @@ mod main_fn;
 mod module;
 mod paths;
 mod schema;
-mod units;
 
 use proc_macro::TokenStream;
 
 /// See `bunbase::action`.
 #[proc_macro_attribute]
 pub fn action(args: TokenStream, item: TokenStream) -> TokenStream {
-    action::expand(args.into(), item.into()).into()
+    action::expand(args.into(), &item.into()).into()
 }
 
 /// See `bunbase::module!`.
@@ -37,13 +36,13 @@ pub fn modules(tokens: TokenStream) -> TokenStream {
 /// See `bunbase::main`.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    main_fn::main(args.into(), item.into()).into()
+    main_fn::main(args.into(), &item.into()).into()
 }
 
 /// See `bunbase::test`.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
-    main_fn::test(args.into(), item.into()).into()
+    main_fn::test(args.into(), &item.into()).into()
 }
 
 /// See `bunbase::schema`.

@@ -7,7 +7,7 @@ use syn::{LitInt, ext::IdentExt};
 use crate::{entries, errors::Errors, function::Function, paths};
 
 /// Expands `#[bunbase::main]`.
-pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
     expand(args, item, |function, threads| {
         let private = paths::private();
         let (attrs, vis) = (&function.attrs, &function.vis);
@@ -23,7 +23,7 @@ pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Expands `#[bunbase::test]`.
-pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn test(args: TokenStream, item: &TokenStream) -> TokenStream {
     expand(args, item, |function, threads| {
         let private = paths::private();
         let (attrs, vis) = (&function.attrs, &function.vis);
@@ -45,7 +45,7 @@ fn inner(function: &Function) -> TokenStream {
     quote!(#sig #body)
 }
 
-fn expand(args: TokenStream, item: TokenStream, emit: impl Fn(&Function, TokenStream) -> TokenStream) -> TokenStream {
+fn expand(args: TokenStream, item: &TokenStream, emit: impl Fn(&Function, TokenStream) -> TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let private = paths::private();
     let mut threads = quote!(#private::std::option::Option::None);
@@ -90,4 +90,25 @@ fn counted(number: LitInt) -> syn::Result<TokenStream> {
         return Err(syn::Error::new_spanned(number, "a runtime needs at least one thread"));
     }
     Ok(number.into_token_stream())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(tokens: TokenStream) -> String {
+        syn::parse2(tokens).map_or_else(|error| error.to_string(), |file| prettyplease::unparse(&file))
+    }
+
+    #[test]
+    fn main_starts_a_runtime() {
+        let item = quote! { async fn main() -> Result<()> { App::new().run().await } };
+        insta::assert_snapshot!(print(main(quote!(worker_threads = 4), &item)));
+    }
+
+    #[test]
+    fn a_test_keeps_its_attributes_and_its_result() {
+        let item = quote! { #[ignore] async fn it_works() -> Result<()> { Ok(()) } };
+        insta::assert_snapshot!(print(test(quote!(), &item)));
+    }
 }

@@ -42,17 +42,107 @@ pub mod testing;
 
 /// Implements `bunbase::action::ActionError` for an enum.
 pub use bunbase_macros::ActionError;
-/// Turns an `async fn` into an action.
+/// Turns an `async fn` into an action: a message type, HTTP doors, an operation of the document and an entry of the registry.
+///
+/// The function stays as it is and can be called in a unit test. Beside it stands its message, `CreateTask` for
+/// `async fn create_task`, with the input's fields, `new` for those that must be given and a method for each of the others.
+/// That value is the typed call: `ctx.call(CreateTask::new(…))`.
+///
+/// | Key | Meaning |
+/// |---|---|
+/// | `get`, `post`, `put`, `patch`, `delete` | HTTP doors, any number of each: `post = "/tasks/{id}"`. Without one the action is only called. |
+/// | `status` | The status of a success, 200 to 399; the output's own unless said. |
+/// | `name` | The name, after its modules'; the function's unless said. |
+/// | `tags`, `deprecated` | What the document says. |
+/// | `guards` | Guards that run after the module's and the `#[guard]` parameters, in order. |
+/// | `timeout`, `body_limit` | `"10s"` until the first byte of the answer; `"5MB"`. |
+/// | `content_type` | For outputs of bytes or text. |
+/// | `message` | The message's name. |
+///
+/// A parameter is the context (`Ctx`), what a guard provides (`#[guard]`), the whole input (named `input`, or `#[input]`), or a
+/// field of the input. A field comes from where `#[path]`, `#[query]`, `#[header]`, `#[cookie]`, `#[body]` or `#[file]` says; without
+/// a mark from the path if the template names it, from the query behind GET and DELETE, else from the JSON body. Fields take what
+/// the fields of [`schema`](macro@schema) take: `#[validate(…)]`, `#[default(…)]`, `#[sensitive]`, `#[serde(…)]`, a doc comment.
+///
+/// ```
+/// use bunbase::{Ctx, Result};
+///
+/// /// Creates a task in a project.
+/// #[bunbase::action(post = "/projects/{project_id}/tasks", status = 201)]
+/// async fn create_task(
+///     ctx: Ctx,
+///     project_id: i64,
+///     #[validate(length(min = 1, max = 200))] title: String,
+///     #[query] notify: Option<bool>,
+/// ) -> Result<String> {
+///     tracing::info!(project_id, ?notify, trace = %ctx.trace_id(), "created");
+///     Ok(title)
+/// }
+///
+/// let call = CreateTask::new(1, "Write the docs".to_owned()).notify(true);
+/// assert_eq!(call.notify, Some(true));
+/// ```
 pub use bunbase_macros::action;
-/// Starts `async fn main` on a runtime.
+/// Starts `async fn main` on a runtime with a thread a core, or with `worker_threads = 4`.
+///
+/// An error that it returns is written to standard error with its causes, one a line, and the process ends with code 1.
+///
+/// ```
+/// #[bunbase::main]
+/// async fn main() -> bunbase::Result<()> {
+///     Ok(())
+/// }
+/// ```
 pub use bunbase_macros::main;
-/// Says what the actions of a Rust module share.
+/// Says what the actions of a Rust module, and of those inside it, share. Once in a module, anywhere in it.
+///
+/// | Key | Meaning |
+/// |---|---|
+/// | `name` | The first part of its actions' names; the Rust module's unless said, nothing at a crate's root. |
+/// | `prefix` | The first part of their paths. Its parameters are fields marked `#[path]` in the actions that want them. |
+/// | `guards` | Guards that run before the actions' own. |
+/// | `tags`, `description` | What the document says. |
+///
+/// ```
+/// mod tasks {
+///     bunbase::module!(prefix = "/projects/{project_id}", description = "Units of work.");
+///
+///     /// Counts the tasks of a project: `tasks.count`, at `/projects/{project_id}/tasks/count`.
+///     #[bunbase::action(get = "/tasks/count")]
+///     async fn count(#[path] project_id: i64) -> bunbase::Result<i64> {
+///         Ok(project_id)
+///     }
+/// }
+/// # fn main() {}
+/// ```
 pub use bunbase_macros::module;
-/// Lists modules that the binary must hold.
+/// Lists modules that the binary must hold, as a constant of their paths.
+///
+/// Actions register themselves when they are linked. Rust leaves a dependency out of the binary in silence when no code names it:
+/// this names it, and the application checks at start-up that each listed module has registered an action. It is needed for
+/// actions in another crate, which includes the library of a package seen from its binary, its examples and its tests.
+///
+/// A module of this crate begins with `crate`, `self` or `super`. Another crate is written by the name that it has in its own
+/// package: `modules![my_actions, crate::tasks]`.
+///
+/// ```
+/// mod tasks {}
+/// # fn main() {
+/// const LISTED: &[&str] = bunbase::modules![crate::tasks];
+/// assert!(LISTED[0].ends_with("::tasks"));
+/// # }
+/// ```
 pub use bunbase_macros::modules;
 /// Gives a struct or an enum its schema, its checks and its JSON.
 pub use bunbase_macros::schema;
-/// Runs an `async fn` as a test.
+/// Runs an `async fn` as a test, on its own thread alone or with `worker_threads = 4`.
+///
+/// ```
+/// #[bunbase::test]
+/// async fn a_task_is_awaited() {
+///     assert_eq!(std::future::ready(1).await, 1);
+/// }
+/// ```
 pub use bunbase_macros::test;
 
 pub use self::{
@@ -80,7 +170,6 @@ pub mod prelude {
         prelude::{DateTimeUtc, Uuid},
     };
 
-    pub use bunbase_macros::{ActionError, action, schema};
     pub use crate::{
         action::{ActionError, ByteStream, Created, Html, Redirect, Sse, SseEvent, Text},
         app::App,
@@ -94,16 +183,17 @@ pub mod prelude {
         http::Upload,
         schema::{Base64, Patch},
     };
+    pub use bunbase_macros::{ActionError, action, schema};
 }
 
 /// What generated code names. Not for people: nothing here is stable.
 #[doc(hidden)]
 pub mod __private {
-    pub use inventory;
     pub use bunbase_macros::schema as schema_macro;
+    pub use inventory;
     pub use regex::Regex;
-    pub use schemars::schema::SchemaObject;
     pub use schemars;
+    pub use schemars::schema::SchemaObject;
     pub use serde;
     pub use serde_json;
     pub use std;
@@ -111,8 +201,8 @@ pub mod __private {
     pub use crate::{
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error,
         glue::{
-            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module, run_main,
-            run_test, text,
+            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module,
+            run_main, run_test, text,
         },
         guard, http, invoke, registry, schema,
     };

@@ -3,6 +3,8 @@
 //! One mistake a file in `ui/<rule>/`, with the compiler's answer beside it; `ui/pass/` compiles. `TRYBUILD=overwrite` writes the
 //! answers anew, for the pinned compiler.
 
+#![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -21,8 +23,10 @@ fn every_mistake_is_underlined_and_answered() {
 #[test]
 fn the_list_of_rules_names_every_folder() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let listed: BTreeSet<_> =
-        text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(rule, _)| rule.to_owned())).collect();
+    let listed: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(rule, _)| rule.to_owned()))
+        .collect();
     assert_eq!(listed, rules(), "tests/ui/README.md against the folders");
 }
 

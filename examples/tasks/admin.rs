@@ -34,11 +34,7 @@ pub async fn count_totals(ctx: Ctx) -> Result<Totals> {
 
 /// Archives a project: it stays readable and cannot be changed.
 #[action(post = "/projects/{project_id}/archive")]
-pub async fn archive_project(
-    ctx: Ctx,
-    #[guard] caller: ApiKey,
-    project_id: i64,
-) -> Result<(), MissingProject> {
+pub async fn archive_project(ctx: Ctx, #[guard] caller: ApiKey, project_id: i64) -> Result<(), MissingProject> {
     let mut row = find(&ctx, project_id).await?.into_active_model();
     row.archived = Set(true);
     row.update(ctx.db()).await?;

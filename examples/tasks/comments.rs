@@ -11,7 +11,10 @@ use crate::{
     tasks::{self, TaskError},
 };
 
-bunbase::module!(prefix = "/projects/{project_id}/tasks/{task_id}/comments", description = "What people say about a task.");
+bunbase::module!(
+    prefix = "/projects/{project_id}/tasks/{task_id}/comments",
+    description = "What people say about a task."
+);
 
 /// What somebody said about a task.
 #[schema]

@@ -1,6 +1,6 @@
 //! A small real service: projects, their tasks, and comments on these.
 //!
-//! Run it with `cargo run --example tasks`, open `/docs`, and read on in `tasks.rs`.
+//! Run it with `cargo run --example tasks`, open `/docs`, and read on in `tasks/mod.rs`.
 
 mod admin;
 mod comments;

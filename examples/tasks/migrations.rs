@@ -1,7 +1,11 @@
 //! The tables of this service.
 
 use bunbase::migration::{
-    MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait, schema::{big_integer, boolean, json_binary, pk_auto, string, text, timestamp_with_time_zone, timestamp_with_time_zone_null},
+    MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait,
+    schema::{
+        big_integer, boolean, json_binary, pk_auto, string, text, timestamp_with_time_zone,
+        timestamp_with_time_zone_null,
+    },
     sea_query::{Alias, ForeignKey, ForeignKeyAction, Index, Table},
 };
 use bunbase::sea_orm::DbErr;

@@ -57,7 +57,9 @@ pub async fn create_project(
     };
     match row.insert(ctx.db()).await {
         Ok(row) => Ok(Created::at(format!("/projects/{}", row.id), row.into())),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Err(CreateError::Exists(name)),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(CreateError::Exists(name))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -111,10 +111,10 @@ fn meta(action: &Action) -> TokenStream {
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {
     let private = paths::private();
-    match value {
-        Some(value) => quote!(#private::std::option::Option::Some(#value)),
-        None => quote!(#private::std::option::Option::None),
-    }
+    value.map_or_else(
+        || quote!(#private::std::option::Option::None),
+        |value| quote!(#private::std::option::Option::Some(#value)),
+    )
 }
 
 /// Emits the two functions about guards. Both name `ProviderOf`, so that a type that is no provider is one error, not two.

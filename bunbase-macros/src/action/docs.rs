@@ -22,7 +22,9 @@ impl Docs {
             _ => None,
         });
         let lines: Vec<String> = lines
-            .flat_map(|text| text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>())
+            .flat_map(|text| {
+                text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>()
+            })
             .collect();
         let text = lines.join("\n");
         let (summary, description) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));

@@ -3,7 +3,7 @@
 //! For inputs that are structs of their own, `bunbase::action::rules` has the same rules over the struct's field table.
 
 use quote::ToTokens;
-use syn::{LitStr, ext::IdentExt};
+use syn::{LitStr, ext::IdentExt, parse_quote};
 
 use super::{
     attr::Method,
@@ -34,14 +34,13 @@ impl Place {
     fn of(field: &Field, door: &Door) -> Self {
         match field.source {
             Source::Path => Self::Path,
-            Source::Query => Self::Query,
             Source::Header => Self::Header,
             Source::Cookie => Self::Cookie,
             Source::Body => Self::Body,
             Source::File => Self::File,
             Source::Unmarked if door.names.iter().any(|name| field.ident.unraw() == name) => Self::Path,
             Source::Unmarked if door.method.has_body() => Self::BodyField,
-            Source::Unmarked => Self::Query,
+            Source::Unmarked | Source::Query => Self::Query,
         }
     }
 
@@ -68,31 +67,62 @@ pub(crate) fn is_text(field: &Field, doors: &[Door]) -> bool {
     }
 }
 
-/// Checks all fields against all doors.
-pub(crate) fn check(fields: &[Field], doors: &[Door], errors: &mut Errors) {
-    bodies(fields, doors, errors);
+/// Checks all fields against all doors. Marks that were reported are not handed on, because `#[schema]` has some of the same
+/// rules for structs and would report them again.
+pub(crate) fn check(fields: &mut [Field], doors: &[Door], errors: &mut Errors) {
+    let bodies_fit = bodies(fields, doors, errors);
     for door in doors {
         parameters(fields, door, errors);
     }
-    clashes(fields, doors, errors);
+    let clashing = clashes(fields, doors, errors);
+    for index in clashing {
+        fields[index].unmark();
+    }
+    if bodies_fit {
+        settle(fields, doors);
+    } else {
+        let in_body = |field: &&mut Field| matches!(field.source, Source::Body | Source::File);
+        fields.iter_mut().filter(in_body).for_each(Field::unmark);
+    }
 }
 
-/// At most one `#[body]`, alone in a body, and only where there is one.
-fn bodies(fields: &[Field], doors: &[Door], errors: &mut Errors) {
+/// Beside a `#[body]` the struct's other fields need a mark, since a struct knows no template. The doors know.
+fn settle(fields: &mut [Field], doors: &[Door]) {
+    if !fields.iter().any(|field| field.source == Source::Body) {
+        return;
+    }
+    for field in fields.iter_mut().filter(|field| field.source == Source::Unmarked) {
+        let everywhere = |place| !doors.is_empty() && doors.iter().all(|door| Place::of(field, door) == place);
+        if everywhere(Place::Path) {
+            field.attrs.push(parse_quote!(#[path]));
+        } else if everywhere(Place::Query) {
+            field.attrs.push(parse_quote!(#[query]));
+        }
+    }
+}
+
+/// At most one `#[body]`, alone in a body, and only where there is one. Returns whether all is well.
+fn bodies(fields: &[Field], doors: &[Door], errors: &mut Errors) -> bool {
     let mut body: Option<&Field> = None;
+    let mut right = true;
     for field in fields.iter().filter(|field| matches!(field.source, Source::Body | Source::File)) {
         let kind = if field.source == Source::Body { "body" } else { "file" };
         let mark = &field.mark;
         if let Some(door) = doors.iter().find(|door| !door.method.has_body()) {
             let advice = if kind == "body" { "mark it `#[query]`" } else { "take files with POST or PUT" };
             let method = door.method.as_str();
-            errors.at(mark, format!("{method} {} carries no body, so there is no `#[{kind}]`: {advice}", door.path.value()));
+            right = false;
+            errors.at(
+                mark,
+                format!("{method} {} carries no body, so there is no `#[{kind}]`: {advice}", door.path.value()),
+            );
         }
         if field.source != Source::Body {
             continue;
         }
         if let Some(first) = body {
             let first = first.ident.unraw();
+            right = false;
             errors.at(
                 mark,
                 format!(
@@ -102,16 +132,18 @@ fn bodies(fields: &[Field], doors: &[Door], errors: &mut Errors) {
         }
         body = body.or(Some(field));
     }
-    let Some(body) = body else { return };
+    let Some(body) = body else { return right };
     let name = body.ident.unraw();
     for field in fields {
         let in_body = doors.iter().any(|door| matches!(Place::of(field, door), Place::BodyField));
         if field.source == Source::File {
+            right = false;
             errors.at(
                 &field.mark,
                 format!("`{name}` is the whole body, so there is no form with files in it: leave out its `#[body]`"),
             );
         } else if in_body {
+            right = false;
             let advice = format!(
                 "`{name}` is the whole body, so `{0}` needs a place: mark it `#[query]`, or leave out `#[body]` on `{name}`",
                 field.ident
@@ -119,6 +151,7 @@ fn bodies(fields: &[Field], doors: &[Door], errors: &mut Errors) {
             errors.at(&field.ident, advice);
         }
     }
+    right
 }
 
 /// Every parameter of a template needs a field.
@@ -133,18 +166,24 @@ fn parameters(fields: &[Field], door: &Door, errors: &mut Errors) {
         let elsewhere = fields.iter().find(|field| field.ident.unraw() == name.as_str());
         let advice = match elsewhere {
             Some(field) => {
-                let mark =
-                    field.mark.as_ref().map(|mark| mark.to_token_stream().to_string().replace(' ', "")).unwrap_or_default();
+                let mark = field
+                    .mark
+                    .as_ref()
+                    .map(|mark| mark.to_token_stream().to_string().replace(' ', ""))
+                    .unwrap_or_default();
                 format!("the parameter `{name}` is marked `{mark}`: leave the mark out, or rename one of the two")
             }
-            None => format!("no parameter of the function has this name: add `{name}: String`, or the type that it has"),
+            None => {
+                format!("no parameter of the function has this name: add `{name}: String`, or the type that it has")
+            }
         };
         errors.at(&door.path, format!("`{{{name}}}` in {path:?} goes nowhere: {advice}"));
     }
 }
 
-/// No two fields may have one name in one place.
-fn clashes(fields: &[Field], doors: &[Door], errors: &mut Errors) {
+/// No two fields may have one name in one place. Returns those that do.
+fn clashes(fields: &[Field], doors: &[Door], errors: &mut Errors) -> Vec<usize> {
+    let mut clashing = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let same = |other: &&Field| {
             // Without a door the marks alone say where a field is.
@@ -156,15 +195,21 @@ fn clashes(fields: &[Field], doors: &[Door], errors: &mut Errors) {
             })
         };
         if let Some(first) = fields[..index].iter().find(same) {
+            clashing.push(index);
             let place = doors.first().map_or_else(|| marked(field).0, |door| Place::of(field, door));
             let (name, words) = (name_of(field, place), place.words());
-            let underline = field.param.as_ref().map_or_else(|| field.ident.to_token_stream(), ToTokens::to_token_stream);
+            let underline =
+                field.param.as_ref().map_or_else(|| field.ident.to_token_stream(), ToTokens::to_token_stream);
             errors.at(
                 underline,
-                format!("`{}` takes the {words} `{name}` already: give one of the two another name", first.ident.unraw()),
+                format!(
+                    "`{}` takes the {words} `{name}` already: give one of the two another name",
+                    first.ident.unraw()
+                ),
             );
         }
     }
+    clashing
 }
 
 fn marked(field: &Field) -> (Place, Place) {

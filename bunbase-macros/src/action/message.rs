@@ -59,7 +59,8 @@ fn docs(action: &Action) -> TokenStream {
 fn constructor(action: &Action, name: &Ident, fields: &[Field]) -> TokenStream {
     let private = paths::private();
     let cfgs = action.cfgs();
-    let (required, others): (Vec<_>, Vec<_>) = fields.iter().partition(|field| matches!(field.absent, Absent::Required));
+    let (required, others): (Vec<_>, Vec<_>) =
+        fields.iter().partition(|field| matches!(field.absent, Absent::Required));
     let parameters = required.iter().map(|Field { ident, ty, .. }| quote!(#ident: #ty));
     let values = fields.iter().map(|field| {
         let ident = &field.ident;
@@ -89,7 +90,7 @@ fn constructor(action: &Action, name: &Ident, fields: &[Field]) -> TokenStream {
     });
     quote! {
         #(#cfgs)*
-        #[allow(dead_code, unreachable_pub, clippy::too_many_arguments)]
+        #[allow(dead_code, deprecated, unreachable_pub, clippy::too_many_arguments)]
         impl #name {
             #[doc = #about]
             #[must_use]

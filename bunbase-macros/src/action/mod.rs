@@ -10,6 +10,7 @@ mod input;
 mod message;
 mod model;
 mod param;
+mod signature;
 pub(crate) mod template;
 
 #[cfg(test)]
@@ -21,13 +22,13 @@ use quote::quote;
 use crate::{errors::Errors, function::Function};
 
 /// Expands `#[action(…)]`.
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = attr::Args::parse(args, &mut errors);
     let mut function = match syn::parse2::<Function>(item.clone()) {
         Ok(function) => function,
         Err(error) => {
-            errors.push(not_a_function(&item).unwrap_or(error));
+            errors.push(not_a_function(item).unwrap_or(error));
             let errors = errors.to_tokens();
             return quote!(#item #errors);
         }
@@ -41,7 +42,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     // The function always comes back: a typo in the attribute must not break every caller too.
     function.strip(param::stays);
     let errors = errors.to_tokens();
-    quote!(#function #generated #errors)
+    // Its parameters are its schema and it must be async; neither is a matter of style.
+    quote!(#[allow(clippy::too_many_arguments, clippy::unused_async)] #function #generated #errors)
 }
 
 /// Says what the attribute is for when it is on something else.
@@ -50,5 +52,8 @@ fn not_a_function(item: &TokenStream) -> Option<syn::Error> {
         syn::Item::Fn(_) => return None,
         other => other,
     };
-    Some(syn::Error::new_spanned(wrong, "`#[action]` goes on a free `async fn`; for a struct or an enum write `#[schema]`"))
+    Some(syn::Error::new_spanned(
+        wrong,
+        "`#[action]` goes on a free `async fn`; for a struct or an enum write `#[schema]`",
+    ))
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident};
-use syn::{Attribute, Expr, LitStr, ReturnType, Type, Visibility, ext::IdentExt, visit::Visit};
+use quote::ToTokens;
+use syn::{Attribute, Expr, LitStr, Type, Visibility, ext::IdentExt};
 
 use super::{
     attr::{Args, Door, Method},
     docs::Docs,
     input,
     param::{self, Field, Kind},
-    template,
+    signature, template,
 };
-use crate::{errors::Errors, function::Function, units};
+use crate::{errors::Errors, function::Function, schema::values};
 
 /// One argument of the call that the generated code makes.
 pub(crate) enum Argument {
@@ -64,8 +64,8 @@ impl Action {
     /// are found too and whoever uses it is not told that it is missing.
     pub(crate) fn check(args: Args, function: &Function, errors: &mut Errors) -> Option<Self> {
         let sig = &function.sig;
-        signature(function, errors);
-        let result = result(function, errors);
+        signature::check(function, errors);
+        let result = signature::result(function, errors);
         let mut arguments = Vec::new();
         let mut providers = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
@@ -102,30 +102,32 @@ impl Action {
             }
         }
         let doors = doors(args.doors, errors);
-        let name = message_name(&args.message, function, whole.as_ref(), &fields, &providers, errors);
-        let texts = match &whole {
-            Some(_) => {
-                for field in &fields {
-                    errors
-                        .at(&field.ident, format!("`input` is the whole input: make `{}` a field of its type", field.ident));
-                }
-                Vec::new()
+        let name =
+            signature::message_name(args.message.as_ref(), function, whole.as_ref(), &fields, &providers, errors);
+        let texts = if whole.is_some() {
+            for field in &fields {
+                errors.at(
+                    &field.ident,
+                    format!("`input` is the whole input: make `{}` a field of its type", field.ident),
+                );
             }
-            None => {
-                input::check(&fields, &doors, errors);
-                let text = |field: &&Field| input::is_text(field, &doors);
-                fields.iter().filter(text).map(|field| field.ty.clone()).collect()
-            }
+            Vec::new()
+        } else {
+            input::check(&mut fields, &doors, errors);
+            let text = |field: &&Field| input::is_text(field, &doors);
+            fields.iter().filter(text).map(|field| field.ty.clone()).collect()
         };
         let message = match (whole, name) {
-            (Some(ty), Some(name)) if param::last_segment(&ty).is_some_and(|last| last.ident == name) => Message::Own { ty },
+            (Some(ty), Some(name)) if param::last_segment(&ty).is_some_and(|last| last.ident == name) => {
+                Message::Own { ty }
+            }
             (Some(ty), Some(name)) => Message::Wrapped { name, ty },
             (None, Some(name)) => Message::Fields { name, fields },
             (_, None) => return None,
         };
         let status = args.status.and_then(|status| errors.keep(checked_status(&status, result.as_ref())));
         let measured = |text: &Option<LitStr>| text.as_ref().map(LitStr::value);
-        let timeout = measured(&args.timeout).and_then(|text| match units::duration(&text) {
+        let timeout = measured(&args.timeout).and_then(|text| match values::duration(&text) {
             Ok(time) if !time.is_zero() => Some(time),
             Ok(_) => {
                 errors.at(&args.timeout, "a run needs some time: leave `timeout` out for the configured one");
@@ -137,7 +139,7 @@ impl Action {
             }
         });
         let body_limit_bytes = measured(&args.body_limit).and_then(|text| {
-            errors.keep(units::bytes(&text).map_err(|message| syn::Error::new_spanned(&args.body_limit, message)))
+            errors.keep(values::size_bytes(&text).map_err(|message| syn::Error::new_spanned(&args.body_limit, message)))
         });
         if let Some(limit) = &args.body_limit
             && !doors.is_empty()
@@ -262,68 +264,6 @@ impl Message {
     }
 }
 
-/// The function itself must be one that every door can call.
-fn signature(function: &Function, errors: &mut Errors) {
-    let sig = &function.sig;
-    if sig.asyncness.is_none() {
-        errors.at(sig.fn_token, "an action is asynchronous: write `async fn`");
-    }
-    if let Some(constness) = &sig.constness {
-        errors.at(constness, "an action cannot be `const`: leave this out");
-    }
-    if let Some(abi) = &sig.abi {
-        errors.at(abi, "an action is an ordinary function: leave this out");
-    }
-    if !sig.safety.to_token_stream().is_empty() {
-        errors.at(&sig.safety, "an action is called by every door, so it is safe: leave this out");
-    }
-    if !sig.generics.params.is_empty() {
-        let message = "an action has no generics: each action is one entry of the registry; write one function for each type, and \
-                       let them share a generic helper";
-        errors.at(&sig.generics.params, message);
-    } else if let Some(clause) = &sig.generics.where_clause {
-        errors.at(clause, "an action has no generics, so there is nothing to bound: leave this out");
-    }
-    if let Some(variadic) = &sig.variadic {
-        errors.at(variadic, "an action takes a fixed number of parameters: leave this out");
-    }
-}
-
-/// Returns the written return type.
-fn result(function: &Function, errors: &mut Errors) -> Option<Type> {
-    let ReturnType::Type(_, ty) = &function.sig.output else {
-        let message = "an action returns a `Result`: write `-> Result<()>` for no answer, or `-> Result<Task, TaskError>`";
-        errors.at(&function.sig.ident, message);
-        return None;
-    };
-    if let Some(output) = surely_no_result(ty) {
-        errors.at(ty, format!("an action returns a `Result`: write `-> Result<{output}>`"));
-        return None;
-    }
-    struct Opaque<'a>(&'a mut Errors);
-    impl<'ast> Visit<'ast> for Opaque<'_> {
-        fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-            self.0.at(ty, "the output of an action has a name, since the document describes it: write the type itself");
-        }
-    }
-    Opaque(errors).visit_type(ty);
-    Some((**ty).clone())
-}
-
-/// Returns a type that no alias of `Result` is; all others are left to rustc.
-fn surely_no_result(ty: &Type) -> Option<String> {
-    let plain = match ty {
-        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) => true,
-        _ => {
-            let names = ["String", "Vec", "Option", "Created", "Redirect", "Text", "Html", "Bytes", "NoContent", "Sse", "bool", "char"];
-            let numbers = ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "usize", "isize"];
-            let mut names = names.iter().chain(&numbers);
-            param::last_segment(ty).is_some_and(|last| names.any(|name| last.ident == name))
-        }
-    };
-    plain.then(|| ty.to_token_stream().to_string().replace(' ', ""))
-}
-
 /// Checks the templates, and that no door is there twice.
 fn doors(doors: Vec<Door>, errors: &mut Errors) -> Vec<input::Door> {
     let mut checked: Vec<input::Door> = Vec::new();
@@ -346,47 +286,6 @@ fn doors(doors: Vec<Door>, errors: &mut Errors) -> Vec<input::Door> {
     checked
 }
 
-/// Returns the name of the message, unless a type of the signature has it too.
-fn message_name(
-    given: &Option<Ident>,
-    function: &Function,
-    whole: Option<&Type>,
-    fields: &[Field],
-    providers: &[Type],
-    errors: &mut Errors,
-) -> Option<Ident> {
-    let ident = &function.sig.ident;
-    let camel = param::camel_case(&ident.unraw().to_string());
-    let name = match given {
-        Some(name) => name.clone(),
-        None if syn::parse_str::<Ident>(&camel).is_ok() => format_ident!("{camel}", span = ident.span()),
-        None => {
-            errors.at(ident, format!("`{camel}` cannot be the name of the message type: name it by `message = …`"));
-            return None;
-        }
-    };
-    struct Finds<'a>(&'a Ident, bool);
-    impl<'ast> Visit<'ast> for Finds<'_> {
-        fn visit_path(&mut self, path: &'ast syn::Path) {
-            self.1 |= path.get_ident() == Some(self.0) || path.segments.len() == 1 && path.segments[0].ident == *self.0;
-            syn::visit::visit_path(self, path);
-        }
-    }
-    let mut finds = Finds(&name, false);
-    fields.iter().for_each(|field| finds.visit_type(&field.ty));
-    providers.iter().for_each(|ty| finds.visit_type(ty));
-    finds.visit_return_type(&function.sig.output);
-    if whole.is_none() && finds.1 {
-        let message = format!(
-            "the message of `{ident}` would be the type `{name}`, and the function names another type `{name}`: choose a name for \
-             the message, `#[action(…, message = {name}Message)]`"
-        );
-        errors.at(given.as_ref().unwrap_or(ident), message);
-        return None;
-    }
-    Some(name)
-}
-
 /// Checks a status against its range and the output, as far as its name tells.
 fn checked_status(literal: &syn::LitInt, result: Option<&Type>) -> syn::Result<u16> {
     let wrong = |message: String| Err(syn::Error::new_spanned(literal, message));
@@ -397,7 +296,7 @@ fn checked_status(literal: &syn::LitInt, result: Option<&Type>) -> syn::Result<u
              (`#[derive(ActionError)]`)"
         ));
     }
-    let Some(output) = result.and_then(ok_type) else { return Ok(status) };
+    let Some(output) = result.and_then(signature::ok_type) else { return Ok(status) };
     let name = param::last_segment(output).map(|segment| segment.ident.to_string());
     let empty = matches!(output, Type::Tuple(tuple) if tuple.elems.is_empty()) || name.as_deref() == Some("NoContent");
     let redirect = name.as_deref() == Some("Redirect");
@@ -416,21 +315,10 @@ fn checked_status(literal: &syn::LitInt, result: Option<&Type>) -> syn::Result<u
     }
 }
 
-/// Returns the `Ok` type of a `Result` that is written out.
-fn ok_type(result: &Type) -> Option<&Type> {
-    let segment = param::last_segment(result).filter(|segment| segment.ident == "Result")?;
-    match &segment.arguments {
-        syn::PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
-            syn::GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 fn content_type(text: &LitStr, errors: &mut Errors) {
     let value = text.value();
-    let token = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "!#$&-^_.+".contains(c));
+    let token =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "!#$&-^_.+".contains(c));
     let kind = value.split(';').next().unwrap_or_default().trim_end();
     let visible = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if !kind.split_once('/').is_some_and(|(main, sub)| token(main) && token(sub)) || !visible {

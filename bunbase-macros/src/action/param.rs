@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, Meta, Pat, PatType, PathArguments, Type, ext::IdentExt,
-    visit::Visit,
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, LitStr, Meta, Pat, PatType, PathArguments, Type,
+    ext::IdentExt, visit::Visit,
 };
 
 use crate::{entries, errors::Errors, paths};
@@ -12,7 +12,7 @@ use crate::{entries, errors::Errors, paths};
 /// Marks that say what a parameter is or where it comes from; one of them at most.
 const MARKS: [&str; 8] = ["path", "query", "header", "cookie", "body", "file", "guard", "input"];
 /// What else an input field may carry: for `#[schema]` to read.
-const DETAILS: [&str; 5] = ["validate", "default", "sensitive", "serde", "doc"];
+const DETAILS: [&str; 6] = ["validate", "default", "sensitive", "serde", "deprecated", "doc"];
 /// What stays on the function's parameter.
 const LINTS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
 
@@ -40,6 +40,13 @@ pub(crate) struct Field {
     /// The name that the mark gives.
     pub(crate) param: Option<LitStr>,
     pub(crate) absent: Absent,
+}
+
+impl Field {
+    /// Takes the mark off what the message type gets.
+    pub(crate) fn unmark(&mut self) {
+        self.attrs.retain(|attr| !is_mark(attr));
+    }
 }
 
 /// What a field is when nothing is given for it.
@@ -93,8 +100,10 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
         }
     };
     if let Some(guard) = named("guard") {
-        for attr in
-            typed.attrs.iter().filter(|attr| !std::ptr::eq(*attr, *guard) && !stays(attr) && !attr.path().is_ident("doc"))
+        for attr in typed
+            .attrs
+            .iter()
+            .filter(|attr| !std::ptr::eq(*attr, *guard) && !stays(attr) && !attr.path().is_ident("doc"))
         {
             errors.at(attr, "a `#[guard]` parameter comes from its guard and from nowhere else: leave this out");
         }
@@ -119,7 +128,7 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
     };
     let owned = owned(&typed.ty, errors);
     if named("input").is_some() || (name == "input" && marks.is_empty()) {
-        for attr in typed.attrs.iter().filter(|attr| DETAILS[..4].iter().any(|detail| attr.path().is_ident(detail))) {
+        for attr in typed.attrs.iter().filter(|attr| DETAILS[..5].iter().any(|detail| attr.path().is_ident(detail))) {
             errors.at(attr, "the whole input has no rules of its own: put this on a field of its type");
         }
         return owned.then(|| Kind::Whole(typed.ty.clone()));
@@ -142,7 +151,8 @@ pub(crate) fn read(input: &FnArg, errors: &mut Errors) -> Option<Kind> {
     };
     let attrs = typed.attrs.iter().filter(handed).cloned().collect();
     let absent = absent(typed);
-    let field = Field { ident: name.clone(), ty: (*typed.ty).clone(), attrs, source, mark: mark.cloned(), param, absent };
+    let field =
+        Field { ident: name.clone(), ty: (*typed.ty).clone(), attrs, source, mark: mark.cloned(), param, absent };
     owned.then(|| Kind::Field(Box::new(field)))
 }
 
@@ -173,11 +183,13 @@ fn marks<'a>(typed: &'a PatType, errors: &mut Errors) -> Option<Vec<&'a Attribut
             );
             known = false;
         } else if !stays(attr) && !DETAILS.contains(&name.as_str()) {
-            let allowed = [&MARKS[..], &DETAILS[..4]].concat();
+            let allowed = [&MARKS[..], &DETAILS[..5]].concat();
             let hint =
                 entries::nearest(&name, &allowed).map(|near| format!(" Did you mean `#[{near}]`?")).unwrap_or_default();
-            errors
-                .at(attr, format!("`#[{name}]` means nothing on a parameter.{hint} Allowed: {}", entries::and(&allowed)));
+            errors.at(
+                attr,
+                format!("`#[{name}]` means nothing on a parameter.{hint} Allowed: {}", entries::and(&allowed)),
+            );
             known = false;
         }
     }
@@ -225,7 +237,8 @@ fn owned(ty: &Type, errors: &mut Errors) -> bool {
         }
 
         fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
-            self.0.at(ty, "the type of a parameter has a name, since the input has a field of it: write the type itself");
+            self.0
+                .at(ty, "the type of a parameter has a name, since the input has a field of it: write the type itself");
             self.1 = false;
         }
 
@@ -321,7 +334,7 @@ fn absent(typed: &PatType) -> Absent {
     }
 }
 
-/// Returns the value of `#[default]` or `#[default = 20]`.
+/// Returns the value of `#[default]` or `#[default(20)]`.
 fn default(meta: &Meta) -> TokenStream {
     let private = paths::private();
     let value = match meta {
@@ -344,10 +357,9 @@ fn serde_default(attr: &Attribute) -> Option<TokenStream> {
     let _ = attr.parse_nested_meta(|meta| {
         let path: Option<LitStr> = if meta.input.peek(syn::Token![=]) { meta.value()?.parse().ok() } else { None };
         if meta.path.is_ident("default") {
-            found = Some(match path.map(|path| path.parse::<syn::Path>()) {
-                Some(path) => path.map(|path| quote!(#path()))?,
-                None => quote!(#private::std::default::Default::default()),
-            });
+            let path = path.map(|path| path.parse::<syn::Path>()).transpose()?;
+            let own = || quote!(#private::std::default::Default::default());
+            found = Some(path.map_or_else(own, |path| quote!(#path())));
         }
         Ok(())
     });

@@ -50,8 +50,9 @@ fn parameter(template: &str, at: usize, segment: &str, last: bool, mistakes: &mu
         return None;
     };
     if open > 0 || !rest.is_empty() {
-        let what =
-            format!("a parameter that is only a part of the segment `{segment}`; a parameter is a whole segment, {EXAMPLE}");
+        let what = format!(
+            "a parameter that is only a part of the segment `{segment}`; a parameter is a whole segment, {EXAMPLE}"
+        );
         mistakes.push(wrong(template, position, what));
         return None;
     }
@@ -61,7 +62,8 @@ fn parameter(template: &str, at: usize, segment: &str, last: bool, mistakes: &mu
         return None;
     }
     if syn::parse_str::<syn::Ident>(name).is_err() || name.contains(char::is_whitespace) {
-        let what = format!("the name `{name}`, which no Rust parameter can have; write letters, digits and `_`, {EXAMPLE}");
+        let what =
+            format!("the name `{name}`, which no Rust parameter can have; write letters, digits and `_`, {EXAMPLE}");
         mistakes.push(wrong(template, position, what));
         return None;
     }

@@ -23,6 +23,8 @@ pub(super) struct Args {
     pub(super) message: Option<LitStr>,
     pub(super) internal: Option<Span>,
     pub(super) framework: Option<Span>,
+    /// Whether something was not understood, so that what is missing may not be missing.
+    pub(super) broken: bool,
 }
 
 const ALLOWED: &str = "`status = 404`, `code = \"…\"`, `retry = never`, `retry = after(\"30s\")` and a message, or `internal`, or \
@@ -41,7 +43,7 @@ impl Args {
             }
             Ok(())
         });
-        errors.keep(result);
+        args.broken = errors.keep(result).is_none();
         args
     }
 
@@ -51,23 +53,24 @@ impl Args {
             put(&mut self.message, message.clone(), message.span(), "the message", errors);
             return Ok(());
         }
-        let name: Ident = input.parse().map_err(|error| syn::Error::new(error.span(), format!("`#[error]` takes {ALLOWED}")))?;
+        let name: Ident =
+            input.parse().map_err(|error| syn::Error::new(error.span(), format!("`#[error]` takes {ALLOWED}")))?;
         let at = name.span();
         match name.to_string().as_str() {
             "internal" => put(&mut self.internal, at, at, "internal", errors),
             "framework" => put(&mut self.framework, at, at, "framework", errors),
             "status" => {
                 input.parse::<Token![=]>()?;
-                let status: LitInt = input
-                    .parse()
-                    .map_err(|error| syn::Error::new(error.span(), "a status is a number from 400 to 599: write `status = 404`"))?;
+                let status: LitInt = input.parse().map_err(|error| {
+                    syn::Error::new(error.span(), "a status is a number from 400 to 599: write `status = 404`")
+                })?;
                 put(&mut self.status, status, at, "status", errors);
             }
             "code" => {
                 input.parse::<Token![=]>()?;
-                let code = input
-                    .parse()
-                    .map_err(|error| syn::Error::new(error.span(), "a code is a text: write `code = \"project_missing\"`"))?;
+                let code = input.parse().map_err(|error| {
+                    syn::Error::new(error.span(), "a code is a text: write `code = \"project_missing\"`")
+                })?;
                 put(&mut self.code, code, at, "code", errors);
             }
             "retry" => {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Member, spanned::Spanned};
 
 use super::{
     attr::Retry,
@@ -18,6 +18,7 @@ pub(super) fn all(model: &Model) -> TokenStream {
     let from = model.variants.iter().filter_map(|variant| from(&k, model, variant));
     let all = parts.into_iter().chain(from);
     quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #(#[automatically_derived] #allow #all)*
         };
@@ -87,11 +88,13 @@ fn error(k: &TokenStream, model: &Model) -> TokenStream {
             let source = variant.source.as_ref()?;
             let (pattern, local) = (variant.pattern(&[source.index]), variant.local(source.index));
             let at = source.ty.span();
-            Some(match variant.kind {
-                // It is the framework's error, so its cause is that of the framework's error.
-                Kind::Framework => quote!(#pattern => #k::std::error::Error::source(#local)),
-                _ => quote_spanned!(at=> #pattern => #k::std::option::Option::Some(#local)),
-            })
+            // The framework's error stands for itself: its cause is the cause.
+            let cause = if let Kind::Framework = variant.kind {
+                quote!(#k::std::error::Error::source(#local))
+            } else {
+                quote_spanned!(at=> #k::std::option::Option::Some(#local))
+            };
+            Some(quote!(#pattern => #cause))
         })
         .collect();
     let source = (!arms.is_empty()).then(|| {
@@ -110,6 +113,7 @@ fn error(k: &TokenStream, model: &Model) -> TokenStream {
 
 fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
     let ident = &model.ident;
+    // `error` and `text` cannot be shadowed: what patterns bind begins with two underscores.
     let arms = model.variants.iter().map(|variant| {
         let name = &variant.ident;
         match (&variant.kind, &variant.source) {
@@ -125,7 +129,7 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
                     let local = variant.local(source.index);
                     quote_spanned!(source.ty.span()=> .caused_by(#local))
                 });
-                quote!(#pattern => #k::error::Error::new(#status, #code, __text) #retry #cause)
+                quote!(#pattern => #k::error::Error::new(#status, #code, text) #retry #cause)
             }
             (Kind::Framework, Some(source)) => {
                 let (pattern, local) = (variant.pattern_of(ident, &[source.index]), variant.local(source.index));
@@ -137,23 +141,30 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
             }
             (_, None) => {
                 // The log has the name and what it holds, which is all that there is.
-                let all: Vec<usize> = (0..variant.fields.len()).collect();
-                if all.is_empty() {
+                if variant.fields.is_empty() {
                     let text = format!("{ident}::{name}");
                     quote!(#ident::#name => #k::action::internal(#text))
                 } else {
-                    let pattern = variant.pattern_of(ident, &[]);
-                    quote!(__error @ #pattern => #k::action::internal(#k::std::format!("{__error:?}")))
+                    // Field by field, so that the compiler does not call them unread.
+                    let all: Vec<usize> = (0..variant.fields.len()).collect();
+                    let pattern = variant.pattern_of(ident, &all);
+                    let locals = variant.fields.iter().map(|(_, local)| local);
+                    let shown = variant.fields.iter().map(|(member, _)| match member {
+                        Member::Named(name) => format!("{name}: {{:?}}"),
+                        Member::Unnamed(_) => "{:?}".to_owned(),
+                    });
+                    let text = format!("{ident}::{name}({})", shown.collect::<Vec<_>>().join(", "));
+                    quote!(#pattern => #k::action::internal(#k::std::format!(#text, #(#locals),*)))
                 }
             }
         }
     });
     let texts = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Own(_)));
-    let text = texts.then(|| quote!(let __text = #k::std::string::ToString::to_string(&__error);));
-    let body = matched(model, &quote!(__error), &quote!(__error), arms);
+    let text = texts.then(|| quote!(let text = #k::std::string::ToString::to_string(&error);));
+    let body = matched(model, &quote!(error), &quote!(error), arms);
     quote! {
         impl #k::std::convert::From<#ident> for #k::error::Error {
-            fn from(__error: #ident) -> Self { #text #body }
+            fn from(error: #ident) -> Self { #text #body }
         }
     }
 }
@@ -161,7 +172,8 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
 fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
     let entries = model.variants.iter().filter_map(|variant| {
         let Kind::Own(own) = &variant.kind else { return None };
-        let (status, code, message, docs) = (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
+        let (status, code, message, docs) =
+            (Literal::u16_unsuffixed(own.status), &own.code, &own.message, &variant.docs);
         let retry = retry(k, own);
         Some(quote! {
             #k::action::ErrorVariant { status: #status, code: #code, message: #message, docs: #docs, retry: #retry }
@@ -201,7 +213,12 @@ fn from(k: &TokenStream, model: &Model, variant: &Variant) -> Option<TokenStream
 }
 
 /// Emits a `match`, on the place itself where there are no variants to match.
-fn matched(model: &Model, empty: &TokenStream, value: &TokenStream, arms: impl Iterator<Item = TokenStream>) -> TokenStream {
+fn matched(
+    model: &Model,
+    empty: &TokenStream,
+    value: &TokenStream,
+    arms: impl Iterator<Item = TokenStream>,
+) -> TokenStream {
     if model.variants.is_empty() { quote!(match #empty {}) } else { quote!(match #value { #(#arms,)* }) }
 }
 

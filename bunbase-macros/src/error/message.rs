@@ -35,7 +35,9 @@ pub(super) fn parse(text: &str) -> Result<(String, Vec<Placeholder>), String> {
                     return Err("`{}` names no field: write `{0}` for the first one, or `{name}`".to_owned());
                 }
                 if field.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-                    return Err(format!("`{{{field}}}` is not the name of a field: a message shows fields, not expressions"));
+                    return Err(format!(
+                        "`{{{field}}}` is not the name of a field: a message shows fields, not expressions"
+                    ));
                 }
                 if spec.contains('$') || spec.contains(".*") || spec.contains('{') {
                     return Err(format!("`{{{inside}}}` takes a width from another field: write a number"));

@@ -83,13 +83,14 @@ impl Model {
             }
         };
         if !item.generics.params.is_empty() {
-            let advice = "an action's error is one type with one list of variants: remove the parameters, or name the types";
+            let advice =
+                "an action's error is one type with one list of variants: remove the parameters, or name the types";
             errors.at(&item.generics, advice);
             return None;
         }
-        let variants: Vec<Variant> = data.variants.iter().map(|item| variant(item, errors)).collect();
+        let mut variants: Vec<Variant> = data.variants.iter().map(|item| variant(item, errors)).collect();
         one_status_a_code(&variants, errors);
-        one_from_a_type(&variants, errors);
+        one_from_a_type(&mut variants, errors);
         Some(Self { ident: item.ident.clone(), variants })
     }
 }
@@ -100,8 +101,8 @@ fn variant(item: &syn::Variant, errors: &mut Errors) -> Variant {
         .iter()
         .enumerate()
         .map(|(index, field)| match &field.ident {
-            Some(ident) => (Member::Named(ident.clone()), format_ident!("__{}", ident.unraw())),
-            None => (Member::Unnamed(index.into()), format_ident!("__{index}")),
+            Some(ident) => (Member::Named(ident.clone()), format_ident!("__{}", ident.unraw(), span = field.ty.span())),
+            None => (Member::Unnamed(index.into()), format_ident!("__{index}", span = field.ty.span())),
         })
         .collect();
     let source = source(&item.fields, errors);
@@ -109,12 +110,14 @@ fn variant(item: &syn::Variant, errors: &mut Errors) -> Variant {
     for twice in attrs.iter().skip(1) {
         errors.at(twice, "a variant answers in one way: keep one `#[error(…)]`");
     }
-    let kind = match attrs.first() {
-        Some(attr) => kind(item, attr, source.as_ref(), errors),
-        None => {
-            errors.at(&item.ident, format!("the variant `{}` does not say how it answers: write {EXAMPLE} above it", item.ident));
-            Kind::Internal
-        }
+    let kind = if let Some(attr) = attrs.first() {
+        kind(item, attr, source.as_ref(), errors)
+    } else {
+        errors.at(
+            &item.ident,
+            format!("the variant `{}` does not say how it answers: write {EXAMPLE} above it", item.ident),
+        );
+        Kind::Internal
     };
     let deprecated = item.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
     Variant { ident: item.ident.clone(), docs: docs(&item.attrs), deprecated, kind, fields, source }
@@ -138,7 +141,10 @@ fn source(fields: &Fields, errors: &mut Errors) -> Option<Source> {
             }
             found = Some(Source { index, ty: field.ty.clone(), from });
             if from && fields.len() > 1 {
-                errors.at(attr, "`#[from]` makes the variant of this field alone: write `#[source]`, or remove the other fields");
+                errors.at(
+                    attr,
+                    "`#[from]` makes the variant of this field alone: write `#[source]`, or remove the other fields",
+                );
                 found = Some(Source { index, ty: field.ty.clone(), from: false });
             }
         }
@@ -158,7 +164,10 @@ fn kind(item: &syn::Variant, attr: &Attribute, source: Option<&Source>, errors: 
         let retry = args.retry.map(|(_, span)| span);
         let given = own.into_iter().flatten().map(|tokens| tokens.span()).chain(retry);
         for span in given {
-            errors.push(syn::Error::new(span, format!("`{name}` decides status, code and text: remove this, or remove `{name}`")));
+            errors.push(syn::Error::new(
+                span,
+                format!("`{name}` decides status, code and text: remove this, or remove `{name}`"),
+            ));
         }
     }
     match (args.internal, args.framework) {
@@ -171,7 +180,10 @@ fn kind(item: &syn::Variant, attr: &Attribute, source: Option<&Source>, errors: 
             if item.fields.len() == 1 && source.is_some_and(|source| source.from) {
                 return Kind::Framework;
             }
-            let advice = format!("`framework` passes one error of the framework through: write `{}(#[from] bunbase::Error)`", item.ident);
+            let advice = format!(
+                "`framework` passes one error of the framework through: write `{}(#[from] bunbase::Error)`",
+                item.ident
+            );
             errors.push(syn::Error::new(span, advice));
             Kind::Internal
         }
@@ -182,6 +194,7 @@ fn kind(item: &syn::Variant, attr: &Attribute, source: Option<&Source>, errors: 
 fn answer(item: &syn::Variant, attr: &Attribute, args: Args, errors: &mut Errors) -> Option<Own> {
     let at = attr::span(attr);
     let status = match &args.status {
+        None if args.broken => None,
         None => {
             let advice = format!("`{}` has no status: write `status = 404`, or another from 400 to 599", item.ident);
             errors.push(syn::Error::new(at, advice));
@@ -190,7 +203,8 @@ fn answer(item: &syn::Variant, attr: &Attribute, args: Args, errors: &mut Errors
         Some(status) => match status.base10_parse::<u16>() {
             Ok(number) if (400..=599).contains(&number) => Some(number),
             _ => {
-                let advice = format!("{} is not the status of an error: write one from 400 to 599", status.base10_digits());
+                let advice =
+                    format!("{} is not the status of an error: write one from 400 to 599", status.base10_digits());
                 errors.at(status, advice);
                 None
             }
@@ -200,14 +214,21 @@ fn answer(item: &syn::Variant, attr: &Attribute, args: Args, errors: &mut Errors
     if !is_snake_case(&code) {
         let suggestion: String = code.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let suggestion = snake(&suggestion);
-        let advice = format!("a code is in snake_case: write `code = \"{}\"`", suggestion.replace("__", "_").trim_matches('_'));
+        let advice =
+            format!("a code is in snake_case: write `code = \"{}\"`", suggestion.replace("__", "_").trim_matches('_'));
         match &args.code {
             Some(code) => errors.at(code, advice),
             None => errors.at(&item.ident, advice),
         }
     }
     let Some(message) = args.message else {
-        let advice = format!("`{}` has no message: add a text for the caller, such as \"the project does not exist\"", item.ident);
+        if args.broken {
+            return None;
+        }
+        let advice = format!(
+            "`{}` has no message: add a text for the caller, such as \"the project does not exist\"",
+            item.ident
+        );
         errors.push(syn::Error::new(at, advice));
         return None;
     };
@@ -233,7 +254,10 @@ fn format(item: &syn::Variant, message: &LitStr, errors: &mut Errors) -> Option<
         } else {
             let there = match names.as_slice() {
                 [] => "it has no fields".to_owned(),
-                names => format!("its fields are {}", names.iter().map(|name| format!("`{{{name}}}`")).collect::<Vec<_>>().join(", ")),
+                names => format!(
+                    "its fields are {}",
+                    names.iter().map(|name| format!("`{{{name}}}`")).collect::<Vec<_>>().join(", ")
+                ),
             };
             errors.at(message, format!("`{{{name}}}` is not a field of `{}`: {there}", item.ident));
         }
@@ -248,7 +272,9 @@ fn one_status_a_code(variants: &[Variant], errors: &mut Errors) {
         let Kind::Own(own) = &variant.kind else { continue };
         match seen.iter().find(|(code, ..)| *code == own.code) {
             Some((code, status, first)) if *status != own.status => {
-                let advice = format!("the code `{code}` has the status {status} in `{first}`: give one of them another code, or one status to both");
+                let advice = format!(
+                    "the code `{code}` has the status {status} in `{first}`: give one of them another code, or one status to both"
+                );
                 errors.at(&variant.ident, advice);
             }
             Some(_) => {}
@@ -257,15 +283,21 @@ fn one_status_a_code(variants: &[Variant], errors: &mut Errors) {
     }
 }
 
-fn one_from_a_type(variants: &[Variant], errors: &mut Errors) {
+fn one_from_a_type(variants: &mut [Variant], errors: &mut Errors) {
     let mut seen: Vec<(String, &Ident)> = Vec::new();
     for variant in variants {
-        let Some(source) = variant.source.as_ref().filter(|source| source.from) else { continue };
+        let Some(source) = variant.source.as_mut().filter(|source| source.from) else { continue };
         let ty = source.ty.to_token_stream().to_string();
         match seen.iter().find(|(known, _)| *known == ty) {
             Some((ty, first)) => {
                 let ty = ty.replace(' ', "");
-                errors.at(&source.ty, format!("`{ty}` becomes `{first}` already: write `#[source]` here and make the variant by its name"));
+                errors.at(
+                    &source.ty,
+                    format!(
+                        "`{ty}` becomes `{first}` already: write `#[source]` here and make the variant by its name"
+                    ),
+                );
+                source.from = false;
             }
             None => seen.push((ty, &variant.ident)),
         }

@@ -32,10 +32,8 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         return errors.to_tokens();
     }
     let private = paths::private();
-    let name = match module.name {
-        Some(name) => name.to_token_stream(),
-        None => quote!(#private::module_name(#private::std::module_path!())),
-    };
+    let own = || quote!(#private::module_name(#private::std::module_path!()));
+    let name = module.name.map_or_else(own, ToTokens::into_token_stream);
     let text = |text: Option<LitStr>| text.map_or_else(|| quote!(""), ToTokens::into_token_stream);
     let (prefix, description, tags) = (text(module.prefix), text(module.description), module.tags);
     let guards = codegen::list(&module.guards);
@@ -86,8 +84,10 @@ fn name(text: LitStr) -> syn::Result<LitStr> {
     if text.value().chars().all(plain) {
         return Ok(text);
     }
-    let message =
-        format!("{:?} cannot be the name of a module: write letters, digits, `_` and `-`, or `\"\"` for none", text.value());
+    let message = format!(
+        "{:?} cannot be the name of a module: write letters, digits, `_` and `-`, or `\"\"` for none",
+        text.value()
+    );
     Err(syn::Error::new_spanned(text, message))
 }
 
@@ -96,7 +96,7 @@ fn prefix(text: LitStr, errors: &mut Errors) -> Option<LitStr> {
     match template::parse(&value) {
         Err(mistakes) => mistakes.iter().for_each(|mistake| errors.at(&text, mistake)),
         Ok(_) if value.contains("{*") => {
-            errors.at(&text, format!("the prefix {value:?} takes the rest of the path: nothing could follow it"))
+            errors.at(&text, format!("the prefix {value:?} takes the rest of the path: nothing could follow it"));
         }
         Ok(_) if value == "/" => errors.at(&text, "the prefix \"/\" adds nothing: leave `prefix` out"),
         Ok(_) if value.ends_with('/') => {
@@ -121,8 +121,8 @@ pub(crate) fn list(tokens: TokenStream) -> TokenStream {
             errors.at(path, "a module has no generics: write its path, such as `crate::tasks` or `my_actions`");
             continue;
         }
-        let (used, name) = module(path);
-        uses.push(used);
+        let (mention, name) = module(path);
+        uses.push(mention);
         names.push(name);
     }
     if !errors.is_empty() {
@@ -130,7 +130,7 @@ pub(crate) fn list(tokens: TokenStream) -> TokenStream {
         return quote!({ #errors #private::no_modules() });
     }
     quote! {{
-        #(#[allow(unused_imports)] #uses)*
+        #(#uses)*
         const MODULES: &[&#private::std::primitive::str] = &[#(#names),*];
         MODULES
     }}
@@ -149,19 +149,43 @@ fn module(path: &Path) -> (TokenStream, TokenStream) {
         "super" => (quote!(#private::outer_module(#here, #up)), &segments[up..]),
         _ => {
             // With the colons a module of this crate is not taken for a crate.
-            let path = if path.leading_colon.is_some() { quote!(#path) } else { quote!(::#path) };
-            return (quote_spanned!(path.span()=> use #path as _;), segments.join("::").into_token_stream());
+            let path = if path.leading_colon.is_some() { quote!(#path) } else { quote_spanned!(path.span()=> ::#path) };
+            return (
+                quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;),
+                segments.join("::").into_token_stream(),
+            );
         }
     };
-    let rest: String = rest.iter().map(|segment| format!("::{segment}")).collect();
     if rest.is_empty() {
         return (TokenStream::new(), base);
     }
+    let rest = format!("::{}", rest.join("::"));
     let bytes = format_ident!("BYTES", span = Span::mixed_site());
     let length = quote!(#base.len() + #rest.len());
     let name = quote!({
         const #bytes: [#private::std::primitive::u8; #length] = #private::join(#base, #rest);
         #private::text(&#bytes)
     });
-    (quote_spanned!(path.span()=> use #path as _;), name)
+    (quote_spanned!(path.span()=> #[allow(unused_imports)] use #path as _;), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(tokens: &TokenStream) -> String {
+        prettyplease::unparse(&syn::parse_quote!(fn emitted() { #tokens }))
+    }
+
+    #[test]
+    fn a_module_is_submitted() {
+        insta::assert_snapshot!(print(&expand(quote! {
+            prefix = "/projects/{project_id}", guards = [rate_limit(100)], tags = ["work"], description = "Units of work."
+        })));
+    }
+
+    #[test]
+    fn listed_modules_are_mentioned_and_named() {
+        insta::assert_snapshot!(print(&list(quote!(my_actions, crate::tasks, self, super::other))));
+    }
 }

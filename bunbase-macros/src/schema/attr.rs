@@ -48,10 +48,7 @@ pub(super) fn once<T>(slot: &mut Option<T>, value: T, at: impl ToTokens, name: &
 
 /// A flag stands alone.
 pub(super) fn flag(meta: &Meta, errors: &mut Errors) -> bool {
-    match errors.keep(meta.require_path_only()) {
-        Some(_) => true,
-        None => false,
-    }
+    errors.keep(meta.require_path_only()).is_some()
 }
 
 /// What the whole type says: the arguments of `#[schema]` and its `#[serde(…)]` attributes, which mean the same.
@@ -253,7 +250,8 @@ fn file(attr: &Attribute, errors: &mut Errors) -> File {
     for meta in items(attr, errors) {
         if meta.path().is_ident("max_size") {
             if let Some(size) = errors.keep(text(&meta, "5MB")) {
-                let bytes = super::values::size_bytes(&size.value()).map_err(|message| syn::Error::new(size.span(), message));
+                let bytes =
+                    super::values::size_bytes(&size.value()).map_err(|message| syn::Error::new(size.span(), message));
                 file.max_size_bytes = errors.keep(bytes);
             }
         } else if meta.path().is_ident("content_types") {
@@ -262,7 +260,10 @@ fn file(attr: &Attribute, errors: &mut Errors) -> File {
                 if super::values::is_content_type(&value) {
                     file.content_types.push(value);
                 } else {
-                    errors.at(item, format!("`{value}` is not a content type: write one such as \"image/png\" or \"image/*\""));
+                    errors.at(
+                        item,
+                        format!("`{value}` is not a content type: write one such as \"image/png\" or \"image/*\""),
+                    );
                 }
             }
         } else {
@@ -274,11 +275,15 @@ fn file(attr: &Attribute, errors: &mut Errors) -> File {
 
 /// Reads `name = ["a", "b"]`.
 fn texts(meta: &Meta) -> syn::Result<Vec<LitStr>> {
-    let wrong = || syn::Error::new_spanned(meta, "write a list of texts: `content_types = [\"image/png\", \"image/jpeg\"]`");
+    let wrong =
+        || syn::Error::new_spanned(meta, "write a list of texts: `content_types = [\"image/png\", \"image/jpeg\"]`");
     let Meta::NameValue(pair) = meta else { return Err(wrong()) };
     let Expr::Array(list) = &pair.value else { return Err(wrong()) };
     if list.elems.is_empty() {
-        return Err(syn::Error::new_spanned(list, "an empty list takes no file at all: leave it out to take every type"));
+        return Err(syn::Error::new_spanned(
+            list,
+            "an empty list takes no file at all: leave it out to take every type",
+        ));
     }
     list.elems
         .iter()

@@ -56,7 +56,8 @@ pub(super) fn parse(attr: &Attribute, errors: &mut Errors) -> Option<(Option<Lit
             errors.at(name, "browsers refuse a `__Secure-` cookie without `secure`: add `secure`");
         }
         if text.starts_with("__Host-") && !(cookie.secure && rooted) {
-            errors.at(name, "browsers refuse a `__Host-` cookie unless it has `secure`, the path \"/\" and no `domain`");
+            errors
+                .at(name, "browsers refuse a `__Host-` cookie unless it has `secure`, the path \"/\" and no `domain`");
         }
     }
     Some((name, cookie))
@@ -97,7 +98,8 @@ impl Cookie {
                 if value.starts_with('/') && is_attribute_value(&value) {
                     self.path = Some(value);
                 } else {
-                    errors.at(&text, format!("`{value}` is not the path of a cookie: it starts with `/` and has no `;`"));
+                    errors
+                        .at(&text, format!("`{value}` is not the path of a cookie: it starts with `/` and has no `;`"));
                 }
             }
             "domain" => {

@@ -9,6 +9,9 @@ use crate::{errors::Errors, paths::private};
 
 /// Adds derives, merged with those of the author, and the attributes that serde reads.
 pub(super) fn complete(item: &mut DeriveInput, model: Option<&Model>, errors: &mut Errors) {
+    if matches!(item.data, Data::Union(_)) {
+        return;
+    }
     let krate = private();
     let secrets = model.is_some_and(has_secrets);
     let theirs = derives(&mut item.attrs, secrets, errors);
@@ -62,7 +65,8 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
                 // Ours is the same.
                 Some("Serialize") => return false,
                 Some("Deserialize") => {
-                    errors.at(path, "`#[schema]` makes `Deserialize` already, stricter than the derive: remove it here");
+                    errors
+                        .at(path, "`#[schema]` makes `Deserialize` already, stricter than the derive: remove it here");
                     return false;
                 }
                 Some("JsonSchema") => {
@@ -81,7 +85,9 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
 
 fn annotate(item: &mut DeriveInput, model: &Model, attrs: &mut Vec<Attribute>) {
     match (&mut item.data, &model.kind) {
-        (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => annotate_fields(&mut data.fields, fields, model),
+        (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => {
+            annotate_fields(&mut data.fields, fields, model);
+        }
         (Data::Enum(data), Kind::Enum(tagging, variants)) => {
             match tagging {
                 Tagging::External => {}

@@ -18,18 +18,20 @@ pub(crate) mod values;
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 pub(crate) use self::attr::docs;
 use crate::errors::Errors;
 
 /// Expands `#[schema(args)] item`.
+#[expect(clippy::needless_pass_by_value, reason = "an expansion takes its tokens, as the compiler gives them")]
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Some(mut parsed) = errors.keep(syn::parse2::<syn::DeriveInput>(item.clone())) else {
-        let errors = errors.to_tokens();
-        return quote!(#item #errors);
+    let Ok(mut parsed) = syn::parse2::<syn::DeriveInput>(item.clone()) else {
+        let advice =
+            syn::Error::new(Span::call_site(), "`#[schema]` stands above a struct or an enum").to_compile_error();
+        return quote!(#item #advice);
     };
     let model = model::Model::check(args, &mut parsed, &mut errors);
     item::complete(&mut parsed, model.as_ref(), &mut errors);

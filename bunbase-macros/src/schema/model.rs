@@ -4,7 +4,9 @@
 //! type must not fail too.
 
 use quote::ToTokens;
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Member, Type, ext::IdentExt, spanned::Spanned};
+use syn::{
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Member, Type, ext::IdentExt, spanned::Spanned,
+};
 
 use super::{
     attr::{self, Container, DefaultValue, FieldAttrs, Mark, Place},
@@ -51,6 +53,8 @@ pub(super) struct Variant {
     pub(super) name: String,
     pub(super) docs: String,
     pub(super) deprecated: bool,
+    /// Whether the tag has no place: reported, and the enum is emitted without one.
+    cannot_be_tagged: bool,
     pub(super) body: Body,
 }
 
@@ -93,41 +97,61 @@ impl Model {
     pub(super) fn check(args: proc_macro2::TokenStream, item: &mut DeriveInput, errors: &mut Errors) -> Option<Self> {
         let mut container = Container::parse(args, errors);
         serde_attr::container(&mut item.attrs, &mut container, errors);
+        let borrows = item.generics.lifetimes().next().is_some();
         for parameter in item.generics.lifetimes() {
-            errors.at(parameter, "a type with `#[schema]` owns its data: write `String` for `&str` and `Vec<T>` for `&[T]`");
+            errors.at(
+                parameter,
+                "a type with `#[schema]` owns its data: write `String` for `&str` and `Vec<T>` for `&[T]`",
+            );
         }
         let docs = attr::docs(&item.attrs);
         let name = container.rename.as_ref().map_or_else(|| item.ident.unraw().to_string(), LitStr::value);
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) || name.is_empty() {
-            errors.at(&container.rename, format!("`{name}` cannot name a component: write letters, digits, `.`, `-` and `_`"));
+            errors.at(
+                &container.rename,
+                format!("`{name}` cannot name a component: write letters, digits, `.`, `-` and `_`"),
+            );
         }
         let kind = match &mut item.data {
             Data::Struct(data) => Self::of_struct(&container, &item.ident, &mut data.fields, errors)?,
             Data::Enum(data) => {
                 if let Some(DefaultValue::OfStruct) = container.default {
-                    errors.at(&item.ident, "`#[serde(default)]` on an enum means nothing: mark the fields that may be missing");
+                    errors.at(
+                        &item.ident,
+                        "`#[serde(default)]` on an enum means nothing: mark the fields that may be missing",
+                    );
                 }
-                let tagging = tagging(&container, errors);
+                let mut tagging = tagging(&container, errors);
                 let rename = spelling(container.rename_all.as_ref(), errors);
                 let rename_fields = spelling(container.rename_all_fields.as_ref(), errors);
-                let variants = data.variants.iter_mut().map(|v| variant(v, &tagging, rename, rename_fields, errors)).collect();
+                let variants =
+                    data.variants.iter_mut().map(|v| variant(v, &tagging, rename, rename_fields, errors)).collect();
                 let variants: Vec<Variant> = variants;
                 if variants.is_empty() {
                     errors.at(&item.ident, "an enum without variants has no values: add one");
                 }
                 unique_names(&variants, &tagging, errors);
+                if variants.iter().any(|variant| variant.cannot_be_tagged) {
+                    tagging = Tagging::External;
+                }
                 Kind::Enum(tagging, variants)
             }
             Data::Union(data) => {
-                errors.at(data.union_token, "`#[schema]` is for structs and enums: a union does not know what it holds");
+                errors
+                    .at(data.union_token, "`#[schema]` is for structs and enums: a union does not know what it holds");
                 return None;
             }
         };
-        Some(Self { ident: item.ident.clone(), generics: item.generics.clone(), docs, name, kind })
+        // Nothing that could be made for a borrowed type would compile.
+        (!borrows).then(|| Self { ident: item.ident.clone(), generics: item.generics.clone(), docs, name, kind })
     }
 
     fn of_struct(container: &Container, ident: &Ident, fields: &mut Fields, errors: &mut Errors) -> Option<Kind> {
-        let on_enums = [("tag", &container.tag), ("content", &container.content), ("rename_all_fields", &container.rename_all_fields)];
+        let on_enums = [
+            ("tag", &container.tag),
+            ("content", &container.content),
+            ("rename_all_fields", &container.rename_all_fields),
+        ];
         for (name, value) in on_enums {
             if let Some(value) = value {
                 errors.at(value, format!("`{name}` is for enums: remove it from this struct"));
@@ -139,7 +163,8 @@ impl Model {
         let rename = spelling(container.rename_all.as_ref(), errors);
         match fields {
             Fields::Named(named) => {
-                let mut list: Vec<Field> = named.named.iter_mut().enumerate().map(|(i, f)| field(i, f, rename, errors)).collect();
+                let mut list: Vec<Field> =
+                    named.named.iter_mut().enumerate().map(|(i, f)| field(i, f, rename, errors)).collect();
                 if container.default.is_some() {
                     for field in list.iter_mut().filter(|field| field.default.is_none() && !field.skip) {
                         field.default = Some(DefaultValue::OfStruct);
@@ -155,7 +180,10 @@ impl Model {
                 unnamed_fields(&mut list, errors);
                 match list.len() {
                     0 => {
-                        errors.at(ident, format!("an empty struct has no form: write `struct {ident} {{}}` for an empty object"));
+                        errors.at(
+                            ident,
+                            format!("an empty struct has no form: write `struct {ident} {{}}` for an empty object"),
+                        );
                         None
                     }
                     1 => list.pop().map(|field| Kind::Newtype(Box::new(field))),
@@ -218,7 +246,10 @@ fn field(index: usize, field: &mut syn::Field, rename: Option<Case>, errors: &mu
         ];
         for (tokens, what) in said {
             if let Some(tokens) = tokens {
-                errors.at(tokens, format!("a field with `#[serde(skip)]` is never sent, so it has no {what}: remove one of them"));
+                errors.at(
+                    tokens,
+                    format!("a field with `#[serde(skip)]` is never sent, so it has no {what}: remove one of them"),
+                );
             }
         }
     }
@@ -255,6 +286,7 @@ fn variant(
         (None, None) => rust_name,
     };
     let rename_fields = spelling(serde.rename_all.as_ref(), errors).or(rename_fields);
+    let mut cannot_be_tagged = false;
     let body = match &mut variant.fields {
         Fields::Unit => Body::Plain,
         Fields::Named(named) => {
@@ -264,7 +296,11 @@ fn variant(
             refuse_places(&mut list, "a struct's own fields", errors);
             if let Tagging::Internal(tag) = tagging {
                 for field in list.iter().filter(|field| !field.skip && field.key == *tag) {
-                    errors.at(&field.at, format!("the key `{tag}` holds the variant's name: rename this field or the `tag`"));
+                    errors.at(
+                        &field.at,
+                        format!("the key `{tag}` holds the variant's name: rename this field or the `tag`"),
+                    );
+                    cannot_be_tagged = true;
                 }
             }
             Body::Record(list)
@@ -275,7 +311,11 @@ fn variant(
                 unnamed.unnamed.iter_mut().enumerate().map(|(i, f)| field(i, f, None, errors)).collect();
             unnamed_fields(&mut list, errors);
             if matches!(tagging, Tagging::Internal(_)) && list.len() != 1 {
-                errors.at(at, "a tuple has no keys to put the tag beside: name its fields, or write `content = \"value\"` too");
+                errors.at(
+                    at,
+                    "a tuple has no keys to put the tag beside: name its fields, or write `content = \"value\"` too",
+                );
+                cannot_be_tagged = true;
             }
             match list.len() {
                 0 => Body::Plain,
@@ -288,7 +328,7 @@ fn variant(
         errors.at(&variant.ident, format!("`{0}()` carries nothing: write `{0}`", variant.ident));
     }
     let deprecated = variant.attrs.iter().any(|attr| attr.path().is_ident("deprecated"));
-    Variant { ident: variant.ident.clone(), name, docs: attr::docs(&variant.attrs), deprecated, body }
+    Variant { ident: variant.ident.clone(), name, docs: attr::docs(&variant.attrs), deprecated, cannot_be_tagged, body }
 }
 
 /// Our attributes are for fields; a variant keeps those that mean something to others.
@@ -347,7 +387,10 @@ fn unique_names(variants: &[Variant], tagging: &Tagging, errors: &mut Errors) {
     for (index, variant) in variants.iter().enumerate() {
         if let Some(first) = variants[..index].iter().find(|first| first.name == variant.name) {
             let (name, first) = (&variant.name, &first.ident);
-            errors.at(&variant.ident, format!("the name `{name}` is that of the variant `{first}` already: rename one of them"));
+            errors.at(
+                &variant.ident,
+                format!("the name `{name}` is that of the variant `{first}` already: rename one of them"),
+            );
         }
     }
 }
@@ -362,7 +405,8 @@ pub(super) fn is_generic(ty: &Type, generics: &Generics) -> bool {
     struct Finder<'g>(&'g Generics, bool);
     impl<'ast> syn::visit::Visit<'ast> for Finder<'_> {
         fn visit_ident(&mut self, ident: &'ast Ident) {
-            self.1 |= self.0.type_params().any(|p| p.ident == *ident) || self.0.const_params().any(|p| p.ident == *ident);
+            self.1 |=
+                self.0.type_params().any(|p| p.ident == *ident) || self.0.const_params().any(|p| p.ident == *ident);
         }
     }
     let mut finder = Finder(generics, false);

@@ -24,7 +24,13 @@ fn header_syntax(field: &Field, errors: &mut Errors) {
     let name = parameter(field);
     let at = mark.name.as_ref().map_or_else(|| mark.attr.to_token_stream(), ToTokens::to_token_stream);
     if !is_token(&name) {
-        errors.at(at, format!("`{name}` is not the name of a header: write letters, digits and `-`, such as \"X-Request-Source\""));
+        let name = mark.name.as_ref().map_or(name, syn::LitStr::value);
+        errors.at(
+            at,
+            format!(
+                "`{name}` is not the name of a header: write letters, digits and `-`, such as \"X-Request-Source\""
+            ),
+        );
     } else if name == "set-cookie" || name == "cookie" {
         errors.at(at, "cookies have a place of their own: write `#[cookie(\"name\")]`");
     }
@@ -59,7 +65,12 @@ fn one_field_a_parameter(fields: &[Field], errors: &mut Errors) {
         }
         match taken.iter().find(|(place, other, _)| *place == what && *other == name) {
             Some((_, _, first)) => {
-                errors.at(&mark.attr, format!("the {what} `{name}` is that of the field `{first}` already: give one of them another name"));
+                errors.at(
+                    &mark.attr,
+                    format!(
+                        "the {what} `{name}` is that of the field `{first}` already: give one of them another name"
+                    ),
+                );
             }
             None => taken.push((what, name, &field.name)),
         }
@@ -73,7 +84,9 @@ fn one_body(fields: &mut [Field], errors: &mut Errors) {
     for field in fields.iter().skip(first + 1).filter(|field| is_body(field)) {
         errors.at(
             field.mark.as_ref().map(|mark| &mark.attr),
-            format!("the field `{name}` is the whole body already: remove `#[body]` from both to make them fields of one"),
+            format!(
+                "the field `{name}` is the whole body already: remove `#[body]` from both to make them fields of one"
+            ),
         );
     }
     for field in fields.iter().filter(|field| !field.skip) {

@@ -110,7 +110,9 @@ fn length(meta: &Meta, errors: &mut Errors) -> Option<Rule> {
         };
         let Some(number) = errors.keep(number(&bound)) else { continue };
         match number {
-            Number::Int(n) if u64::try_from(n).is_ok() => attr::once(slot, n.unsigned_abs(), &bound, "this bound", errors),
+            Number::Int(n) if u64::try_from(n).is_ok() => {
+                attr::once(slot, n.unsigned_abs(), &bound, "this bound", errors);
+            }
             _ => errors.at(&bound, "a length is a whole number from 0"),
         }
     }
@@ -173,7 +175,8 @@ fn pattern(meta: &Meta) -> syn::Result<Rule> {
                 regex_syntax::Error::Translate(error) => error.kind().to_string(),
                 _ => "not understood".to_owned(),
             };
-            let message = format!("`{}` is not a regular expression (syntax of the crate `regex`): {what}", text.value());
+            let message =
+                format!("`{}` is not a regular expression (syntax of the crate `regex`): {what}", text.value());
             Err(syn::Error::new(text.span(), message))
         }
     }
@@ -192,7 +195,10 @@ fn custom(meta: &Meta) -> syn::Result<Rule> {
     {
         return Ok(Rule::Custom(path.path.clone()));
     }
-    Err(syn::Error::new_spanned(meta, "write `custom = path::to::function`, where `fn function(value: &T) -> Result<(), String>`"))
+    Err(syn::Error::new_spanned(
+        meta,
+        "write `custom = path::to::function`, where `fn function(value: &T) -> Result<(), String>`",
+    ))
 }
 
 /// Reads `name = -1.5`.

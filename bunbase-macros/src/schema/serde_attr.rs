@@ -103,13 +103,11 @@ fn rename(slot: &mut Option<LitStr>, meta: &Meta, errors: &mut Errors) {
 }
 
 fn default(meta: &Meta, errors: &mut Errors) -> Option<DefaultValue> {
-    match meta {
-        Meta::Path(_) => Some(DefaultValue::OfType),
-        _ => {
-            let path = errors.keep(attr::text(meta, "path::to::function"))?;
-            errors.keep(path.parse()).map(DefaultValue::Call)
-        }
+    if let Meta::Path(_) = meta {
+        return Some(DefaultValue::OfType);
     }
+    let path = errors.keep(attr::text(meta, "path::to::function"))?;
+    errors.keep(path.parse()).map(DefaultValue::Call)
 }
 
 /// Says why an attribute of serde is not honoured and what to write instead.
@@ -126,7 +124,9 @@ fn refuse(meta: &Meta, place: &str, errors: &mut Errors) {
         "remote" | "getter" => "implement `Schema` by hand for a newtype around the foreign type",
         "bound" | "borrow" => "types with `#[schema]` own their data, and their bounds are made for you: remove it",
         "transparent" => "a struct of one unnamed field is transparent already: write `struct Name(Type);`",
-        "skip_serializing" | "skip_deserializing" => "input and output have one shape: use two types, or `#[serde(skip)]`",
+        "skip_serializing" | "skip_deserializing" => {
+            "input and output have one shape: use two types, or `#[serde(skip)]`"
+        }
         "skip" => "remove the variant, or move it to a type without `#[schema]`",
         "crate" => "`#[schema]` says it already: remove it",
         "expecting" => "the messages are made for you: remove it",

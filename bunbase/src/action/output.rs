@@ -301,7 +301,9 @@ pub struct Sse<T>(Pin<Box<dyn Stream<Item = Result<SseEvent<T>, Error>> + Send>>
 
 impl<T> Sse<T> {
     /// Streams values or whole [`SseEvent`]s. An error aborts the connection, and the browser connects again.
-    pub fn new<V: Into<SseEvent<T>>, E: Into<Error>>(stream: impl Stream<Item = Result<V, E>> + Send + 'static) -> Self {
+    pub fn new<V: Into<SseEvent<T>>, E: Into<Error>>(
+        stream: impl Stream<Item = Result<V, E>> + Send + 'static,
+    ) -> Self {
         Self(Box::pin(stream.map(|event| event.map(Into::into).map_err(Into::into))))
     }
 }

@@ -40,7 +40,10 @@ pub fn describe(fields: &'static [Field], name: &str, generator: &mut Generator)
             description: format!("Sets {}.", cookies.iter().map(says).collect::<Vec<_>>().join("; ")).into(),
             // A cookie without a value is removed, by the same header.
             required: true,
-            schema: Node::Object(SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() }),
+            schema: Node::Object(SchemaObject {
+                instance_type: Some(InstanceType::String.into()),
+                ..SchemaObject::default()
+            }),
         });
     }
     doc

@@ -28,14 +28,13 @@ impl Placement {
     pub const fn of(field: &Field, method: Method, template: &str) -> Self {
         match field.source {
             Source::Path => Self::Path,
-            Source::Query => Self::Query,
             Source::Header => Self::Header,
             Source::Cookie => Self::Cookie,
             Source::Body => Self::Body,
             Source::File => Self::File,
             Source::Unmarked if names(template, field.name) => Self::Path,
             Source::Unmarked if method.has_body() => Self::BodyField,
-            Source::Unmarked => Self::Query,
+            Source::Query | Source::Unmarked => Self::Query,
         }
     }
 

@@ -78,7 +78,14 @@ impl Report {
 }
 
 /// Checks one field: its type, its place, and the fields before it.
-const fn field(mut report: Report, fields: &[Field], index: usize, method: Method, template: &str, action: &str) -> Report {
+const fn field(
+    mut report: Report,
+    fields: &[Field],
+    index: usize,
+    method: Method,
+    template: &str,
+    action: &str,
+) -> Report {
     let field = &fields[index];
     let place = Placement::of(field, method, template);
     if place.is_text() && field.text.is_none() {
@@ -89,11 +96,21 @@ const fn field(mut report: Report, fields: &[Field], index: usize, method: Metho
             _ => ", so its type needs a form as text",
         };
         report = report.line(&["`", field.name, "` of `", action, "` comes from the ", words(place), advice]);
-        report = report.add(": a number, `bool`, `String`, a date, an enum of plain names, or `Option` or `Vec` of one");
+        report =
+            report.add(": a number, `bool`, `String`, a date, an enum of plain names, or `Option` or `Vec` of one");
     }
     if matches!(place, Placement::Body | Placement::File) && !method.has_body() {
-        let parts =
-            ["`", field.name, "` of `", action, "` is the ", words(place), ", and ", method.as_str(), " carries none: "];
+        let parts = [
+            "`",
+            field.name,
+            "` of `",
+            action,
+            "` is the ",
+            words(place),
+            ", and ",
+            method.as_str(),
+            " carries none: ",
+        ];
         report = report.line(&parts).add("mark it `#[query]`, or use POST, PUT or PATCH");
     }
     let mut other = 0;
@@ -101,17 +118,28 @@ const fn field(mut report: Report, fields: &[Field], index: usize, method: Metho
         let first = &fields[other];
         let taken = Placement::of(first, method, template);
         if matches!((taken, place), (Placement::Body, Placement::Body)) {
-            report = report.line(&["`", first.name, "` and `", field.name, "` of `", action, "` are both the whole body: "]);
+            report =
+                report.line(&["`", first.name, "` and `", field.name, "` of `", action, "` are both the whole body: "]);
             report = report.add("leave out `#[body]` on both");
-        } else if in_body(taken) && in_body(place) && (matches!(taken, Placement::Body) || matches!(place, Placement::Body))
+        } else if in_body(taken)
+            && in_body(place)
+            && (matches!(taken, Placement::Body) || matches!(place, Placement::Body))
         {
             let (whole, part) =
                 if matches!(taken, Placement::Body) { (first.name, field.name) } else { (field.name, first.name) };
-            report =
-                report.line(&["`", whole, "` of `", action, "` is the whole body, so `", part, "` needs another place: "]);
+            report = report.line(&[
+                "`",
+                whole,
+                "` of `",
+                action,
+                "` is the whole body, so `",
+                part,
+                "` needs another place: ",
+            ]);
             report = report.add("mark it `#[query]`, or leave out the `#[body]`");
         } else if same(taken, place) && same_name(first, field, place) {
-            report = report.line(&["`", first.name, "` and `", field.name, "` of `", action, "` have one name in the "]);
+            report =
+                report.line(&["`", first.name, "` and `", field.name, "` of `", action, "` have one name in the "]);
             report = report.add(words(place)).add(": give one of them another");
         }
         other += 1;

@@ -83,7 +83,7 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return print(&error.render().to_string());
         }
-        Err(error) => return Err(usage(error.render().to_string())),
+        Err(error) => return Err(usage(&error.render().to_string())),
     };
     let is_dev = matches!(arguments.command, Some(Command::Dev));
     let (app, config) = configure(app, &arguments, is_dev)?;
@@ -103,12 +103,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     Arguments::from_arg_matches(&Arguments::command().try_get_matches_from(arguments)?)
 }
 
-fn usage(text: String) -> Error {
+fn usage(text: &str) -> Error {
     Error::new(400, "usage", text.trim_end().trim_start_matches("error: ").to_owned())
 }
 
 fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Config)> {
-    let mut loader = app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
+    let mut loader =
+        app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
     if let Some(file) = &arguments.config {
         loader = loader.path(file);
     }
@@ -146,15 +147,15 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
     let plan = &app.migrations;
     let listed = |what: &str, names: Vec<String>| match names.as_slice() {
         [] => format!("nothing {what}\n"),
-        names => names.iter().map(|name| format!("{what}  {name}\n")).collect(),
+        names => lines(names.iter().map(|name| format!("{what}  {name}"))),
     };
     let text = match step {
         Migrate::Up => listed("applied", plan.up(&db).await?),
         Migrate::Down { steps } => listed("taken back", plan.down(&db, steps).await?),
-        Migrate::Status => plan.status(&db).await?.iter().map(|migration| format!("{migration}\n")).collect(),
+        Migrate::Status => lines(plan.status(&db).await?.iter().map(ToString::to_string)),
         Migrate::Fresh { force } => {
             if !force && !config.environment.is_development() {
-                return Err(usage("`migrate fresh` loses all data; in production say `--force` as well".to_owned()));
+                return Err(usage("`migrate fresh` loses all data; in production say `--force` as well"));
             }
             listed("applied", plan.fresh(&db).await?)
         }
@@ -166,8 +167,9 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
 async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> {
     logging::start(&config);
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
-    let input: Value = serde_json::from_str(&text)
-        .map_err(|error| usage(format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'")))?;
+    let input: Value = serde_json::from_str(&text).map_err(|error| {
+        usage(&format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'"))
+    })?;
     let wired = Wired::new(app, config).await?;
     if wired.config.database.migrate_on_start {
         wired.migrations.up(&wired.services.db).await?;
@@ -182,10 +184,15 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
     }
 }
 
+/// Puts each text on a line of its own.
+fn lines(texts: impl Iterator<Item = String>) -> String {
+    texts.fold(String::new(), |all, text| all + &text + "\n")
+}
+
 /// Names every wrong field below the error's own text.
 fn with_fields(error: &Error) -> String {
-    let fields: String = error.fields().iter().map(|field| format!("\n  {}: {}", field.pointer, field.message)).collect();
-    format!("{}{fields}", error.detail())
+    let fields = error.fields().iter().map(|field| format!("  {}: {}", field.pointer, field.message));
+    format!("{}:\n{}", error.detail().trim_end_matches("; see `errors`"), lines(fields).trim_end())
 }
 
 /// Writes to standard output; a reader that has gone (`| head`) is no error.

@@ -13,7 +13,8 @@ pub(super) async fn requested() {
 #[cfg(unix)]
 async fn one_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         // Without handlers the system's default ends the process, which is what the signals ask for.
         return std::future::pending().await;
     };

@@ -153,7 +153,10 @@ impl Asset {
 
 impl fmt::Debug for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asset").field("content_type", &self.content_type).field("etag", &self.etag()).finish_non_exhaustive()
+        f.debug_struct("Asset")
+            .field("content_type", &self.content_type)
+            .field("etag", &self.etag())
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,7 +176,9 @@ fn weight(accept_encoding: &str, coding: &str) -> u16 {
     for part in accept_encoding.split(',') {
         let mut words = part.split(';').map(str::trim);
         let name = words.next().unwrap_or_default();
-        let weight = words.find_map(|word| word.strip_prefix("q=").or_else(|| word.strip_prefix("Q="))).map_or(1000, thousandths);
+        let weight = words
+            .find_map(|word| word.strip_prefix("q=").or_else(|| word.strip_prefix("Q=")))
+            .map_or(1000, thousandths);
         if name.eq_ignore_ascii_case(coding) {
             return weight;
         }

@@ -5,7 +5,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait,
+};
 
 use crate::{
     Error, Result,
@@ -53,7 +55,8 @@ impl Database {
     fn refuse_write(&self, sql: &str) -> Result<(), DbErr> {
         if self.is_open() && !crate::db::plainly_reads(sql) {
             return Err(DbErr::Custom(
-                "a transaction of this run is open: write through `tx.db()` or `tx.sql(…)`, not through `ctx`".to_owned(),
+                "a transaction of this run is open: write through `tx.db()` or `tx.sql(…)`, not through `ctx`"
+                    .to_owned(),
             ));
         }
         Ok(())

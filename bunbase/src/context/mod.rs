@@ -150,7 +150,9 @@ impl Ctx {
     /// # Errors
     /// The guard's refusal.
     pub async fn provide<P: Provider>(&self) -> Result<P> {
-        if let Some(value) = self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>()) {
+        if let Some(value) =
+            self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>())
+        {
             return Ok(value.clone());
         }
         // Not under the lock: a provider may ask for another one.

@@ -103,7 +103,8 @@ impl Error {
 
     /// 500 with a fixed text; `source` goes to the log only.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(500, "internal", "an internal error; the server's log has the cause under this trace id").caused_by(source)
+        Self::new(500, "internal", "an internal error; the server's log has the cause under this trace id")
+            .caused_by(source)
     }
 
     /// Attaches the cause, for the log.

@@ -159,7 +159,12 @@ impl<G: Guard> DynGuard for G {
     }
 
     fn describe(&self) -> GuardDoc {
-        GuardDoc { name: self.name(), errors: G::Error::VARIANTS, open_errors: G::Error::OPEN, security: self.security() }
+        GuardDoc {
+            name: self.name(),
+            errors: G::Error::VARIANTS,
+            open_errors: G::Error::OPEN,
+            security: self.security(),
+        }
     }
 }
 

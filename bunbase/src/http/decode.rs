@@ -179,10 +179,9 @@ pub(super) fn check_texts(input: &HttpInput, checker: &mut Checker) {
         let name = match source {
             TextSource::Path(position) => &input.plan.param_names[*position],
             TextSource::Query(name) | TextSource::Cookie(name) => name,
-            TextSource::Header(_) => &crate::action::placement::parameter_name(
-                field,
-                crate::action::placement::Placement::Header,
-            ),
+            TextSource::Header(_) => {
+                &crate::action::placement::parameter_name(field, crate::action::placement::Placement::Header)
+            }
         };
         let many = field.text.is_some_and(|form| form.many);
         checker.at_key(name, |checker| match find(&input.head, source, many) {

@@ -73,7 +73,7 @@ impl Drop for Running {
 type Work<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A future that runs to its end: polled in place, and handed to the worker's runtime when it is dropped too early.
-pub(crate) struct Detached<T: 'static>{
+pub(crate) struct Detached<T: 'static> {
     work: Option<Work<T>>,
     in_flight: InFlight,
 }

@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -40,8 +40,16 @@ pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, TraceId) -> Pin<
 impl Endpoint {
     /// Describes `A`.
     pub const fn of<A: Action>() -> Self {
-        Self { at: (A::META.module_path, A::META.name), handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)) }
+        Self {
+            at: (A::META.module_path, A::META.name),
+            handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)),
+        }
     }
+}
+
+/// Returns all endpoints of the binary by their place in the code.
+pub(super) fn all() -> BTreeMap<(&'static str, &'static str), Endpoint> {
+    inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect()
 }
 
 impl fmt::Debug for Endpoint {
@@ -88,7 +96,8 @@ fn written<O: Output>(output: O) -> Result<Reply> {
 /// not, unless the method is safe.
 async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
     let running = route.in_flight.enter();
-    let call = Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new(), caller: None };
+    let call =
+        Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new(), caller: None };
     let ctx = route.runner.open(&route.services, call);
     let started = tokio::time::Instant::now();
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
@@ -109,6 +118,8 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         let perform = Runner::perform::<A>(ctx, provided, message);
         let result = match left {
             None => perform.await,
+            // What could not end in time does not begin.
+            Some(left) if left.is_zero() => Err(route.runner.timed_out().into()),
             Some(left) => match tokio::time::timeout(left, perform).await {
                 Ok(result) => result,
                 Err(_) => Err(route.runner.timed_out().into()),

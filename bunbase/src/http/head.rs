@@ -55,9 +55,7 @@ pub(crate) fn decode_segment(raw: &str) -> Result<Cow<'_, str>, Mistake> {
     if !raw.split('%').skip(1).all(is_escape) {
         return Err(Mistake::new("encoding", "must be percent-encoded: `%` and two hexadecimal digits"));
     }
-    percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
+    percent_decode_str(raw).decode_utf8().map_err(|_| Mistake::new("encoding", "must be UTF-8 after percent-decoding"))
 }
 
 /// Decodes a key or value of a query string, where a plus is a space.

@@ -13,13 +13,13 @@ mod endpoint;
 mod head;
 mod health;
 mod mounts;
+mod multipart;
 mod plan;
 mod problem;
 mod respond;
 mod server;
 mod service;
 mod settings;
-mod multipart;
 mod table;
 mod upload;
 

@@ -125,11 +125,7 @@ async fn collect(part: &mut Part, limit: u64) -> Result<BytesMut> {
 }
 
 /// Streams one file. The inner error says why its content type is refused.
-async fn file(
-    part: &mut Part,
-    field: &Field,
-    input: &HttpInput,
-) -> Result<std::result::Result<Upload, String>> {
+async fn file(part: &mut Part, field: &Field, input: &HttpInput) -> Result<std::result::Result<Upload, String>> {
     let limit = input.plan.body_limit;
     let rules = field.file.unwrap_or(FileRules::NONE);
     let content_type = part.content_type().map_or("application/octet-stream", mime::Mime::essence_str).to_owned();
@@ -139,7 +135,8 @@ async fn file(
     }
     // Only the last part of a path: some senders give one, and nobody may choose where we write.
     let sent = part.content_disposition().and_then(|disposition| disposition.get_filename()).map(str::to_owned);
-    let file_name = sent.and_then(|name| name.rsplit(['/', '\\']).next().map(str::to_owned)).filter(|name| !name.is_empty());
+    let file_name =
+        sent.and_then(|name| name.rsplit(['/', '\\']).next().map(str::to_owned)).filter(|name| !name.is_empty());
     let most = rules.max_size_bytes.unwrap_or(input.limits.max_file_bytes);
     let mut memory = BytesMut::new();
     let mut spilled: Option<(tokio::fs::File, tempfile::TempPath)> = None;
@@ -148,7 +145,11 @@ async fn file(
         let chunk = chunk.map_err(|error| broken(error, limit))?;
         size += chunk.len() as u64;
         if size > most {
-            return Err(Error::new(413, "file_too_large", format!("the file `{}` is larger than {most} bytes", field.name)));
+            return Err(Error::new(
+                413,
+                "file_too_large",
+                format!("the file `{}` is larger than {most} bytes", field.name),
+            ));
         }
         match &mut spilled {
             Some((file, _)) => file.write_all(&chunk).await?,
@@ -215,7 +216,9 @@ impl Form {
         for (name, code, message) in &self.mistakes {
             checker.at_key(name, |checker| checker.fail(*code, message.clone()));
         }
-        let super::plan::BodyPlan::Form { mask } = input.plan.body else { return Error::invalid(checker.into_errors()) };
+        let super::plan::BodyPlan::Form { mask } = input.plan.body else {
+            return Error::invalid(checker.into_errors());
+        };
         for (index, field) in input.plan.fields.iter().enumerate().filter(|(index, _)| mask >> index & 1 == 1) {
             let refused = self.mistakes.iter().any(|(name, ..)| name == wire_name(field));
             checker.at_key(wire_name(field), |checker| match (self.texts.get(&index), self.files.get(&index)) {
@@ -229,9 +232,8 @@ impl Form {
                     Err(error) => checker.fail("type", format!("must be JSON: {error}")),
                 },
                 (None, Some(files)) if files.len() > 1 => checker.fail("repeated", "one file is expected here"),
-                (None, Some(_)) => {}
                 (None, None) if field.required && !refused => checker.missing(),
-                (None, None) => {}
+                (None, _) => {}
             });
         }
         Error::invalid(checker.into_errors())

@@ -93,7 +93,8 @@ impl Plan {
                 }
             }
         }
-        let required = |mask: u128| fields.iter().enumerate().any(|(index, field)| mask >> index & 1 == 1 && field.required);
+        let required =
+            |mask: u128| fields.iter().enumerate().any(|(index, field)| mask >> index & 1 == 1 && field.required);
         let body = match whole {
             Some(field) => BodyPlan::Whole { field, required: fields[field].required },
             None if form => BodyPlan::Form { mask },

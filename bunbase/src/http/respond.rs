@@ -95,7 +95,8 @@ pub(crate) async fn respond(
 /// Writes the value of `Set-Cookie`; name and value percent-encoded.
 fn set_cookie(cookie: &SetCookie) -> String {
     let rules = cookie.rules;
-    let mut builder = Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
+    let mut builder =
+        Cookie::build(cookie.name.clone(), cookie.value.clone().unwrap_or_default()).path(rules.path.unwrap_or("/"));
     if let Some(domain) = rules.domain {
         builder = builder.domain(domain);
     }

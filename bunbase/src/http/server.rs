@@ -2,7 +2,6 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -44,15 +43,17 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
     let settings = table.settings.clone();
     let address = format!("{}:{}", settings.host, settings.port);
     let cannot = |error: std::io::Error| {
-        Error::internal(format!("cannot listen on {address}: {error}; is another process there? Choose another port with `--port` or PORT"))
+        Error::internal(format!(
+            "cannot listen on {address}: {error}; is another process there? Choose another port with `--port` or PORT"
+        ))
     };
     let listener = bind(&settings).map_err(cannot)?;
     let shared = table.clone();
     let mut server = HttpServer::new(move || application(shared.clone(), mounts.clone()))
-    .disable_signals()
-    .keep_alive(settings.keep_alive)
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(1);
+        .disable_signals()
+        .keep_alive(settings.keep_alive)
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(1);
     if settings.workers > 0 {
         server = server.workers(settings.workers);
     }
@@ -64,6 +65,7 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
 }
 
 /// Makes the actix application of one worker.
+#[expect(clippy::needless_pass_by_value, reason = "the answer would borrow what it only reads now")]
 pub(crate) fn application(
     table: Arc<Table>,
     mounts: Mounts,
@@ -77,7 +79,6 @@ pub(crate) fn application(
     >,
 > {
     let settings = table.settings.clone();
-    let table = Rc::new(table);
     let is_open = !settings.cors.origins.is_empty();
     let is_mounted = !mounts.is_empty();
     App::new()
@@ -107,7 +108,9 @@ fn cors(settings: &Cors) -> ActixCors {
         }
     }
     let methods: Vec<Method> = match settings.methods.as_slice() {
-        [] => vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS],
+        [] => {
+            vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+        }
         listed => listed.iter().filter_map(|method| method.parse().ok()).collect(),
     };
     let names = |names: &[String]| names.iter().filter_map(|name| name.parse().ok()).collect::<Vec<HeaderName>>();
@@ -143,7 +146,10 @@ impl RunningServer {
         let in_flight = &self.table.in_flight;
         let drained = tokio::time::timeout(limit, in_flight.drained()).await.is_ok();
         if !drained {
-            tracing::warn!(requests = in_flight.count(), "requests were cut off: they did not end within `http.shutdown_timeout`");
+            tracing::warn!(
+                requests = in_flight.count(),
+                "requests were cut off: they did not end within `http.shutdown_timeout`"
+            );
         }
         in_flight.close();
         self.handle.stop(drained).await;

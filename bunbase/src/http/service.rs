@@ -1,6 +1,6 @@
 //! The service behind actix's `default_service`: every request that no mounted service of the application took.
 
-use std::{rc::Rc, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     HttpMessage, HttpResponse,
@@ -27,7 +27,7 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
 }
 
 /// Answers one request.
-pub(crate) async fn serve(table: Rc<Arc<Table>>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
@@ -51,9 +51,7 @@ pub(crate) async fn serve(table: Rc<Arc<Table>>, mut request: ServiceRequest) ->
             response.headers_mut().insert(header::ALLOW, allow.clone());
             response
         }
-        Target::Nothing => {
-            problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace)
-        }
+        Target::Nothing => problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace),
     };
     let response = finish(response, trace);
     log(&head.method, head.uri.path(), &response, started, trace);

@@ -9,15 +9,14 @@ use actix_web::{
 
 use super::{
     detach::InFlight,
-    endpoint::{Endpoint, HttpRoute},
+    endpoint::{self, HttpRoute},
     head::Head,
     plan::Plan,
     respond::Overrides,
     settings::Settings,
 };
 use crate::{
-    Error, Result,
-    action,
+    Error, Result, action,
     context::Services,
     guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
@@ -77,7 +76,7 @@ impl Table {
     ) -> Result<(Self, Calls)> {
         let settings = Arc::new(settings);
         let in_flight = InFlight::default();
-        let endpoints: BTreeMap<_, _> = inventory::iter::<Endpoint>().map(|endpoint| (endpoint.at, *endpoint)).collect();
+        let endpoints = endpoint::all();
         let mut shapes: BTreeMap<String, PathEntry> = BTreeMap::new();
         let mut runners = Vec::new();
         for action in registry.actions() {
@@ -85,9 +84,9 @@ impl Table {
             let at = (meta.module_path, meta.name);
             let runner = Arc::new(Runner::new(action, settings.request_timeout));
             runners.push((at, runner.clone()));
-            let endpoint = endpoints.get(&at).ok_or_else(|| {
-                Error::internal(format!("`{}` is registered without its HTTP entry", action.name))
-            })?;
+            let endpoint = endpoints
+                .get(&at)
+                .ok_or_else(|| Error::internal(format!("`{}` is registered without its HTTP entry", action.name)))?;
             let docs = action.guard_docs();
             for route in &action.routes {
                 let plan = Plan::new(action, route, settings.max_body_bytes);
@@ -109,7 +108,8 @@ impl Table {
         for (path, builtin) in builtins {
             let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
             if entry.methods.iter().any(Option::is_some) {
-                let text = format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
+                let text =
+                    format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
                 return Err(Error::internal(text));
             }
             entry.builtin = Some(builtin);

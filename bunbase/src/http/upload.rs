@@ -151,7 +151,11 @@ impl<'de> Deserializer<'de> for PartsDeserializer<'_> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> std::result::Result<V::Value, Self::Error> {
         let [upload] = self.0 else { return Err(de::Error::custom("one file is expected here")) };
         if name != TOKEN {
             return visitor.visit_newtype_struct(self);
@@ -181,7 +185,7 @@ impl<'de> Deserializer<'de> for PartsDeserializer<'_> {
 
 struct One<'p>(&'p [Upload]);
 
-impl<'de, 'p> IntoDeserializer<'de> for One<'p> {
+impl<'p> IntoDeserializer<'_> for One<'p> {
     type Deserializer = PartsDeserializer<'p>;
 
     fn into_deserializer(self) -> PartsDeserializer<'p> {

@@ -1,7 +1,8 @@
 //! The typed in-process call, `ctx.call(CreateTask::new(…))`, and the call by name with JSON.
 
-use std::{any::TypeId, collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{CallError, Decode, Invocation, Runner, invoke};
@@ -16,13 +17,16 @@ use crate::{
 /// The deepest chain of actions that call each other.
 const DEEPEST: usize = 32;
 
+/// Runs one action with JSON.
+type CallJson = fn(Arc<Runner>, Arc<Services>, Invocation, Value) -> BoxFuture<'static, Result<Value>>;
+
 /// An action by its type, for calls by name. Submitted beside the registry's own entry.
 #[derive(Clone, Copy)]
 pub struct Callable {
     /// Its place in the code, which tells it from all others.
     pub at: (&'static str, &'static str),
     message: fn() -> TypeId,
-    call: fn(Arc<Runner>, Arc<Services>, Invocation, Value) -> Pin<Box<dyn Future<Output = Result<Value>> + Send>>,
+    call: CallJson,
 }
 
 impl std::fmt::Debug for Callable {
@@ -74,7 +78,12 @@ impl Calls {
     ///
     /// # Errors
     /// The action's own error, or the framework's.
-    pub async fn call<A: Action>(&self, services: &Arc<Services>, call: Invocation, message: A) -> Result<A::Output, CallError<A::Error>> {
+    pub async fn call<A: Action>(
+        &self,
+        services: &Arc<Services>,
+        call: Invocation,
+        message: A,
+    ) -> Result<A::Output, CallError<A::Error>> {
         let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
             Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
         })?;
@@ -107,10 +116,7 @@ impl Ctx {
     /// # Errors
     /// [`CallError::Action`] with the callee's own error; [`CallError::Framework`] with a guard's refusal, wrong fields, a
     /// timeout, or a chain of calls that comes back to where it began or is deeper than 32.
-    pub fn call<A: Action>(
-        &self,
-        message: A,
-    ) -> Pin<Box<dyn Future<Output = Result<A::Output, CallError<A::Error>>> + Send>> {
+    pub fn call<A: Action>(&self, message: A) -> BoxFuture<'static, Result<A::Output, CallError<A::Error>>> {
         // Boxed, so that actions which call each other have futures of a finite size.
         let ctx = self.clone();
         Box::pin(async move {
@@ -164,7 +170,8 @@ impl<A: Action> Decode<A> for Json {
         let mut checker = Checker::new(Place::Body);
         record::check(A::FIELDS, &self.0, &mut checker, |_| true);
         if checker.count() == 0 {
-            checker.fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
+            checker
+                .fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
         }
         Err(Error::invalid(checker.into_errors()))
     }
@@ -175,13 +182,15 @@ fn call_json<A: Action>(
     services: Arc<Services>,
     call: Invocation,
     input: Value,
-) -> Pin<Box<dyn Future<Output = Result<Value>> + Send>> {
+) -> BoxFuture<'static, Result<Value>> {
     Box::pin(async move {
         let call = Invocation { fields: Some(input.clone()), ..call };
         let output = invoke::<A>(&runner, &services, call, Json(input)).await?;
         let reply = output.reply()?;
         Ok(match reply.body {
-            Body::Bytes { content_type, bytes } if content_type == "application/json" => serde_json::from_slice(&bytes)?,
+            Body::Bytes { content_type, bytes } if content_type == "application/json" => {
+                serde_json::from_slice(&bytes)?
+            }
             Body::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
             Body::Empty => Value::Null,
             Body::Stream { .. } => {

@@ -75,7 +75,16 @@ impl Runner {
         let Invocation { trace, request, fields, mut chain, caller } = call;
         chain.push(self.name);
         let db = Database::new(services.db.clone(), caller);
-        Ctx::open(Inner { services: services.clone(), db, action: self.name, trace, request, fields, chain, provided: Mutex::default() })
+        Ctx::open(Inner {
+            services: services.clone(),
+            db,
+            action: self.name,
+            trace,
+            request,
+            fields,
+            chain,
+            provided: Mutex::default(),
+        })
     }
 
     /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled. A panic becomes an
@@ -103,7 +112,11 @@ impl Runner {
     ///
     /// # Errors
     /// The handler's own, or 500 when it panicked.
-    pub async fn perform<A: Action>(ctx: Ctx, provided: A::Provided, message: A) -> Result<A::Output, CallError<A::Error>> {
+    pub async fn perform<A: Action>(
+        ctx: Ctx,
+        provided: A::Provided,
+        message: A,
+    ) -> Result<A::Output, CallError<A::Error>> {
         match AssertUnwindSafe(A::run(ctx, provided, message)).catch_unwind().await {
             Ok(result) => result.map_err(CallError::Action),
             Err(panic) => Err(CallError::Framework(panicked("the handler", panic.as_ref()))),

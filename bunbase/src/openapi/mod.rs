@@ -2,7 +2,7 @@
 //!
 //! Here: what each operation takes and answers, in okapi's types; a pass that turns what those types (and hand-written
 //! schemas) say into strict OpenAPI 3.0; and the bytes that are served. Not here: serving them (`http`), the page that shows
-//! them ([`reference`]), and where schemas come from
+//! them ([`mod@reference`]), and where schemas come from
 //! (`schema`). Nothing here does I/O.
 //!
 //! What OpenAPI 3.0 has no words for is said in extensions:
@@ -44,13 +44,11 @@ use okapi::{
 use schemars::schema::SchemaObject;
 use serde_json::Value;
 
-pub use self::{
-    problem::{CONTENT_TYPE, FIELD_ERROR, PROBLEM, field_error_schema, problem_schema},
-};
+pub use self::problem::{CONTENT_TYPE, FIELD_ERROR, PROBLEM, field_error_schema, problem_schema};
 use self::security::Schemes;
 use crate::{
-    asset::Asset,
     action::{Method, placement},
+    asset::Asset,
     registry::{Registered, Registry, Route},
     schema::Generator,
 };
@@ -225,7 +223,8 @@ impl<'r> Builder<'r> {
         if let Some((_, name, _)) = self.bodies.iter().filter(mine).find(|(.., known)| *known == schema) {
             return SchemaObject::new_ref(problem::component(name));
         }
-        let method = if self.bodies.iter().any(|body| mine(&body)) { pascal(route.method.as_str()) } else { String::new() };
+        let method =
+            if self.bodies.iter().any(|body| mine(&body)) { pascal(route.method.as_str()) } else { String::new() };
         let short = format!("{}{method}Body", pascal(action.entry.meta.name));
         let long = format!("{}{method}Body", pascal(action.name));
         let base = if self.generator.has(&short) { long } else { short };

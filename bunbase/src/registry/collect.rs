@@ -1,4 +1,4 @@
-//! What the macros submit at link time. Nobody else names `inventory`.
+//! What the macros submit at link time. Beside this, `inventory` is named where a door keeps its own table alone.
 
 use std::fmt;
 

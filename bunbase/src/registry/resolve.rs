@@ -108,7 +108,8 @@ impl Registered {
 
 fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Registered {
     let meta = &entry.meta;
-    let mine: Vec<_> = modules.iter().copied().filter(|module| contains(module.meta.module_path, meta.module_path)).collect();
+    let mine: Vec<_> =
+        modules.iter().copied().filter(|module| contains(module.meta.module_path, meta.module_path)).collect();
     let name = mine.iter().map(|module| module.meta.name).chain([meta.name]).filter(|part| !part.is_empty());
     let name = name.collect::<Vec<_>>().join(".");
     let prefix: String = mine.iter().map(|module| module.meta.prefix.trim_end_matches('/')).collect();

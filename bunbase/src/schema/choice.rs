@@ -6,7 +6,8 @@
 use std::{fmt, marker::PhantomData, vec};
 
 use serde::de::{
-    DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer,
+    DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::MapAccessDeserializer,
 };
 use serde_json::{Map, Value};
 

@@ -200,6 +200,18 @@ impl<T: FromText + Schema + serde::Serialize> Probe<T> {
     }
 }
 
+impl<T: Schema> Probe<T> {
+    /// Takes one slot: its value, what absence stands for, or the index of the missing field.
+    pub fn slot(value: Option<T>, index: usize) -> Result<T, usize> {
+        value.or_else(T::absent).ok_or(index)
+    }
+
+    /// Returns whether all constraints of the type hold.
+    pub fn valid(value: &T) -> bool {
+        value.valid()
+    }
+}
+
 impl<T: Record> Probe<T> {
     /// The fields of the type.
     pub const RECORD: Option<&'static [Field]> = Some(T::FIELDS);
@@ -228,3 +240,17 @@ pub trait NotRecord {
     const RECORD: Option<&'static [Field]> = None;
 }
 impl<T> NotRecord for Probe<T> {}
+
+/// The answer of [`Probe`] for types without a schema: the table of fields says so, and once is enough.
+pub trait NoSchema<T> {
+    /// The value, or nothing.
+    fn slot(value: Option<T>, index: usize) -> Result<T, usize> {
+        value.ok_or(index)
+    }
+
+    /// Always true.
+    fn valid(_value: &T) -> bool {
+        true
+    }
+}
+impl<T> NoSchema<T> for Probe<T> {}

@@ -38,7 +38,8 @@ pub use self::{
 #[doc(hidden)]
 pub use self::{
     constraint::regex,
-    field::{NoText, NotRecord},
+    field::{NoSchema, NoText, NotRecord},
+    record::BesideTag,
 };
 
 /// Whatever can be described by a JSON Schema and checked against it.

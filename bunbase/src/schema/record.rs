@@ -40,13 +40,14 @@ pub trait Record: Schema + Sized {
     fn take(slots: Self::Slots) -> Result<Self, usize>;
 }
 
-/// Takes one slot: its value, what absence stands for, or the index of the missing field.
-pub fn slot<T: Schema>(value: Option<T>, index: usize) -> Result<T, usize> {
-    match value {
-        Some(value) => Ok(value),
-        None => T::absent().ok_or(index),
-    }
-}
+/// A type whose keys can stand beside the tag of an enum: a struct with named fields.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no keys to put the tag beside",
+    label = "a variant of an internally tagged enum carries named fields",
+    note = "name the variant's fields, carry a struct with `#[schema]` and named fields, or write `content = \"value\"` too"
+)]
+pub trait BesideTag {}
+impl<T: Record> BesideTag for T {}
 
 /// Decodes a record from a map. Refuses unknown and repeated keys, and arrays in the place of objects.
 pub fn deserialize<'de, T: Record, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {

@@ -143,7 +143,13 @@ pub fn within(length: usize, min: Option<u64>, max: Option<u64>) -> bool {
 }
 
 /// Returns whether a number lies between two bounds.
-pub fn between(number: Number, min: Option<Number>, max: Option<Number>, exclusive_min: bool, exclusive_max: bool) -> bool {
+pub fn between(
+    number: Number,
+    min: Option<Number>,
+    max: Option<Number>,
+    exclusive_min: bool,
+    exclusive_max: bool,
+) -> bool {
     let low = min.is_none_or(|min| {
         number.compare(min).is_some_and(|order| if exclusive_min { order.is_gt() } else { order.is_ge() })
     });

@@ -37,7 +37,10 @@ pub trait FromText: Sized {
         match texts {
             [text] => Self::from_text(text),
             [] => Err(Mistake::new("required", "this parameter is required")),
-            _ => Err(Mistake::new("repeated", format!("this parameter may be given once, it is there {} times", texts.len()))),
+            _ => Err(Mistake::new(
+                "repeated",
+                format!("this parameter may be given once, it is there {} times", texts.len()),
+            )),
         }
     }
 }

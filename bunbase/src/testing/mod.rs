@@ -22,8 +22,8 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use serde_json::Value;
 
 pub use self::request::{TestRequest, TestResponse};
-pub use crate::db::testing::TestDatabase;
 use self::thread::InProcess;
+pub use crate::db::testing::TestDatabase;
 use crate::{
     Result,
     action::Action,
@@ -182,7 +182,8 @@ impl ListeningApp {
 
 async fn wire(app: App, url: &str) -> Wired {
     let config = configured(&app, url);
-    let wired = Wired::new(app, config).await.unwrap_or_else(|error| panic!("the application does not start: {error:?}"));
+    let wired =
+        Wired::new(app, config).await.unwrap_or_else(|error| panic!("the application does not start: {error:?}"));
     let migrated = wired.migrations.up(&wired.services.db).await;
     migrated.unwrap_or_else(|error| panic!("the migrations do not run: {error:?}"));
     wired
@@ -193,7 +194,6 @@ fn configured(app: &App, url: &str) -> Config {
     let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
     loader.load().unwrap_or_else(|errors| panic!("{errors}"))
 }
-
 
 async fn database() -> TestDatabase {
     TestDatabase::create().await.unwrap_or_else(|error| panic!("no database for the test: {error:?}"))

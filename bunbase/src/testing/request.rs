@@ -119,6 +119,7 @@ impl TestResponse {
     /// # Panics
     /// When it is another one; the message shows the body.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "often it is all that a test asserts")]
     pub fn assert_status(self, expected: u16) -> Self {
         assert_eq!(self.status, expected, "the body is: {self}");
         self

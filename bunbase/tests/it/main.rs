@@ -1,4 +1,6 @@
 //! The behaviour of the framework, seen from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails where something is not there")]
+#![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
 
 mod http;
 mod schema;

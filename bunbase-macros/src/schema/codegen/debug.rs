@@ -72,7 +72,8 @@ pub(super) fn redacted(scope: &Scope<'_>) -> TokenStream {
 
 fn of_tuple_variant(scope: &Scope<'_>, name: &str, ident: &syn::Ident, fields: &[Field]) -> TokenStream {
     let locals = unnamed::pattern(fields);
-    let bound = locals.iter().zip(fields).map(|(local, field)| if field.sensitive { quote!(_) } else { quote!(#local) });
+    let bound =
+        locals.iter().zip(fields).map(|(local, field)| if field.sensitive { quote!(_) } else { quote!(#local) });
     let places: Vec<_> = locals.iter().map(|local| quote!(#local)).collect();
     let body = tuple(scope, name, fields, &places);
     quote!(Self::#ident(#(#bound),*) => #body)

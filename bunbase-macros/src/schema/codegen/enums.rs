@@ -5,7 +5,10 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
 use super::{SchemaParts, Scope, number, record, unnamed};
-use crate::schema::model::{Body, Field, Tagging, Variant, is_generic, span};
+use crate::{
+    paths::private_at,
+    schema::model::{Body, Field, Tagging, Variant, is_generic, span},
+};
 
 /// Emits the implementations for an enum.
 pub(super) fn all(scope: &Scope<'_>, tagging: &Tagging, variants: &[Variant]) -> TokenStream {
@@ -79,16 +82,19 @@ fn table(scope: &Scope<'_>, target: &TokenStream, tagging: &Tagging, variants: &
             (_, Some(hidden)) => quote!(#k::std::option::Option::Some(#k::schema::Payload::of::<#hidden #arguments>())),
             (Body::Newtype(field), None) => {
                 let ty = &field.ty;
+                let k = private_at(span(ty));
                 quote_spanned!(span(ty)=> #k::std::option::Option::Some(#k::schema::Payload::of::<#ty>()))
             }
             _ => quote!(#k::std::option::Option::None),
         };
         quote!(#k::schema::Variant { rust_name: #rust_name, name: #name, docs: #docs, payload: #payload })
     });
-    let plain = variants.iter().enumerate().filter(|(_, variant)| matches!(variant.body, Body::Plain)).map(|(index, variant)| {
-        let (index, ident) = (number(index), &variant.ident);
-        quote!(#index => #k::std::option::Option::Some(Self::#ident))
-    });
+    let plain = variants.iter().enumerate().filter(|(_, variant)| matches!(variant.body, Body::Plain)).map(
+        |(index, variant)| {
+            let (index, ident) = (number(index), &variant.ident);
+            quote!(#index => #k::std::option::Option::Some(Self::#ident))
+        },
+    );
     let carry: Vec<TokenStream> = variants
         .iter()
         .enumerate()
@@ -102,6 +108,7 @@ fn table(scope: &Scope<'_>, target: &TokenStream, tagging: &Tagging, variants: &
                 }),
                 (Body::Newtype(field), None) => {
                     let ty = &field.ty;
+                    let k = private_at(span(ty));
                     Some(quote_spanned! {span(ty)=>
                         #index => #k::std::result::Result::Ok(
                             Self::#ident(<#ty as #k::serde::Deserialize<'de>>::deserialize(payload)?)
@@ -196,22 +203,24 @@ fn text(scope: &Scope<'_>, variants: &[Variant]) -> TokenStream {
 
 /// Beside a tag only the fields of a struct can stand.
 fn assertion(scope: &Scope<'_>, tagging: &Tagging, variant: &Variant) -> TokenStream {
-    let k = &scope.k;
     let (Tagging::Internal(tag), Body::Newtype(field)) = (tagging, &variant.body) else { return TokenStream::new() };
     let ty: &Type = &field.ty;
+    let k = private_at(span(ty));
     if is_generic(ty, &scope.model.generics) {
         return TokenStream::new();
     }
-    let not_a_struct = format!(
-        "the variant `{}` must carry a struct with `#[schema]`, whose fields stand beside the tag: name the variant's fields, or write \
-         `content = \"value\"` too",
+    let taken = format!(
+        "a field of the struct in the variant `{}` has the key `{tag}`, which holds the variant's name",
         variant.ident
     );
-    let taken = format!("a field of the struct in the variant `{}` has the key `{tag}`, which holds the variant's name", variant.ident);
     quote_spanned! {span(ty)=>
+        const _: fn() = || {
+            fn stands_beside_a_tag<T: #k::schema::BesideTag>() {}
+            stands_beside_a_tag::<#ty>();
+        };
         const _: () = match #k::schema::Probe::<#ty>::RECORD {
             #k::std::option::Option::Some(__fields) => #k::std::assert!(!#k::schema::record::has_key(__fields, #tag), #taken),
-            #k::std::option::Option::None => #k::std::panic!(#not_a_struct),
+            #k::std::option::Option::None => {}
         };
     }
 }

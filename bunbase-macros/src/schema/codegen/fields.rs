@@ -2,15 +2,18 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Type};
+use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
 
 use super::{Scope, option};
-use crate::schema::{
-    attr::{DefaultValue, Place},
-    cookie::{Cookie, SameSite},
-    model::{Field, is_generic, last_name, span},
-    places,
-    rules::{Number, Rule},
+use crate::{
+    paths::private_at,
+    schema::{
+        attr::{DefaultValue, Place},
+        cookie::{Cookie, SameSite},
+        model::{Field, is_generic, last_name, span},
+        places,
+        rules::{Number, Rule},
+    },
 };
 
 impl Scope<'_> {
@@ -77,7 +80,10 @@ impl Scope<'_> {
             let rules = field.rules.iter().map(|rule| self.constraint(rule));
             parts.push(quote!(constraints: &[#(#rules),*]));
         }
-        let start = quote_spanned!(span(ty)=> #k::schema::Field::new::<#ty>(#name, #k::schema::Probe::<#ty>::TEXT));
+        let start = {
+            let k = private_at(span(ty));
+            quote_spanned!(span(ty)=> #k::schema::Field::new::<#ty>(#name, #k::schema::Probe::<#ty>::TEXT))
+        };
         if parts.is_empty() { start } else { quote!(#k::schema::Field { #(#parts,)* ..#start }) }
     }
 
@@ -129,7 +135,9 @@ impl Scope<'_> {
                 quote!(<Self as #k::std::default::Default>::default().#member)
             }
             DefaultValue::Expr(expr) => match &**expr {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if last_name(ty).is_some_and(|name| name == "String") => {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. })
+                    if last_name(ty).is_some_and(|name| name == "String") =>
+                {
                     quote!(<#ty as #k::std::convert::From<&#k::std::primitive::str>>::from(#text))
                 }
                 expr => expr.to_token_stream(),
@@ -174,8 +182,8 @@ impl Scope<'_> {
 
     /// Emits a rule on a value: an expression that is `true` where it holds. `ty` is the value's type, where it has a name.
     fn rule(&self, rule: &Rule, place: &TokenStream, ty: Option<&Type>) -> TokenStream {
-        let k = &self.k;
         let at = ty.map_or_else(proc_macro2::Span::call_site, span);
+        let k = &private_at(at);
         // The compiler underlines the type where it cannot have the rule.
         let of = ty.map(|ty| quote_spanned!(at=> ::<#ty>));
         match rule {
@@ -205,15 +213,19 @@ impl Scope<'_> {
                 let rules = rules.iter().map(|rule| self.rule(rule, &item, None));
                 quote_spanned!(at=> #k::schema::rules::each #of(#place, |__item| #(#rules)&&*))
             }
-            Rule::Custom(path) => quote!(#k::schema::rules::custom(#place, #path)),
+            Rule::Custom(path) => {
+                let at = path.span();
+                let k = private_at(at);
+                quote_spanned!(at=> #k::schema::rules::custom(#place, #path))
+            }
         }
     }
 
     /// Emits an expression that is `true` where all rules hold in `place`, a reference to the field's value.
     pub(super) fn valid(&self, field: &Field, place: &TokenStream) -> TokenStream {
-        let k = &self.k;
         let ty = &field.ty;
-        let own = quote_spanned!(span(ty)=> <#ty as #k::schema::Schema>::valid(#place));
+        let k = private_at(span(ty));
+        let own = quote_spanned!(span(ty)=> #k::schema::Probe::<#ty>::valid(#place));
         let rules = field.rules.iter().map(|rule| self.rule(rule, place, Some(ty)));
         quote!(#own #(&& #rules)*)
     }
@@ -238,10 +250,10 @@ impl Scope<'_> {
 
     /// Emits what must be true of the types of a struct's fields because of where they go.
     pub(super) fn assertions(&self, fields: &[Field]) -> TokenStream {
-        let k = &self.k;
         let mut all = TokenStream::new();
         for field in fields.iter().filter(|field| !field.skip && !is_generic(&field.ty, &self.model.generics)) {
             let ty = &field.ty;
+            let k = private_at(span(ty));
             if field.mark.as_ref().is_some_and(|mark| matches!(mark.place, Place::Path | Place::Query)) {
                 all.extend(quote_spanned! {span(ty)=>
                     const _: fn() = || {
@@ -258,6 +270,7 @@ impl Scope<'_> {
                      or give it `#[default]`",
                     field.name
                 );
+                let k = private_at(path.span());
                 all.extend(quote_spanned! {path.span()=>
                     const _: () = #k::std::assert!(<#ty as #k::schema::Schema>::OPTIONAL, #message);
                 });

@@ -40,9 +40,10 @@ pub(super) fn all(model: &Model) -> TokenStream {
         }
     });
     quote! {
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #[allow(unused_imports)]
-            use #k::schema::{NoText as _, NotRecord as _};
+            use #k::schema::{NoSchema as _, NoText as _, NotRecord as _};
             #(#patterns)*
             #main
             #output
@@ -109,7 +110,13 @@ impl<'m> Scope<'m> {
         self.implement_with(&TokenStream::new(), path, target, body)
     }
 
-    fn implement_with(&self, more: &TokenStream, path: &TokenStream, target: &TokenStream, body: &TokenStream) -> TokenStream {
+    fn implement_with(
+        &self,
+        more: &TokenStream,
+        path: &TokenStream,
+        target: &TokenStream,
+        body: &TokenStream,
+    ) -> TokenStream {
         let generics = self.bounded(more);
         let (parameters, _, clause) = generics.split_for_impl();
         let allow = &self.allow;

@@ -83,7 +83,9 @@ fn body_type(scope: &Scope<'_>, target: &TokenStream, unmarked: &[&Field]) -> To
     let entries = unmarked.iter().map(|field| {
         let (member, key) = (&field.member, &field.key);
         let write = quote!(#k::serde::ser::SerializeMap::serialize_entry(&mut __map, #key, &self.0.#member)?;);
-        match skip_if(field, scope.model).and_then(|path| syn::parse2::<syn::LitStr>(path).ok()?.parse::<syn::ExprPath>().ok()) {
+        match skip_if(field, scope.model)
+            .and_then(|path| syn::parse2::<syn::LitStr>(path).ok()?.parse::<syn::ExprPath>().ok())
+        {
             Some(path) => quote!(if !#path(&self.0.#member) { #write }),
             None => write,
         }

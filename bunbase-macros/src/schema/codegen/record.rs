@@ -4,7 +4,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{SchemaParts, Scope, number};
-use crate::schema::model::{Field, span};
+use crate::{
+    paths::private_at,
+    schema::model::{Field, span},
+};
 
 /// Emits the implementations for a struct.
 pub(super) fn of_struct(scope: &Scope<'_>, fields: &[Field]) -> TokenStream {
@@ -33,7 +36,13 @@ pub(super) fn of_struct(scope: &Scope<'_>, fields: &[Field]) -> TokenStream {
 }
 
 /// Emits a hidden type that decodes to one struct variant: it holds the enum itself.
-pub(super) fn of_variant(scope: &Scope<'_>, hidden: &Ident, variant: &Ident, docs: &str, fields: &[Field]) -> TokenStream {
+pub(super) fn of_variant(
+    scope: &Scope<'_>,
+    hidden: &Ident,
+    variant: &Ident,
+    docs: &str,
+    fields: &[Field],
+) -> TokenStream {
     let ident = &scope.model.ident;
     let (parameters, arguments, clause) = scope.model.generics.split_for_impl();
     let target = scope.target();
@@ -116,6 +125,7 @@ fn put(scope: &Scope<'_>, sent: &[&Field]) -> TokenStream {
     let k = &scope.k;
     let arms = sent.iter().enumerate().map(|(index, field)| {
         let (index, ty) = (number(index), &field.ty);
+        let k = private_at(span(ty));
         quote_spanned! {span(ty)=>
             #index => slots.#index = #k::std::option::Option::Some(<#ty as #k::serde::Deserialize<'de>>::deserialize(value)?)
         }
@@ -169,15 +179,16 @@ fn take(scope: &Scope<'_>, shape: &Shape<'_>, fields: &[Field], sent: &[&Field])
             }
             let (local, index) = (&locals[next], number(next));
             next += 1;
-            match default {
-                Some(default) => quote! {
+            if let Some(default) = default {
+                return quote! {
                     #member: match #local {
                         #k::std::option::Option::Some(__value) => __value,
                         #k::std::option::Option::None => #default,
                     }
-                },
-                None => quote_spanned!(span(ty)=> #member: #k::schema::record::slot::<#ty>(#local, #index)?),
+                };
             }
+            let k = private_at(span(ty));
+            quote_spanned!(span(ty)=> #member: #k::schema::Probe::<#ty>::slot(#local, #index)?)
         })
         .collect();
     let build = &shape.build;

@@ -4,7 +4,10 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{SchemaParts, Scope, number};
-use crate::schema::model::{Field, span};
+use crate::{
+    paths::private_at,
+    schema::model::{Field, span},
+};
 
 /// Emits the implementations for a struct of one unnamed field.
 pub(super) fn newtype(scope: &Scope<'_>, field: &Field) -> TokenStream {
@@ -136,8 +139,9 @@ fn one(scope: &Scope<'_>, target: &TokenStream, shape: &Shape<'_>, field: &Field
     );
     let local = format_ident!("__0");
     let value = shape.value(std::slice::from_ref(&local));
-    let decode = quote_spanned! {span(ty)=>
-        let #local = <#ty as #k::serde::Deserialize<'de>>::deserialize(deserializer)?;
+    let decode = {
+        let k = private_at(span(ty));
+        quote_spanned!(span(ty)=> let #local = <#ty as #k::serde::Deserialize<'de>>::deserialize(deserializer)?;)
     };
     let deserialize = scope.deserialize(target, &quote!(#decode #k::std::result::Result::Ok(#value)));
     quote!(#table #schema #deserialize)

@@ -78,8 +78,12 @@ impl From<CursorError> for Error {
     /// beforehand which texts there are, as 422 would imply.
     fn from(source: CursorError) -> Self {
         let text = source.to_string();
-        let field =
-            FieldError { place: Place::Query, pointer: "/cursor".to_owned(), code: "cursor_unknown".into(), message: text };
+        let field = FieldError {
+            place: Place::Query,
+            pointer: "/cursor".to_owned(),
+            code: "cursor_unknown".into(),
+            message: text,
+        };
         Self::new(404, "cursor_unknown", "no page begins at this cursor; see `errors`").with_fields(vec![field])
     }
 }

@@ -60,7 +60,9 @@ impl<const DEFAULT: u32, const MAX: u32> Schema for Limit<DEFAULT, MAX> {
     fn check(value: &Value, checker: &mut Checker) {
         match value.as_u64() {
             Some(rows) if (1..=u64::from(MAX)).contains(&rows) => {}
-            _ if value.is_i64() || value.is_u64() => checker.fail("range", format!("must be between 1 and {MAX}, is {value}")),
+            _ if value.is_i64() || value.is_u64() => {
+                checker.fail("range", format!("must be between 1 and {MAX}, is {value}"));
+            }
             _ => checker.wrong_type("an integer", value),
         }
     }

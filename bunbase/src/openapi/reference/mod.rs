@@ -46,10 +46,7 @@ impl Reference {
         let at = if docs.is_empty() { "/" } else { docs };
         Self {
             assets: [
-                (
-                    at.to_owned(),
-                    Asset::new("text/html; charset=utf-8", page).into(),
-                ),
+                (at.to_owned(), Asset::new("text/html; charset=utf-8", page).into()),
                 (script, Asset::gzipped(JAVASCRIPT, SCRIPT).into()),
                 (boot, Asset::new(JAVASCRIPT, BOOT).into()),
             ],
@@ -58,9 +55,7 @@ impl Reference {
 
     /// Every path with what is served there, the page first.
     pub fn assets(&self) -> impl ExactSizeIterator<Item = (&str, &Arc<Asset>)> {
-        self.assets
-            .iter()
-            .map(|(path, asset)| (path.as_str(), asset))
+        self.assets.iter().map(|(path, asset)| (path.as_str(), asset))
     }
 }
 
@@ -89,16 +84,15 @@ fn page(title: &str, document: &str, script: &str, boot: &str) -> String {
 
 /// Makes a text safe between tags and between quotes.
 fn escape(text: &str) -> String {
-    text.chars()
-        .fold(String::with_capacity(text.len()), |mut escaped, c| {
-            if matches!(c, '&' | '<' | '>' | '"' | '\'') {
-                // Writing to a `String` cannot fail.
-                let _ = write!(escaped, "&#{};", u32::from(c));
-            } else {
-                escaped.push(c);
-            }
-            escaped
-        })
+    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
+        if matches!(c, '&' | '<' | '>' | '"' | '\'') {
+            // Writing to a `String` cannot fail.
+            let _ = write!(escaped, "&#{};", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+        escaped
+    })
 }
 
 #[cfg(test)]
@@ -112,26 +106,15 @@ mod tests {
 
     #[test]
     fn a_title_cannot_leave_its_tag() {
-        let page = body(
-            &Reference::new("/docs", "/openapi.json", "a</title><script>b(\"'&')"),
-            0,
-        );
-        assert!(
-            page.contains(
-                "<title>a&#60;/title&#62;&#60;script&#62;b(&#34;&#39;&#38;&#39;)</title>"
-            ),
-            "{page}"
-        );
+        let page = body(&Reference::new("/docs", "/openapi.json", "a</title><script>b(\"'&')"), 0);
+        assert!(page.contains("<title>a&#60;/title&#62;&#60;script&#62;b(&#34;&#39;&#38;&#39;)</title>"), "{page}");
         assert_eq!(page.matches("<script").count(), 2);
     }
 
     #[test]
     fn a_document_path_cannot_leave_its_attribute() {
         let page = body(&Reference::new("/docs", "/a\" onclick=\"b", "t"), 0);
-        assert!(
-            page.contains(r#"data-document="/a&#34; onclick=&#34;b""#),
-            "{page}"
-        );
+        assert!(page.contains(r#"data-document="/a&#34; onclick=&#34;b""#), "{page}");
     }
 
     #[test]
@@ -147,22 +130,11 @@ mod tests {
     #[test]
     fn the_page_follows_the_configured_path() {
         let reference = Reference::new("/internal/api/", "/spec.json", "Tasks");
-        let paths: Vec<_> = reference
-            .assets()
-            .map(|(path, _)| path.to_owned())
-            .collect();
-        assert_eq!(
-            paths,
-            [
-                "/internal/api",
-                "/internal/api/reference.js",
-                "/internal/api/boot.js"
-            ]
-        );
+        let paths: Vec<_> = reference.assets().map(|(path, _)| path.to_owned()).collect();
+        assert_eq!(paths, ["/internal/api", "/internal/api/reference.js", "/internal/api/boot.js"]);
         let page = body(&reference, 0);
         assert!(
-            page.contains(r#"src="/internal/api/boot.js""#)
-                && page.contains(r#"data-document="/spec.json""#),
+            page.contains(r#"src="/internal/api/boot.js""#) && page.contains(r#"data-document="/spec.json""#),
             "{page}"
         );
         let at_root = Reference::new("/", "/spec.json", "Tasks");
@@ -181,12 +153,9 @@ mod tests {
     #[test]
     fn everything_that_would_call_out_is_switched_off() {
         let boot = body(&Reference::new("/docs", "/openapi.json", "Tasks"), 2);
-        for off in [
-            "withDefaultFonts: false",
-            "telemetry: false",
-            "agent: { disabled: true }",
-            "hideClientButton: true",
-        ] {
+        for off in
+            ["withDefaultFonts: false", "telemetry: false", "agent: { disabled: true }", "hideClientButton: true"]
+        {
             assert!(boot.contains(off), "{off}");
         }
     }

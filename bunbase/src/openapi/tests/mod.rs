@@ -192,7 +192,6 @@ fn ids_and_bodies_stay_apart_where_names_meet() {
     assert_eq!(schemas.keys().collect::<Vec<_>>(), ["FieldError", "Problem", "SaveBody", "SavePutBody"]);
 }
 
-#[expect(clippy::unused_async, reason = "an action is async, whatever it does")]
 mod annotated {
     use crate::prelude::*;
 

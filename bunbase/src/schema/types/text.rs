@@ -24,7 +24,9 @@ impl Schema for String {
 
     fn check(value: &Value, checker: &mut Checker) {
         match value {
-            Value::String(text) if text.contains('\0') => checker.fail("pattern", "must not contain the character U+0000"),
+            Value::String(text) if text.contains('\0') => {
+                checker.fail("pattern", "must not contain the character U+0000");
+            }
             Value::String(_) => {}
             other => checker.wrong_type("a string", other),
         }

@@ -19,7 +19,16 @@ struct Wrapped {
     total: u32,
     #[header]
     request_source: Option<String>,
-    #[cookie("session", http_only, secure, partitioned, same_site = "none", max_age = "1h", path = "/t", domain = "example.com")]
+    #[cookie(
+        "session",
+        http_only,
+        secure,
+        partitioned,
+        same_site = "none",
+        max_age = "1h",
+        path = "/t",
+        domain = "example.com"
+    )]
     session: String,
     #[cookie]
     plain: i64,
@@ -157,7 +166,8 @@ async fn headers_and_cookies_leave_the_body() {
     let cookies = answer.headers("set-cookie");
     let parts: Vec<_> = cookies[0].split("; ").collect();
     assert_eq!(parts[0], "session=a%20b%3B%C3%A9");
-    for part in ["HttpOnly", "Secure", "SameSite=None", "Path=/t", "Domain=example.com", "Max-Age=3600", "Partitioned"] {
+    for part in ["HttpOnly", "Secure", "SameSite=None", "Path=/t", "Domain=example.com", "Max-Age=3600", "Partitioned"]
+    {
         assert!(parts.contains(&part), "{part}: {parts:?}");
     }
     assert_eq!(cookies[1], "plain=-1; Path=/");

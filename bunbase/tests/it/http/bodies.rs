@@ -90,7 +90,10 @@ async fn a_good_request_reaches_the_handler_from_every_place() {
     let answer = app.post("/t/bodies/7/orders?page=3").header("x-source", "12").header("cookie", "a=b; device=-4");
     let order: Value = answer.json(&good()).send().await.assert_status(200).json();
     let place = |key: &str| order[key].as_i64();
-    assert_eq!((place("shelf"), place("page"), place("source"), place("device")), (Some(7), Some(3), Some(12), Some(-4)));
+    assert_eq!(
+        (place("shelf"), place("page"), place("source"), place("device")),
+        (Some(7), Some(3), Some(12), Some(-4))
+    );
     assert_eq!((&order["note"], &order["prices"]), (&json!("none"), &json!({})));
 }
 
@@ -149,7 +152,16 @@ async fn what_is_not_json_is_malformed() {
     let app = TestApp::start(App::new()).await;
     let deep = format!("{{\"lines\": {}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
     let trailing = format!("{} x", good());
-    let bodies: [&[u8]; 8] = [b"{", b"nothing", b"{\"note\": \"\xff\xfe\"}", deep.as_bytes(), trailing.as_bytes(), b" ", b"{'a': 1}", b"\xef\xbb\xbf{}"];
+    let bodies: [&[u8]; 8] = [
+        b"{",
+        b"nothing",
+        b"{\"note\": \"\xff\xfe\"}",
+        deep.as_bytes(),
+        trailing.as_bytes(),
+        b" ",
+        b"{'a': 1}",
+        b"\xef\xbb\xbf{}",
+    ];
     for body in bodies {
         let answer = post(&app, body.to_vec()).await;
         assert_eq!((answer.status(), answer.code().as_str()), (400, "malformed_body"), "{answer}");
@@ -216,8 +228,14 @@ async fn an_optional_body_may_be_left_out() {
     let line = json!({"name": "a", "count": 1});
     assert_eq!(app.put("/t/bodies/1/line").json(&line).send().await.assert_status(200).json::<Value>(), line);
     assert_eq!(app.put("/t/bodies/1/line").send().await.assert_status(200).json::<Value>(), Value::Null);
-    assert_eq!(app.put("/t/bodies/1/line").json(&Value::Null).send().await.assert_status(200).json::<Value>(), Value::Null);
-    assert_eq!(mistakes(&app.put("/t/bodies/1/line").json(&json!({"name": "a"})).send().await), ["body /count required"]);
+    assert_eq!(
+        app.put("/t/bodies/1/line").json(&Value::Null).send().await.assert_status(200).json::<Value>(),
+        Value::Null
+    );
+    assert_eq!(
+        mistakes(&app.put("/t/bodies/1/line").json(&json!({"name": "a"})).send().await),
+        ["body /count required"]
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Cross-origin rules: closed, open for listed origins, and what a preflight is told.
 
-use bunbase::{prelude::*, testing::{TestApp, TestResponse}};
+use bunbase::{
+    prelude::*,
+    testing::{TestApp, TestResponse},
+};
 
 bunbase::module!(prefix = "/t/cors");
 
@@ -24,7 +27,11 @@ async fn open() -> TestApp {
 
 async fn preflight(app: &TestApp, origin: &str, method: &str) -> TestResponse {
     let request = app.request("OPTIONS", "/t/cors/thing").header("origin", origin);
-    request.header("access-control-request-method", method).header("access-control-request-headers", "content-type").send().await
+    request
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", "content-type")
+        .send()
+        .await
 }
 
 fn allows(answer: &TestResponse) -> Option<&str> {

@@ -72,7 +72,10 @@ async fn the_document_is_served_in_all_forms_with_validators() {
     let app = TestApp::start(App::new()).await;
     let plain = app.get("/openapi.json").send().await.assert_status(200);
     assert_eq!(&plain.json::<Value>(), app.document());
-    assert_eq!((plain.header("content-type"), plain.header("vary")), (Some("application/json"), Some("Accept-Encoding")));
+    assert_eq!(
+        (plain.header("content-type"), plain.header("vary")),
+        (Some("application/json"), Some("Accept-Encoding"))
+    );
     let mut etags = vec![plain.header("etag").unwrap().to_owned()];
     for (accept, decode) in [("gzip", gunzip as fn(&[u8]) -> String), ("br", unbrotli)] {
         let answer = app.get("/openapi.json").header("accept-encoding", accept).send().await.assert_status(200);
@@ -99,7 +102,11 @@ async fn the_reference_page_brings_all_that_it_needs() {
     assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{policy}");
     assert!(!page.text().contains("https://") && !page.text().contains("http://"), "nothing from elsewhere");
     let sources = page.text().split("src=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-    let styles = page.text().split("<link").skip(1).filter_map(|rest| rest.split("href=\"").nth(1)?.split('"').next().map(str::to_owned));
+    let styles = page
+        .text()
+        .split("<link")
+        .skip(1)
+        .filter_map(|rest| rest.split("href=\"").nth(1)?.split('"').next().map(str::to_owned));
     let parts: Vec<_> = sources.chain(styles).filter(|part| part.starts_with('/')).collect();
     assert!(!parts.is_empty(), "{}", page.text());
     for part in parts {

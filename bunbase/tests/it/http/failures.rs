@@ -1,6 +1,11 @@
 //! How runs fail: timeouts, panics, hidden causes, typed errors, and the trace that every answer names.
 
-use bunbase::{Error, error::Retry, prelude::*, testing::{ListeningApp, TestApp}};
+use bunbase::{
+    Error,
+    error::Retry,
+    prelude::*,
+    testing::{ListeningApp, TestApp},
+};
 use serde_json::{Value, json};
 
 bunbase::module!(prefix = "/t/failures");
@@ -31,7 +36,9 @@ async fn fail(how: String) -> Result<(), Failure> {
         "busy" => Failure::Busy,
         "away" => Failure::Away,
         "io" => Failure::Io(std::io::Error::other("secret path")),
-        "slow_down" => Error::new(429, "slow_down", "slower").retry(Retry::After(std::time::Duration::from_secs(7))).into(),
+        "slow_down" => {
+            Error::new(429, "slow_down", "slower").retry(Retry::After(std::time::Duration::from_secs(7))).into()
+        }
         "lock" => Error::new(423, "locked", "locked").into(),
         _ => panic!("secret words"),
     })
@@ -157,7 +164,14 @@ async fn a_trace_is_taken_up_or_begun() {
 #[tokio::test]
 async fn every_answer_names_its_trace() {
     let app = TestApp::start(App::new()).await;
-    for (method, path) in [("GET", "/nowhere"), ("PUT", "/t/failures/trace"), ("OPTIONS", "/t/failures/trace"), ("GET", "/_health"), ("GET", "/openapi.json"), ("GET", "/docs")] {
+    for (method, path) in [
+        ("GET", "/nowhere"),
+        ("PUT", "/t/failures/trace"),
+        ("OPTIONS", "/t/failures/trace"),
+        ("GET", "/_health"),
+        ("GET", "/openapi.json"),
+        ("GET", "/docs"),
+    ] {
         let answer = app.request(method, path).send().await;
         assert_eq!(answer.header("x-trace-id").map(str::len), Some(32), "{method} {path}");
     }

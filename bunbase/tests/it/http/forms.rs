@@ -1,6 +1,9 @@
 //! `multipart/form-data`: texts, files, their limits, and forms that are none.
 
-use bunbase::{prelude::*, testing::{TestApp, TestRequest}};
+use bunbase::{
+    prelude::*,
+    testing::{TestApp, TestRequest},
+};
 use serde_json::{Value, json};
 
 use super::mistakes;
@@ -45,7 +48,11 @@ async fn one_file(
 
 /// Several files.
 #[action(post = "/many")]
-async fn many_files(#[file] #[default] photos: Vec<Upload>) -> Result<Vec<u64>> {
+async fn many_files(
+    #[file]
+    #[default]
+    photos: Vec<Upload>,
+) -> Result<Vec<u64>> {
     Ok(photos.iter().map(Upload::size_bytes).collect())
 }
 
@@ -60,7 +67,9 @@ impl Form {
     }
 
     fn file(mut self, name: &str, file_name: &str, kind: &str, content: &[u8]) -> Self {
-        let head = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: {kind}\r\n\r\n");
+        let head = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: {kind}\r\n\r\n"
+        );
         self.0.extend(head.bytes());
         self.0.extend(content);
         self.0.extend(b"\r\n");
@@ -114,7 +123,10 @@ async fn several_files_of_one_name_are_a_list() {
     let app = start(&[]).await;
     let form = Form::default().file("photos", "a", "image/png", b"12").file("photos", "b", "image/png", b"123");
     assert_eq!(form.send(app.post("/t/forms/many")).send().await.assert_status(200).json::<Value>(), json!([2, 3]));
-    assert_eq!(Form::default().send(app.post("/t/forms/many")).send().await.assert_status(200).json::<Value>(), json!([]));
+    assert_eq!(
+        Form::default().send(app.post("/t/forms/many")).send().await.assert_status(200).json::<Value>(),
+        json!([])
+    );
     let twice = Form::default().text("title", "x").avatar().avatar();
     assert_eq!(mistakes(&twice.send(app.post("/t/forms/one")).send().await), ["body /avatar repeated"]);
 }
@@ -148,7 +160,8 @@ async fn a_text_where_a_file_belongs_is_taken_as_one_and_not_the_other_way() {
 
 #[tokio::test]
 async fn each_limit_is_413() {
-    let app = start(&[("multipart.max_files", "2"), ("multipart.max_fields", "3"), ("http.max_body_size", "4KB")]).await;
+    let app =
+        start(&[("multipart.max_files", "2"), ("multipart.max_fields", "3"), ("http.max_body_size", "4KB")]).await;
     let large = Form::default().text("title", "x").file("avatar", "a", "text/plain", &[b'x'; 2049]);
     let answer = large.send(app.post("/t/forms/one")).send().await.assert_status(413);
     assert_eq!(answer.code(), "file_too_large");
@@ -179,7 +192,11 @@ async fn what_is_not_a_form_is_415_or_400() {
     app.post("/t/forms/one").send().await.assert_status(415);
     let cut = Form::default().text("title", "x").avatar().cut(app.post("/t/forms/one")).send().await.assert_status(400);
     assert_eq!(cut.code(), "malformed_body");
-    for (kind, body) in [("multipart/form-data; boundary=b", "nothing"), ("multipart/form-data", "--b--\r\n"), ("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n")] {
+    for (kind, body) in [
+        ("multipart/form-data; boundary=b", "nothing"),
+        ("multipart/form-data", "--b--\r\n"),
+        ("multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--\r\n"),
+    ] {
         let answer = app.post("/t/forms/one").header("content-type", kind).body(body).send().await.assert_status(400);
         assert_eq!(answer.code(), "malformed_body", "{kind} {body}");
     }

@@ -101,7 +101,11 @@ async fn pong(ctx: Ctx, #[path] room: i64) -> Result<()> {
 
 async fn app() -> (TestApp, Seen) {
     let seen = Seen::default();
-    (TestApp::start(App::new().state(seen.clone()).state(ApiKeys::new().with("ann", "let-me-in-please-0123456789"))).await, seen)
+    (
+        TestApp::start(App::new().state(seen.clone()).state(ApiKeys::new().with("ann", "let-me-in-please-0123456789")))
+            .await,
+        seen,
+    )
 }
 
 #[tokio::test]
@@ -118,7 +122,8 @@ async fn a_refusal_ends_the_run_before_the_body_is_read() {
     assert_eq!((broken.status(), broken.code().as_str()), (403, "forbidden"));
     assert_eq!(seen.take(), ["module", "room 13"]);
     for (kind, body) in [("application/json", "{"), ("text/plain", "x"), ("application/json", r#"{"text": 5}"#)] {
-        let answer = app.post("/t/guards/x/locked").header("content-type", kind).body(body).send().await.assert_status(401);
+        let answer =
+            app.post("/t/guards/x/locked").header("content-type", kind).body(body).send().await.assert_status(401);
         assert_eq!(answer.code(), "api_key_missing");
         assert!(answer.header("www-authenticate").is_some_and(|challenge| challenge.contains("X-Api-Key")));
     }

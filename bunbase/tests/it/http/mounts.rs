@@ -21,7 +21,10 @@ async fn start() -> (TestApp, tempfile::TempDir) {
         let scope = web::scope("/t/mounts/scope")
             .route("/ok", web::get().to(async || HttpResponse::Ok().body("fine")))
             .route("/teapot", web::get().to(async || HttpResponse::ImATeapot().content_type("text/html").body("<p>")))
-            .route("/fail", web::get().to(async || Err::<HttpResponse, _>(actix_web::error::ErrorInternalServerError("secret"))))
+            .route(
+                "/fail",
+                web::get().to(async || Err::<HttpResponse, _>(actix_web::error::ErrorInternalServerError("secret"))),
+            )
             .route("/json", web::post().to(async |body: web::Json<Value>| HttpResponse::Ok().json(body.0)));
         config.service(scope);
     });

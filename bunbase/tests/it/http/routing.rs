@@ -1,6 +1,9 @@
 //! Methods and paths: 404, 405 with `Allow`, HEAD, OPTIONS, several doors.
 
-use bunbase::{prelude::*, testing::{ListeningApp, TestApp}};
+use bunbase::{
+    prelude::*,
+    testing::{ListeningApp, TestApp},
+};
 use serde_json::Value;
 
 use super::soon;
@@ -49,7 +52,9 @@ async fn endless() -> Result<ByteStream> {
 #[tokio::test]
 async fn a_path_that_nobody_has_is_404() {
     let app = TestApp::start(App::new()).await;
-    for path in ["/t/routing", "/t/routing/both", "/t/routing/both/1/", "/t/routing//both/1", "/nowhere", "/t/routing/both/1/2"] {
+    for path in
+        ["/t/routing", "/t/routing/both", "/t/routing/both/1/", "/t/routing//both/1", "/nowhere", "/t/routing/both/1/2"]
+    {
         let answer = app.get(path).send().await.assert_status(404);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
         assert_eq!(answer.json::<Value>()["trace_id"].as_str(), answer.header("x-trace-id"));
@@ -122,7 +127,10 @@ async fn head_of_a_stream_does_not_wait_for_it() {
     let app = ListeningApp::start(App::new()).await;
     let client = reqwest::Client::new();
     let head = soon("the answer to HEAD", client.head(app.url("/t/routing/endless")).send()).await.unwrap();
-    assert_eq!((head.status().as_u16(), &head.headers()["content-type"]), (200, &"application/octet-stream".parse().unwrap()));
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-type"]),
+        (200, &"application/octet-stream".parse().unwrap())
+    );
     // The same connection serves the next request: nothing is still being sent on it.
     let next = soon("the next answer", client.get(app.url("/t/routing/both/first")).send()).await.unwrap();
     assert_eq!(next.status(), 200);

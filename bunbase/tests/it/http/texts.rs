@@ -40,13 +40,26 @@ async fn show_kinds(input: Kinds) -> Result<Kinds> {
 
 /// Joins a segment, a query and a cookie.
 #[action(get = "/join/{name}")]
-async fn join(name: String, q: Option<String>, #[query("a b")] spaced: Option<String>, #[cookie] c: Option<String>) -> Result<Vec<Option<String>>> {
+async fn join(
+    name: String,
+    q: Option<String>,
+    #[query("a b")] spaced: Option<String>,
+    #[cookie] c: Option<String>,
+) -> Result<Vec<Option<String>>> {
     Ok(vec![Some(name), q, spaced, c])
 }
 
 /// Reads lists.
 #[action(get = "/lists/{ids}")]
-async fn lists(ids: Vec<i32>, #[header("X-Tag")] #[default] tags: Vec<String>, #[query] #[default] n: Vec<u8>) -> Result<(Vec<i32>, (Vec<String>, Vec<u8>))> {
+async fn lists(
+    ids: Vec<i32>,
+    #[header("X-Tag")]
+    #[default]
+    tags: Vec<String>,
+    #[query]
+    #[default]
+    n: Vec<u8>,
+) -> Result<(Vec<i32>, (Vec<String>, Vec<u8>))> {
     Ok((ids, (tags, n)))
 }
 
@@ -88,9 +101,13 @@ async fn every_text_of_another_type_is_named() {
     let uri = "/t/texts/kinds?flag=yes&colour=green&id=1&day=2023-02-29&at=noon&big=9223372036854775808&small=128\
                &ratio=NaN&size=-1&tag=";
     let mut found = mistakes(&app.get(uri).send().await);
-    found.iter_mut().for_each(|mistake| *mistake = mistake.rsplit_once(' ').unwrap().0.to_owned());
+    for mistake in &mut found {
+        *mistake = mistake.rsplit_once(' ').unwrap().0.to_owned();
+    }
     found.sort();
-    let expected: Vec<_> = ["at", "big", "colour", "day", "flag", "id", "ratio", "size", "small", "tag/0"].map(|key| format!("query /{key}")).into();
+    let expected: Vec<_> = ["at", "big", "colour", "day", "flag", "id", "ratio", "size", "small", "tag/0"]
+        .map(|key| format!("query /{key}"))
+        .into();
     assert_eq!(found, expected);
 }
 
@@ -128,8 +145,16 @@ async fn escapes_that_are_none_are_named() {
     assert_eq!(mistakes(&app.get("/t/texts/join/%ff").send().await), ["path /name encoding"]);
     assert_eq!(mistakes(&app.get("/t/texts/join/a?q=%C3%28").send().await), ["query /q encoding"]);
     for half in ["%", "%2", "%zz", "a%-1"] {
-        assert_eq!(mistakes(&app.get(&format!("/t/texts/join/a{half}")).send().await), ["path /name encoding"], "{half}");
-        assert_eq!(mistakes(&app.get(&format!("/t/texts/join/a?q={half}")).send().await), ["query /q encoding"], "{half}");
+        assert_eq!(
+            mistakes(&app.get(&format!("/t/texts/join/a{half}")).send().await),
+            ["path /name encoding"],
+            "{half}"
+        );
+        assert_eq!(
+            mistakes(&app.get(&format!("/t/texts/join/a?q={half}")).send().await),
+            ["query /q encoding"],
+            "{half}"
+        );
     }
     let answer = app.get("/t/texts/join/a").header("cookie", "c=%ff").send().await;
     assert_eq!(mistakes(&answer), ["cookie /c encoding"]);

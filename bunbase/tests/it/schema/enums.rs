@@ -77,7 +77,10 @@ enum Loaded<T> {
 }
 
 #[track_caller]
-fn round<T: Schema + serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, text: &str) {
+fn round<T: Schema + serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(
+    value: T,
+    text: &str,
+) {
     assert_eq!(serde_json::to_string(&value).unwrap(), text);
     assert_eq!(decode::<T>(text), Some(value));
 }
@@ -111,34 +114,65 @@ fn an_external_tag_is_the_only_key() {
     round(Outer::Details(Details { text: "x".into() }), r#"{"details":{"text":"x"}}"#);
     round(Outer::Again(Box::new(Outer::Plain)), r#"{"again":"plain"}"#);
     for wrong in [
-        r#"{"plain":null}"#, r#""number""#, r#"{"number":6}"#, r#"{"pair":[1]}"#, r#"{"fields":[1,null]}"#, r#"{"fields":{"at":1,"x":1}}"#,
-        r#"{"number":1,"plain":null}"#, "{}", "[]", "7", r#"{"other":1}"#, r#"{"details":{"text":""}}"#,
+        r#"{"plain":null}"#,
+        r#""number""#,
+        r#"{"number":6}"#,
+        r#"{"pair":[1]}"#,
+        r#"{"fields":[1,null]}"#,
+        r#"{"fields":{"at":1,"x":1}}"#,
+        r#"{"number":1,"plain":null}"#,
+        "{}",
+        "[]",
+        "7",
+        r#"{"other":1}"#,
+        r#"{"details":{"text":""}}"#,
     ] {
         assert!(decode::<Outer>(wrong).is_none(), "{wrong}");
     }
-    assert_eq!(mistakes::<Outer>(&json!({"again": {"again": {"fields": {"at": "x"}}}})), ["/again/again/fields/at type"]);
+    assert_eq!(
+        mistakes::<Outer>(&json!({"again": {"again": {"fields": {"at": "x"}}}})),
+        ["/again/again/fields/at type"]
+    );
 }
 
 #[test]
 fn an_internal_tag_stands_among_the_fields() {
     round(Inside::Open, r#"{"kind":"open"}"#);
-    round(Inside::Done { done_at: 1, rank: 3, inner: vec![Inside::Open] }, r#"{"kind":"done","doneAt":1,"rank":3,"inner":[{"kind":"open"}]}"#);
+    round(
+        Inside::Done { done_at: 1, rank: 3, inner: vec![Inside::Open] },
+        r#"{"kind":"done","doneAt":1,"rank":3,"inner":[{"kind":"open"}]}"#,
+    );
     round(Inside::Details(Details { text: "x".into() }), r#"{"kind":"details","text":"x"}"#);
-    assert_eq!(decode::<Inside>(r#"{"doneAt": 1, "inner": [], "kind": "done"}"#), Some(Inside::Done { done_at: 1, rank: 3, inner: vec![] }));
+    assert_eq!(
+        decode::<Inside>(r#"{"doneAt": 1, "inner": [], "kind": "done"}"#),
+        Some(Inside::Done { done_at: 1, rank: 3, inner: vec![] })
+    );
     for wrong in [
-        r#"{"kind":"open","extra":1}"#, r#"["open"]"#, r#"["done",{"doneAt":1}]"#, r#"{"kind":"done"}"#, r#"{"doneAt":1}"#, r#"{"kind":"x"}"#,
-        r#"{"kind":1}"#, r#"{"kind":"done","done_at":1}"#, r#"{"extra":1,"kind":"open"}"#, r#"{"kind":"details","text":""}"#,
+        r#"{"kind":"open","extra":1}"#,
+        r#"["open"]"#,
+        r#"["done",{"doneAt":1}]"#,
+        r#"{"kind":"done"}"#,
+        r#"{"doneAt":1}"#,
+        r#"{"kind":"x"}"#,
+        r#"{"kind":1}"#,
+        r#"{"kind":"done","done_at":1}"#,
+        r#"{"extra":1,"kind":"open"}"#,
+        r#"{"kind":"details","text":""}"#,
     ] {
         assert!(decode::<Inside>(wrong).is_none(), "{wrong}");
     }
     for twice in [
-        r#"{"kind":"done","doneAt":1,"doneAt":2}"#, r#"{"doneAt":1,"doneAt":2,"kind":"done"}"#, r#"{"kind":"done","doneAt":1,"kind":"done"}"#,
+        r#"{"kind":"done","doneAt":1,"doneAt":2}"#,
+        r#"{"doneAt":1,"doneAt":2,"kind":"done"}"#,
+        r#"{"kind":"done","doneAt":1,"kind":"done"}"#,
         r#"{"inner":[{"kind":"open","kind":"open"}],"kind":"done","doneAt":1}"#,
     ] {
         assert!(serde_json::from_str::<Inside>(twice).is_err(), "{twice}");
     }
     assert_eq!(
-        mistakes::<Inside>(&json!({"kind": "done", "doneAt": "x", "inner": [{"kind": "open", "a": 1}, {"kind": "shut"}]})),
+        mistakes::<Inside>(
+            &json!({"kind": "done", "doneAt": "x", "inner": [{"kind": "open", "a": 1}, {"kind": "shut"}]})
+        ),
         ["/doneAt type", "/inner/0/a unknown", "/inner/1/kind variant"]
     );
 }
@@ -163,12 +197,20 @@ fn an_adjacent_tag_stands_beside_the_payload() {
     round(Beside::Fields { a: 1 }, r#"{"t":"Fields","c":{"a":1}}"#);
     assert_eq!(decode::<Beside>(r#"{"c":{"a":1},"t":"Fields"}"#), Some(Beside::Fields { a: 1 }));
     for wrong in [
-        r#"{"t":"Nothing","c":null}"#, r#"{"c":null,"t":"Nothing"}"#, r#"{"t":"Number"}"#, r#"["Number",1]"#, r#"{"t":"Number","c":1,"x":1}"#,
-        r#"{"t":"Fields","c":[1]}"#, r#"{"c":1}"#, r#"{"t":"X"}"#,
+        r#"{"t":"Nothing","c":null}"#,
+        r#"{"c":null,"t":"Nothing"}"#,
+        r#"{"t":"Number"}"#,
+        r#"["Number",1]"#,
+        r#"{"t":"Number","c":1,"x":1}"#,
+        r#"{"t":"Fields","c":[1]}"#,
+        r#"{"c":1}"#,
+        r#"{"t":"X"}"#,
     ] {
         assert!(decode::<Beside>(wrong).is_none(), "{wrong}");
     }
-    for twice in [r#"{"t":"Number","c":1,"c":1}"#, r#"{"c":1,"c":1,"t":"Number"}"#, r#"{"t":"Number","t":"Number","c":1}"#] {
+    for twice in
+        [r#"{"t":"Number","c":1,"c":1}"#, r#"{"c":1,"c":1,"t":"Number"}"#, r#"{"t":"Number","t":"Number","c":1}"#]
+    {
         assert!(serde_json::from_str::<Beside>(twice).is_err(), "{twice}");
     }
 }

@@ -62,7 +62,7 @@ fn an_internal_error_says_nothing_to_the_caller() {
     assert_eq!((error.status(), error.code()), (500, "internal"));
     assert!(!error.detail().contains("password"));
     assert_eq!(error.source().unwrap().to_string(), "the password is x");
-    assert_eq!(of(TaskError::Broken(3)).source().unwrap().to_string(), "Broken(3)");
+    assert_eq!(of(TaskError::Broken(3)).source().unwrap().to_string(), "TaskError::Broken(3)");
     assert!(of(TaskError::Gone).source().unwrap().to_string().contains("Gone"));
 }
 

@@ -44,10 +44,14 @@ enum Plain {
 
 #[::bunbase::schema(tag = "type")]
 enum Tagged<T> {
-    A { value: T },
+    A {
+        value: T,
+    },
     B,
     #[deprecated]
-    C { f: u8 },
+    C {
+        f: u8,
+    },
 }
 
 #[::bunbase::schema]

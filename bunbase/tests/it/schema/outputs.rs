@@ -21,7 +21,15 @@ struct TaskCreated {
     location: String,
     #[header]
     request_source: Option<String>,
-    #[cookie("last_task", http_only, secure, same_site = "strict", max_age = "7d", path = "/tasks", domain = "example.com")]
+    #[cookie(
+        "last_task",
+        http_only,
+        secure,
+        same_site = "strict",
+        max_age = "7d",
+        path = "/tasks",
+        domain = "example.com"
+    )]
     last: i64,
 }
 
@@ -48,7 +56,8 @@ fn body(reply: &bunbase::action::Reply) -> String {
 
 #[test]
 fn marked_fields_leave_the_body() {
-    let created = TaskCreated { task: Task { id: 1 }, note: None, location: "/tasks/1".into(), request_source: None, last: 1 };
+    let created =
+        TaskCreated { task: Task { id: 1 }, note: None, location: "/tasks/1".into(), request_source: None, last: 1 };
     let reply = created.reply().unwrap();
     assert_eq!(body(&reply), r#"{"task":{"id":1}}"#);
     assert_eq!(reply.headers, [("location".into(), "/tasks/1".to_owned())]);

@@ -58,7 +58,17 @@ fn every_mistake_is_named_at_its_place() {
     let found = mistakes::<Task>(&value);
     assert_eq!(
         found,
-        ["/colour unknown", "/id type", "/title length", "/labels length", "/labels/3 unique", "/labels/1 length", "/labels/1 pattern", "/labels/2 pattern", "/priority range"]
+        [
+            "/colour unknown",
+            "/id type",
+            "/title length",
+            "/labels length",
+            "/labels/3 unique",
+            "/labels/1 length",
+            "/labels/1 pattern",
+            "/labels/2 pattern",
+            "/priority range"
+        ]
     );
     assert_eq!(mistakes::<Task>(&json!({})), ["/id required", "/title required"]);
 }
@@ -80,7 +90,7 @@ fn the_schema_says_what_is_checked() {
     assert_eq!(fields["labels"]["uniqueItems"], true);
     assert_eq!(fields["labels"]["maxItems"], 3);
     assert_eq!(fields["labels"]["default"], json!([]));
-    assert_eq!(fields["labels"]["items"]["pattern"], "^[a-z]+$");
+    assert_eq!(fields["labels"]["items"]["allOf"], json!([{"pattern": "^[a-z]+$"}]));
     assert_eq!(fields["priority"]["minimum"], 1);
     assert_eq!(fields["priority"]["maximum"], 10);
     assert_eq!(fields["priority"]["exclusiveMaximum"], true);

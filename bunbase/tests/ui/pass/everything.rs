@@ -38,9 +38,15 @@ mod tasks {
 
     #[bunbase::action(patch = "/tasks/{id}", message = Change, status = 204, body_limit = "1KiB")]
     #[allow(clippy::unused_async)]
-    pub async fn update(#[path] project_id: u8, id: u8, title: Patch<String>, #[default = 3] priority: u8) -> Result<()> {
+    pub async fn update(#[path] project_id: u8, id: u8, title: Patch<String>, #[default(3)] priority: u8) -> Result<()> {
         let _ = (project_id, id, title, priority);
         Ok(())
+    }
+
+    /// The template names `id`, so it needs no mark beside the body.
+    #[bunbase::action(put = "/tasks/{id}")]
+    pub async fn replace(id: u8, #[body] names: Vec<String>) -> Result<Vec<String>> {
+        Ok(names.into_iter().skip(id.into()).collect())
     }
 
     #[cfg(any())]
@@ -85,6 +91,7 @@ async fn main() -> Result<(), bunbase::registry::Mistakes> {
         [
             ("tasks.csv", "/projects/{project_id}/tasks/{id}/csv"),
             ("tasks.list_tasks", "/projects/{project_id}/tasks/{id}"),
+            ("tasks.replace", "/projects/{project_id}/tasks/{id}"),
             ("tasks.update", "/projects/{project_id}/tasks/{id}"),
         ]
     );

@@ -34,10 +34,6 @@ struct Cow;
 mod std {}
 mod core {}
 mod serde {}
-#[allow(non_camel_case_types)]
-struct usize;
-#[allow(non_camel_case_types)]
-struct bool;
 
 /// Who calls.
 #[derive(::core::clone::Clone, ::core::fmt::Debug)]

@@ -1,0 +1,8 @@
+use bunbase::ActionError;
+
+#[derive(ActionError, Debug)]
+enum TaskError {
+    Missing,
+}
+
+fn main() {}

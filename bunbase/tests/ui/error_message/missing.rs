@@ -1,0 +1,9 @@
+use bunbase::ActionError;
+
+#[derive(ActionError, Debug)]
+enum TaskError {
+    #[error(status = 404, code = "missing")]
+    Missing,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bunbase::ActionError;
+
+#[derive(ActionError, Debug)]
+enum TaskError {
+    #[error("no")]
+    Missing,
+}
+
+fn main() {}

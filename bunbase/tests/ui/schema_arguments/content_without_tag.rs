@@ -1,0 +1,8 @@
+use bunbase::schema;
+
+#[schema(content = "value")]
+enum State {
+    Open,
+}
+
+fn main() {}

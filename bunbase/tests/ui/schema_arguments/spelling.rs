@@ -1,0 +1,8 @@
+use bunbase::schema;
+
+#[schema(rename_all = "snakecase")]
+enum State {
+    Open,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::schema;
+
+#[schema(tagged = "kind")]
+enum State {
+    Open,
+}
+
+fn main() {}

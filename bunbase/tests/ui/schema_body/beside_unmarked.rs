@@ -1,0 +1,10 @@
+use bunbase::schema;
+
+#[schema]
+struct Save {
+    #[body]
+    a: String,
+    b: String,
+}
+
+fn main() {}

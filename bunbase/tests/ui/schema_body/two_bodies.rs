@@ -1,0 +1,11 @@
+use bunbase::schema;
+
+#[schema]
+struct Save {
+    #[body]
+    a: String,
+    #[body]
+    b: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::schema;
+
+#[schema(tag = "kind")]
+enum Shape {
+    Circle { kind: String },
+}
+
+fn main() {}

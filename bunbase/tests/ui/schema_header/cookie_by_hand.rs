@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[header("Set-Cookie")]
+    cookie: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[header("X Request")]
+    source: String,
+}
+
+fn main() {}

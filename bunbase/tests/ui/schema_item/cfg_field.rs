@@ -1,0 +1,10 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    id: i64,
+    #[cfg(windows)]
+    drive: String,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use bunbase::schema;
+
+#[schema]
+fn create() {}
+
+fn main() {}

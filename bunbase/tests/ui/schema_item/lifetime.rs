@@ -1,0 +1,8 @@
+use bunbase::schema;
+
+#[schema]
+struct Name<'a> {
+    text: &'a str,
+}
+
+fn main() {}

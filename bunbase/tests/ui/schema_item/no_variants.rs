@@ -1,0 +1,6 @@
+use bunbase::schema;
+
+#[schema]
+enum Never {}
+
+fn main() {}

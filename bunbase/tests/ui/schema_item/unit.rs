@@ -1,0 +1,6 @@
+use bunbase::schema;
+
+#[schema]
+struct Nothing;
+
+fn main() {}

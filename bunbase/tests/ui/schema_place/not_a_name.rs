@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct List {
+    #[query(q)]
+    text: String,
+}
+
+fn main() {}

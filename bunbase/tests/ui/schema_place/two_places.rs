@@ -1,0 +1,10 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[path]
+    #[query]
+    id: i64,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+enum State {
+    #[serde(alias = "new")]
+    Open,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use bunbase::schema;
+
+#[schema]
+#[serde(transparent)]
+struct Id(i64);
+
+fn main() {}

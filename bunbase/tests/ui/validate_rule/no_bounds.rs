@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[validate(length())]
+    field: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[validate()]
+    field: String,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bunbase::schema;
+
+#[schema]
+struct Task {
+    #[validate(pattern = "(")]
+    field: String,
+}
+
+fn main() {}

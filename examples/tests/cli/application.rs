@@ -1,0 +1,71 @@
+//! The application whose command line is tested: notes, and a run that waits for the test.
+
+use bunbase::{
+    migration::{
+        MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait,
+        schema::{pk_auto, string},
+        sea_query::{Alias, Table},
+    },
+    prelude::*,
+};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Notes)]
+    }
+}
+
+struct Notes;
+
+impl MigrationName for Notes {
+    fn name(&self) -> &'static str {
+        "m0001_notes"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Notes {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = Table::create();
+        table.table(Alias::new("notes")).col(pk_auto(Alias::new("id"))).col(string(Alias::new("text")));
+        manager.create_table(table).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Alias::new("notes")).to_owned()).await
+    }
+}
+
+/// Adds a note. With `until` it waits in the middle of its transaction until that address sends something or hangs up.
+#[action(post = "/notes", status = 201)]
+async fn add_note(
+    ctx: Ctx,
+    #[validate(length(min = 1, max = 20))] text: String,
+    #[validate(range(min = 1, max = 3))] times: Option<i32>,
+    until: Option<String>,
+) -> Result<i64> {
+    ctx.transaction(async |tx| {
+        for _ in 0..times.unwrap_or(1) {
+            tx.sql("INSERT INTO notes (text) VALUES ($1)").bind(text.clone()).execute().await?;
+        }
+        if let Some(address) = &until {
+            TcpStream::connect(address).await?.read_u8().await?;
+        }
+        tx.sql("SELECT count(*) FROM notes").scalar().await
+    })
+    .await
+}
+
+/// Counts the notes.
+#[action(get = "/notes")]
+async fn count_notes(ctx: Ctx) -> Result<i64> {
+    ctx.sql("SELECT count(*) FROM notes").scalar().await
+}
+
+#[bunbase::main]
+async fn main() -> Result<()> {
+    App::new().config("app.name", "notes").config("app.version", "1.0.0").migrations::<Migrator>().run().await
+}

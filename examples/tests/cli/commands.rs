@@ -1,0 +1,133 @@
+//! Commands that answer and end.
+
+use std::{fs, net::TcpListener};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::process::{Said, command, run};
+
+/// Runs a command in a folder of its own.
+fn alone(arguments: &[&str]) -> Said {
+    run(&mut command(tempdir().expect("a folder").path(), arguments))
+}
+
+/// Asserts that a command failed in words: one message, and no dump of a Rust value.
+fn assert_told(said: &Said, parts: &[&str]) {
+    assert!(!said.ok && said.out.is_empty(), "{said:#?}");
+    let told = said.err.lines().find_map(|line| line.strip_prefix("error: "));
+    assert!(told.is_some_and(|text| !text.contains("internal error")), "{}", said.err);
+    for part in parts {
+        assert!(said.err.contains(part), "{part:?} is not in: {}", said.err);
+    }
+    for dump in ["Error {", "Err(", "Some(", "RuntimeErr", "SqlxError", "panicked"] {
+        assert!(!said.err.contains(dump), "{dump:?} is in: {}", said.err);
+    }
+}
+
+#[test]
+fn help_lists_the_commands() {
+    let said = alone(&["--help"]);
+    assert!(said.ok);
+    for command in ["serve", "dev", "migrate", "routes", "openapi", "call"] {
+        assert!(said.out.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {}", said.out);
+    }
+    assert_told(&alone(&["swim"]), &["swim", "--help"]);
+}
+
+#[test]
+fn routes_are_a_table() {
+    let said = alone(&["routes"]);
+    let rows: Vec<Vec<_>> = said.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["METHOD", "PATH", "ACTION", "GUARDS", "SOURCE"]);
+    assert_eq!(rows[1][..4], ["GET", "/notes", "count_notes", "-"]);
+    assert_eq!(rows[2][..4], ["POST", "/notes", "add_note", "-"]);
+    assert_eq!(rows.len(), 3);
+}
+
+#[test]
+fn call_prints_the_answer() {
+    let folder = tempdir().expect("a folder");
+    for count in ["2\n", "4\n"] {
+        let said = run(&mut command(folder.path(), &["call", "add_note", r#"{"text": "weed", "times": 2}"#]));
+        assert_eq!(said.out, count, "{}", said.err);
+    }
+    assert_eq!(run(&mut command(folder.path(), &["call", "count_notes"])).out, "4\n");
+}
+
+#[test]
+fn call_names_every_wrong_field_and_an_action_that_is_not_there() {
+    let wrong = alone(&["call", "add_note", r#"{"text": "", "times": 9, "colour": "red"}"#]);
+    assert_told(&wrong, &["/text", "/times", "/colour"]);
+    assert_told(&alone(&["call", "add_notes", "{}"]), &["add_notes"]);
+    assert_told(&alone(&["call", "add_note", "{"]), &["not JSON"]);
+}
+
+#[test]
+fn migrations_go_up_and_down() {
+    let folder = tempdir().expect("a folder");
+    let migrate = |step: &[&str]| {
+        let said = run(&mut command(folder.path(), &[&["migrate"], step].concat()));
+        assert!(said.ok, "{step:?}: {}", said.err);
+        said.out
+    };
+    let state = || {
+        let status = migrate(&["status"]);
+        status.lines().find(|line| line.contains("m0001_notes")).map(|line| line.trim_start().starts_with("applied"))
+    };
+    assert_eq!(state(), Some(false));
+    assert!(migrate(&["up"]).contains("applied  m0001_notes"));
+    assert_eq!(state(), Some(true));
+    assert_eq!(migrate(&[]), "nothing applied\n", "`up` is the default");
+    assert!(migrate(&["down"]).contains("taken back  m0001_notes"));
+    assert_eq!(state(), Some(false));
+    migrate(&["up"]);
+    run(&mut command(folder.path(), &["call", "add_note", r#"{"text": "weed"}"#]));
+    assert!(migrate(&["fresh"]).contains("applied  m0001_notes"));
+    assert_eq!(run(&mut command(folder.path(), &["call", "count_notes"])).out, "0\n");
+}
+
+#[test]
+fn fresh_in_production_has_to_be_meant() {
+    let folder = tempdir().expect("a folder");
+    let production = |arguments| run(command(folder.path(), arguments).env("BUNBASE_ENV", "production"));
+    assert_told(&production(&["migrate", "fresh"]), &["--force"]);
+    let forced = production(&["migrate", "fresh", "--force"]);
+    assert!(forced.ok, "{}", forced.err);
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_told_with_its_file_and_the_one_that_was_meant() {
+    let folder = tempdir().expect("a folder");
+    fs::write(folder.path().join("bunbase.toml"), "[http]\nporrt = 8080\n\n[log]\nlevle = \"info\"\n")
+        .expect("written");
+    let said = run(&mut command(folder.path(), &["serve"]));
+    assert_told(&said, &["http.porrt", "http.port", "log.levle", "log.level", "bunbase.toml"]);
+    // Also by a command that needs no port.
+    assert_told(&run(&mut command(folder.path(), &["routes"])), &["http.porrt"]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let port = taken.local_addr().expect("an address").port().to_string();
+    assert_told(&alone(&["--port", &port]), &[&address, "--port"]);
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_told() {
+    let folder = tempdir().expect("a folder");
+    let with = |url: &str| run(command(folder.path(), &["serve", "--port", "0"]).env("DATABASE_URL", url));
+    assert_told(&with("oracle://localhost/x"), &["DATABASE_URL", "sqlite://", "postgres://"]);
+    assert_told(&with("sqlite:///dev/null/no/app.db"), &["/dev/null/no"]);
+}
+
+#[test]
+fn a_document_is_printed_without_a_database() {
+    let folder = tempdir().expect("a folder");
+    let said = run(&mut command(folder.path(), &["openapi"]));
+    let document: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(document["info"]["title"], "notes");
+    assert!(!folder.path().join("data").exists());
+}

@@ -1,0 +1,6 @@
+//! The command line that every application has, run as a person runs it: real processes, in folders of their own.
+#![cfg(unix)]
+
+mod commands;
+mod process;
+mod serving;
