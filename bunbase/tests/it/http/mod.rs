@@ -6,13 +6,18 @@
 mod answers;
 mod bodies;
 mod cors;
+mod database;
 mod documents;
 mod failures;
 mod forms;
 mod guards;
+mod health;
+mod lifecycle;
 mod mounts;
 mod routing;
+mod streams;
 mod texts;
+mod wire;
 
 use std::time::Duration;
 
