@@ -206,9 +206,10 @@ impl Constraint {
                 }
             }
             Self::Range { min, max, exclusive_min, exclusive_max } => {
-                for (key, bound, exclusive_key, exclusive) in
-                    [("minimum", min, "exclusiveMinimum", exclusive_min), ("maximum", max, "exclusiveMaximum", exclusive_max)]
-                {
+                for (key, bound, exclusive_key, exclusive) in [
+                    ("minimum", min, "exclusiveMinimum", exclusive_min),
+                    ("maximum", max, "exclusiveMaximum", exclusive_max),
+                ] {
                     if let Some(bound) = bound {
                         schema.extensions.insert(key.to_owned(), bound.to_json());
                         if exclusive {

@@ -185,7 +185,9 @@ pub fn check(tagging: Tagging, variants: &[Variant], value: &Value, checker: &mu
             match (variant.payload, entries.get(content)) {
                 (Some(payload), Some(value)) => checker.at_key(content, |checker| (payload.check)(value, checker)),
                 (Some(_), None) => checker.at_key(content, Checker::missing),
-                (None, Some(_)) => checker.at_key(content, |checker| checker.fail("unknown", "this variant carries nothing")),
+                (None, Some(_)) => {
+                    checker.at_key(content, |checker| checker.fail("unknown", "this variant carries nothing"))
+                }
                 (None, None) => {}
             }
         }
