@@ -1,6 +1,6 @@
 //! `#[schema]`: one line above a struct or an enum for its JSON, its JSON Schema and its checks.
 //!
-//! Here: the syntax (`attr`, `serde_attr`, `rules`, `cookie`, `values`), the checked form (`model`, `places`) and what is emitted
+//! Here: the syntax (`attr`, `serde_attr`, `rules`, `cookie`, `values`), the checked form (`model`, `variants`, `places`) and what is emitted
 //! (`item` for the type itself, `codegen` for its implementations). Not here: how a value is decoded or described, which is in
 //! `bunbase::schema`; what is emitted is glue that names it.
 
@@ -14,6 +14,7 @@ mod places;
 mod rules;
 mod serde_attr;
 pub(crate) mod values;
+mod variants;
 
 #[cfg(test)]
 mod tests;

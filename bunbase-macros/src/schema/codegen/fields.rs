@@ -1,6 +1,6 @@
 //! The table of fields, and the rules of their values.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
 
@@ -167,7 +167,7 @@ impl Scope<'_> {
                 quote!(Pattern(&#name))
             }
             Rule::Format(name) => {
-                let name = syn::Ident::new(name, proc_macro2::Span::call_site());
+                let name = syn::Ident::new(name, Span::call_site());
                 quote!(Format(#k::schema::Format::#name))
             }
             Rule::Unique => quote!(Unique),
@@ -180,11 +180,10 @@ impl Scope<'_> {
         quote!(#k::schema::Constraint::#rule)
     }
 
-    /// Emits a rule on a value: an expression that is `true` where it holds. `ty` is the value's type, where it has a name.
-    fn rule(&self, rule: &Rule, place: &TokenStream, ty: Option<&Type>) -> TokenStream {
-        let at = ty.map_or_else(proc_macro2::Span::call_site, span);
+    /// Emits a rule on a value: an expression that is `true` where it holds. The compiler underlines `at` where the value cannot
+    /// have the rule; `ty` is the value's type, where it has a name.
+    fn rule(&self, rule: &Rule, place: &TokenStream, at: Span, ty: Option<&Type>) -> TokenStream {
         let k = &private_at(at);
-        // The compiler underlines the type where it cannot have the rule.
         let of = ty.map(|ty| quote_spanned!(at=> ::<#ty>));
         match rule {
             Rule::Length { min, max } => {
@@ -204,18 +203,24 @@ impl Scope<'_> {
                 quote_spanned!(at=> #k::schema::rules::pattern #of(#place, &#name))
             }
             Rule::Format(name) => {
-                let name = syn::Ident::new(name, proc_macro2::Span::call_site());
+                let name = syn::Ident::new(name, Span::call_site());
                 quote_spanned!(at=> #k::schema::rules::format #of(#place, #k::schema::Format::#name))
             }
             Rule::Unique => quote_spanned!(at=> #k::schema::rules::unique #of(#place)),
             Rule::Each(rules) => {
-                let item = quote!(__item);
-                let rules = rules.iter().map(|rule| self.rule(rule, &item, None));
-                quote_spanned!(at=> #k::schema::rules::each #of(#place, |__item| #(#rules)&&*))
+                let item = quote_spanned!(at=> __item);
+                let rules = rules.iter().map(|rule| self.rule(rule, &item, at, None));
+                quote_spanned!(at=> #k::schema::rules::each #of(#place, |#item| #(#rules)&&*))
             }
             Rule::Custom(path) => {
-                let at = path.span();
+                let at = path.span().resolved_at(Span::call_site());
                 let k = private_at(at);
+                // The value too: an argument is what the compiler underlines.
+                let place = place.clone().into_iter().map(|mut token| {
+                    token.set_span(at);
+                    token
+                });
+                let place: TokenStream = place.collect();
                 quote_spanned!(at=> #k::schema::rules::custom(#place, #path))
             }
         }
@@ -226,7 +231,7 @@ impl Scope<'_> {
         let ty = &field.ty;
         let k = private_at(span(ty));
         let own = quote_spanned!(span(ty)=> #k::schema::Probe::<#ty>::valid(#place));
-        let rules = field.rules.iter().map(|rule| self.rule(rule, place, Some(ty)));
+        let rules = field.rules.iter().map(|rule| self.rule(rule, place, span(ty), Some(ty)));
         quote!(#own #(&& #rules)*)
     }
 

@@ -1,6 +1,11 @@
 //! Transactions of actions, and many clients that write at once.
 
-use bunbase::{Error, db::Db, prelude::*, testing::{ListeningApp, TestApp}};
+use bunbase::{
+    Error,
+    db::Db,
+    prelude::*,
+    testing::{ListeningApp, TestApp},
+};
 use futures_util::future::join_all;
 
 use super::soon;
