@@ -24,10 +24,14 @@ async fn all_is_well_when_all_checks_are() {
     let (app, _) = start("1s", Ok(())).await;
     for path in ["/_health", "/_health/live", "/_health/ready"] {
         let answer = app.get(path).send().await.assert_status(200);
-        assert_eq!((answer.json::<Value>()["status"].as_str(), answer.header("cache-control")), (Some("ok"), Some("no-store")));
+        assert_eq!(
+            (answer.json::<Value>()["status"].as_str(), answer.header("cache-control")),
+            (Some("ok"), Some("no-store"))
+        );
     }
     let report: Value = app.get("/_health").send().await.json();
-    let names: Vec<_> = report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["database", "printer"]);
     assert!(report["checks"][0]["latency_ms"].is_number());
 }

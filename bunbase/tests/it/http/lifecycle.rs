@@ -158,7 +158,16 @@ async fn a_shutdown_answers_what_runs_says_that_it_is_not_ready_and_takes_nothin
         // A connection that is open is still served, and is told as soon as the shutdown has begun.
         kept.write_all(b"GET /_health/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let answer = head(&mut kept).await;
-        let length = answer.to_lowercase().split("content-length: ").nth(1).unwrap().split('\r').next().unwrap().parse().unwrap();
+        let length = answer
+            .to_lowercase()
+            .split("content-length: ")
+            .nth(1)
+            .unwrap()
+            .split('\r')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         let mut body = vec![0; length];
         soon("the body", kept.read_exact(&mut body)).await.unwrap();
         if !answer.starts_with("HTTP/1.1 200") {

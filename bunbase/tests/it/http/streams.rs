@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use bunbase::{Error, prelude::*, testing::{ListeningApp, TestApp}};
+use bunbase::{
+    Error,
+    prelude::*,
+    testing::{ListeningApp, TestApp},
+};
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, mpsc};
 
@@ -10,11 +14,13 @@ use super::soon;
 
 bunbase::module!(prefix = "/t/streams");
 
-type Sender = mpsc::UnboundedSender<Result<String, &'static str>>;
+type Item = Result<String, &'static str>;
+type Sender = mpsc::UnboundedSender<Item>;
+type Receiver = mpsc::UnboundedReceiver<Item>;
 
 /// What the test sends down the stream.
 #[derive(Clone)]
-struct Source(Arc<Mutex<Option<mpsc::UnboundedReceiver<Result<String, &'static str>>>>>);
+struct Source(Arc<Mutex<Option<Receiver>>>);
 
 impl Source {
     fn new() -> (Sender, Self) {
@@ -61,7 +67,10 @@ async fn events_arrive_as_they_are_sent() {
     let (sender, source) = Source::new();
     let app = ListeningApp::start(App::new().state(source)).await;
     let mut answer = soon("the headers", reqwest::get(app.url("/t/streams/ticks"))).await.unwrap();
-    assert_eq!((&answer.headers()["content-type"], &answer.headers()["cache-control"]), (&"text/event-stream".parse().unwrap(), &"no-store".parse().unwrap()));
+    assert_eq!(
+        (&answer.headers()["content-type"], &answer.headers()["cache-control"]),
+        (&"text/event-stream".parse().unwrap(), &"no-store".parse().unwrap())
+    );
     for word in ["one", "two\nlines"] {
         sender.send(Ok(word.to_owned())).unwrap();
         let chunk = soon("an event", answer.chunk()).await.unwrap().unwrap();
@@ -113,5 +122,8 @@ async fn streams_are_in_the_document() {
     let (_sender, source) = Source::new();
     let app = TestApp::start(App::new().state(source)).await;
     let content = &app.document()["paths"]["/t/streams/ticks"]["get"]["responses"]["200"]["content"];
-    assert_eq!(content["text/event-stream"]["schema"]["x-event-schema"]["$ref"], "#/components/schemas/Tick", "{content}");
+    assert_eq!(
+        content["text/event-stream"]["schema"]["x-event-schema"]["$ref"], "#/components/schemas/Tick",
+        "{content}"
+    );
 }

@@ -51,7 +51,8 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_declared_length_beyond_the_limit_is_refused_before_the_body_comes() {
     let app = ListeningApp::start(App::new()).await;
-    let head = "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1001\r\n\r\n";
+    let head =
+        "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1001\r\n\r\n";
     let mut stream = connect(&app, head).await;
     let text = answer(&mut stream, "}").await;
     assert!(text.starts_with("HTTP/1.1 413") && text.contains("body_too_large"), "{text}");
@@ -112,7 +113,12 @@ async fn a_body_that_is_framed_wrongly_is_400() {
 async fn a_connection_goes_on_after_a_refusal() {
     let app = ListeningApp::start(App::new()).await;
     let body = "{\"text\": 5}";
-    let head = |body: &str| format!("POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let head = |body: &str| {
+        format!(
+            "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
     let mut stream = connect(&app, &head(body)).await;
     assert!(answer(&mut stream, "]}").await.starts_with("HTTP/1.1 422"));
     stream.write_all(head("{\"text\": \"ab\"}").as_bytes()).await.unwrap();
