@@ -129,6 +129,14 @@ impl App {
         self
     }
 
+    /// Serves until the process is asked to stop, without looking at the command line.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn serve(self) -> Result<()> {
+        cli::run(self, ["app".into(), "serve".into()]).await
+    }
+
     /// Does what the command line says; without a command it serves. See `--help`.
     ///
     /// # Errors

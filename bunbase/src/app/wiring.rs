@@ -21,6 +21,7 @@ pub(crate) struct Wired {
     pub(crate) config: Arc<Config>,
     pub(crate) services: Arc<Services>,
     pub(crate) registry: Registry,
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests hold answers against it"))]
     pub(crate) document: openapi::Document,
     pub(crate) migrations: Plan,
     pub(crate) health: Arc<Health>,

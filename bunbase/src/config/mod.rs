@@ -40,7 +40,7 @@ pub use setting::{CancelOnDisconnect, LogFormat};
 pub use size::ByteSize;
 pub use table::{
     AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,
-    OpenapiConfig, PaginationConfig,
+    OpenapiConfig,
 };
 pub use url::{ConnectionUrl, redact};
 pub use value::Value;

@@ -24,13 +24,6 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(key, source(key).or_else(|| source(other)), message));
         }
     };
-    let (limit, most) = (config.pagination.default_limit, config.pagination.max_limit);
-    rule(
-        limit > most,
-        "pagination.default_limit",
-        "pagination.max_limit",
-        format!("is {limit}, more than `pagination.max_limit`, which is {most}"),
-    );
     let (least, most) = (config.database.min_connections, config.database.max_connections);
     rule(
         least > most,

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn camel_case_is_understood_in_every_section() {
-        assert_eq!(suggested("pagination.defaultLimit"), Some("pagination.default_limit"));
+        assert_eq!(suggested("log.Level"), Some("log.level"));
         assert_eq!(suggested("multipart.max-files"), Some("multipart.max_files"));
     }
 

@@ -127,14 +127,6 @@ sections! {
         format: LogFormat = LogFormat::Pretty, production LogFormat::Json, guide "observability.logging.format" "json";
     }
 
-    /// Lists that are answered page by page.
-    pagination: PaginationConfig {
-        /// How many items a page has when the caller does not say.
-        default_limit: u32 = 20, check check::positive;
-        /// How many items a caller may ask for.
-        max_limit: u32 = 100, check check::positive;
-    }
-
     /// The health endpoints.
     health: HealthConfig {
         /// How old an answer of a dependency may be before it is asked again.

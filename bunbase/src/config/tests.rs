@@ -77,7 +77,7 @@ fn every_problem_of_every_source_is_listed_at_once() {
             "bunbase.toml:4: `http.request_timeout` needs a unit: write \"30s\" for seconds or \"30ms\" for milliseconds",
             "bunbase.toml:6: `database.maxConnections` is the reference guide's spelling; write `database.max_connections`",
             "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, multipart, cors, database, openapi, docs, \
-             log, pagination, health, and `application` for settings of your own",
+             log, health, and `application` for settings of your own",
             "BUNBASE__LOG__FORMAT in .env: `log.format` must be one of `pretty` `json`, not `xml`",
             "PORT: `http.port` must be a whole number from 0 to 65535, not `high`",
             "BUNBASE__HTTP__WROKERS: `http.wrokers` is not a key; did you mean `BUNBASE__HTTP__WORKERS`?",
@@ -178,14 +178,13 @@ fn without_the_document_there_is_no_page_unless_it_is_asked_for() {
 
 #[test]
 fn values_that_contradict_each_other_are_refused() {
-    let file = "[pagination]\nmax_limit = 10\n[database]\nmin_connections = 30\n[cors]\norigins = ['*']\ncredentials = true\n\
+    let file = "[database]\nmin_connections = 30\n[cors]\norigins = ['*']\ncredentials = true\n\
                 [docs]\npath = '/openapi.json'\n";
     let problems = shown(Loader::new().file(file));
     let starts = [
-        "bunbase.toml:2: `pagination.default_limit` is 20, more than `pagination.max_limit`",
-        "bunbase.toml:4: `database.min_connections` is 30, more than",
-        "bunbase.toml:7: `cors.credentials` cannot be true",
-        "bunbase.toml:9: `docs.path` is /openapi.json",
+        "bunbase.toml:2: `database.min_connections` is 30, more than",
+        "bunbase.toml:5: `cors.credentials` cannot be true",
+        "bunbase.toml:7: `docs.path` is /openapi.json",
     ];
     assert_eq!(problems.len(), starts.len(), "{problems:?}");
     for (problem, start) in problems.iter().zip(starts) {
@@ -195,8 +194,11 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_misspelt_key_is_not_blamed_a_second_time() {
-    let problems = shown(Loader::new().file("[pagination]\nmaxLimit = 500\ndefault_limit = 200"));
-    assert_eq!(problems, ["bunbase.toml:2: `pagination.maxLimit` is not a key; did you mean `pagination.max_limit`?"]);
+    let problems = shown(Loader::new().file("[database]\nminConnection = 500\nmax_connections = 200"));
+    assert_eq!(
+        problems,
+        ["bunbase.toml:2: `database.minConnection` is not a key; did you mean `database.min_connections`?"]
+    );
 }
 
 #[test]

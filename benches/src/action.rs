@@ -1,0 +1,33 @@
+//! The endpoint as an action.
+
+use bunbase::prelude::*;
+
+/// What is made.
+#[schema]
+struct Item {
+    id: i64,
+    name: String,
+    tags: Vec<String>,
+}
+
+/// Makes an item.
+#[action(post = "/shops/{shop_id}/items")]
+async fn make_item(
+    shop_id: i64,
+    #[header("X-Tenant")] tenant: Option<String>,
+    #[validate(length(min = 1, max = 200))] name: String,
+    #[validate(length(max = 10))] tags: Vec<String>,
+) -> Result<Item> {
+    Ok(Item { id: shop_id, name: tenant.map_or(name.clone(), |tenant| format!("{tenant}:{name}")), tags })
+}
+
+/// Serves it with one worker and no log, until the process is killed.
+pub(crate) fn serve() -> Result<()> {
+    let app = App::new()
+        .config("http.port", 0)
+        .config("http.workers", 1)
+        .config("log.level", "off")
+        .config("database.url", "sqlite::memory:");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(app.serve())
+}
