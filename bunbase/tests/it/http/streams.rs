@@ -14,11 +14,13 @@ use super::soon;
 
 bunbase::module!(prefix = "/t/streams");
 
-type Sender = mpsc::UnboundedSender<Result<String, &'static str>>;
+type Item = Result<String, &'static str>;
+type Sender = mpsc::UnboundedSender<Item>;
+type Receiver = mpsc::UnboundedReceiver<Item>;
 
 /// What the test sends down the stream.
 #[derive(Clone)]
-struct Source(Arc<Mutex<Option<mpsc::UnboundedReceiver<Result<String, &'static str>>>>>);
+struct Source(Arc<Mutex<Option<Receiver>>>);
 
 impl Source {
     fn new() -> (Sender, Self) {
