@@ -26,19 +26,25 @@ extern crate self as bunbase;
 pub mod action;
 pub mod app;
 pub mod asset;
+pub mod clock;
 pub mod config;
 pub mod context;
 pub mod db;
 pub mod error;
+pub mod events;
 mod glue;
 pub mod guard;
 pub mod http;
+pub mod idempotency;
 pub mod invoke;
 pub mod openapi;
+pub mod queue;
 pub mod registry;
+pub mod schedule;
 pub mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod webhook;
 
 /// Implements `bunbase::action::ActionError` for an enum.
 pub use bunbase_macros::ActionError;
@@ -173,11 +179,8 @@ pub mod prelude {
     pub use crate::{
         action::{ActionError, ByteStream, Created, Html, Redirect, Sse, SseEvent, Text},
         app::App,
-        context::{Ctx, now},
-        db::{
-            Tx,
-            page::{Cursor, Keyset, Limit, Page, PageQuery},
-        },
+        context::{Ctx, Identity, Tx, now},
+        db::page::{Cursor, Keyset, Limit, Page, PageQuery},
         error::Result,
         guard::{ApiKey, ApiKeys, Guard, Provider, api_key},
         http::Upload,
@@ -199,11 +202,11 @@ pub mod __private {
     pub use std;
 
     pub use crate::{
-        __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error,
+        __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error, events,
         glue::{
             MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module,
             run_main, run_test, text,
         },
-        guard, http, invoke, registry, schema,
+        guard, http, invoke, queue, registry, schedule, schema, webhook,
     };
 }

@@ -4,7 +4,12 @@
 //! that was released is never changed: expand in one, contract in a later one. Which of them a database has is kept in
 //! the table `bunbase_migrations`, apart from the application's own `seaql_migrations`.
 
+mod dialect;
 mod m20261123_000001_action_runs;
+mod m20261125_000002_jobs;
+mod m20261125_000003_events;
+mod m20261125_000004_schedules;
+mod m20261125_000005_idempotency;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait,
@@ -18,7 +23,13 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_action_runs::Migration)]
+        vec![
+            Box::new(m20261123_000001_action_runs::Migration),
+            Box::new(m20261125_000002_jobs::Migration),
+            Box::new(m20261125_000003_events::Migration),
+            Box::new(m20261125_000004_schedules::Migration),
+            Box::new(m20261125_000005_idempotency::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

@@ -105,6 +105,11 @@ fn meta(action: &Action) -> TokenStream {
             content_type: #content_type,
             timeout: #timeout,
             body_limit_bytes: #body_limit,
+            retry: #private::std::option::Option::None,
+            idempotent: false,
+            cpu: false,
+            queue: "default",
+            priority: #private::queue::Priority::Normal,
         };
     }
 }

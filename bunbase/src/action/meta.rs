@@ -2,6 +2,15 @@
 
 use std::{fmt, time::Duration};
 
+use crate::{
+    queue::{
+        Priority,
+        backoff::{Backoff, ceiling, full_jitter},
+    },
+    schedule::{Missed, Overlap},
+    webhook::Verify,
+};
+
 /// An HTTP method that an action can be bound to. HEAD and OPTIONS are answered by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
@@ -45,7 +54,7 @@ impl fmt::Display for Method {
 }
 
 /// A way to reach an action: a door, as data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Trigger {
     /// An HTTP route. The path is the action's own template, without its modules' prefixes.
@@ -55,6 +64,126 @@ pub enum Trigger {
         /// The template, such as `/tasks/{task_id}`.
         path: &'static str,
     },
+    /// A signed delivery of another service, by POST. Stored before it is answered, and run as a job.
+    Webhook {
+        /// The path, without its modules' prefixes.
+        path: &'static str,
+        /// Makes the signature scheme. Called once, at start-up.
+        verify: fn() -> Box<dyn Verify>,
+    },
+    /// An event. The subscription is one consumer group: each event runs once for it in the whole cluster.
+    Event {
+        /// The event's name.
+        name: &'static str,
+        /// Whether events with one ordering key run one at a time, in the order in which they were emitted.
+        ordered: bool,
+        /// Whether it runs on every instance instead, at most once on each and without a job.
+        broadcast: bool,
+    },
+    /// A time rule: `cron = "0 2 * * *"` or `every = "30s"`.
+    Schedule {
+        /// Five or six fields of cron, or `every` and a duration: `every 30s`.
+        rule: &'static str,
+        /// The time zone by its IANA name; `UTC` unless said.
+        zone: &'static str,
+        /// What happens to ticks that nobody took.
+        missed: Missed,
+        /// What happens when a tick comes while an earlier one still runs.
+        overlap: Overlap,
+    },
+    /// A tool of the Model Context Protocol, under the action's full name with `_` for the dots unless it has another.
+    Tool {
+        /// The name, where the action's is not meant.
+        name: Option<&'static str>,
+    },
+}
+
+/// The kinds of doors: how a run was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// An HTTP request.
+    Http,
+    /// A webhook's delivery.
+    Webhook,
+    /// An event.
+    Event,
+    /// A tick of a schedule.
+    Cron,
+    /// A job that an action enqueued.
+    Job,
+    /// A tool call.
+    Tool,
+    /// Another action, a test, or the command line.
+    Call,
+}
+
+impl Door {
+    /// All doors.
+    pub const ALL: [Self; 7] = [Self::Http, Self::Webhook, Self::Event, Self::Cron, Self::Job, Self::Tool, Self::Call];
+
+    /// Returns its name in records, metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Webhook => "webhook",
+            Self::Event => "event",
+            Self::Cron => "cron",
+            Self::Job => "job",
+            Self::Tool => "tool",
+            Self::Call => "call",
+        }
+    }
+
+    /// Returns the door of a name; [`Door::Job`] for one that is not known.
+    pub fn of_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|door| door.as_str() == name).unwrap_or(Self::Job)
+    }
+
+    /// Returns whether a claim of the queue is one attempt: then the queue retries, and the run itself does not.
+    pub const fn is_queued(self) -> bool {
+        matches!(self, Self::Webhook | Self::Event | Self::Cron | Self::Job)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How often a run is tried, and how long to wait between attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How many attempts there are, the first included; at least 1.
+    pub attempts: u32,
+    /// How waits grow.
+    pub backoff: Backoff,
+    /// The first wait.
+    pub base: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// Whether the real wait is drawn between zero and that ("full jitter"). On unless said.
+    pub jitter: bool,
+}
+
+impl RetryPolicy {
+    /// One attempt.
+    pub const ONCE: Self = Self { attempts: 1, ..Self::DEFAULT };
+
+    /// What `retry(…)` leaves out: 3 attempts, exponential from 1 s to 30 s, with full jitter.
+    pub const DEFAULT: Self = Self {
+        attempts: 3,
+        backoff: Backoff::Exponential,
+        base: Duration::from_secs(1),
+        max: Duration::from_secs(30),
+        jitter: true,
+    };
+
+    /// Returns how long to wait after an attempt, which counts from 1, has failed.
+    pub fn wait(&self, attempt: u32) -> Duration {
+        let longest = ceiling(self.backoff, self.base, self.max, attempt);
+        if self.jitter { full_jitter(longest) } else { longest }
+    }
 }
 
 /// One action, as `#[action]` describes it.
@@ -86,6 +215,16 @@ pub struct ActionMeta {
     pub timeout: Option<Duration>,
     /// The largest body in bytes; `None` leaves it to `http.max_body_size`.
     pub body_limit_bytes: Option<u64>,
+    /// How often a run is tried; `None` is once inline, and as a job what `queue` is configured to.
+    pub retry: Option<RetryPolicy>,
+    /// Whether a repeated call with the same key gets the first one's answer.
+    pub idempotent: bool,
+    /// Whether it runs on the pool for work that computes and does not wait.
+    pub cpu: bool,
+    /// The queue of its jobs; `default` unless said.
+    pub queue: &'static str,
+    /// How urgent its jobs are.
+    pub priority: Priority,
 }
 
 /// One `bunbase::module!`: what the actions of a Rust module share.

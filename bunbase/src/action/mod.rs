@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
     error::{ActionError, ErrorVariant, internal},
-    meta::{ActionMeta, Method, ModuleMeta, Trigger},
+    meta::{ActionMeta, Door, Method, ModuleMeta, RetryPolicy, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},
 };
@@ -51,6 +51,12 @@ pub trait Action: Record + Serialize + DeserializeOwned + Send + Sync + 'static 
 
     /// Makes the values of its `#[guard]` parameters, in order; each provider once per run.
     fn provide(ctx: &Ctx) -> impl Future<Output = Result<Self::Provided>> + Send;
+
+    /// Runs the function of `check_input = path::to::function`, once the input is decoded and before anything else happens.
+    fn check_input(ctx: &Ctx, message: &Self) -> impl Future<Output = Result<()>> + Send {
+        let _ = (ctx, message);
+        std::future::ready(Ok(()))
+    }
 
     /// Calls the function.
     fn run(

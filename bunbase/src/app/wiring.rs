@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::App;
 use crate::{
     Error, Result,
+    clock::Clock,
     config::{self, Config},
     context::Services,
     db::{self, Db, migrate::Plan},
@@ -75,7 +76,13 @@ impl Wired {
         let document = document(&registry, &config, app.description);
         let db = Db::open(&database(&config)).await?;
         let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
-        let services = Arc::new(Services { state: app.state, db, config: config.clone(), calls: OnceLock::new() });
+        let services = Arc::new(Services {
+            state: app.state,
+            db,
+            config: config.clone(),
+            clock: Clock::system(),
+            calls: OnceLock::new(),
+        });
         let builtins = builtins(&config, &document, &health);
         let (table, calls) = Table::new(&registry, &services, settings(&config), builtins)?;
         // Set once, here: the services are new.

@@ -14,6 +14,21 @@ pub(super) fn positive<T: PartialEq + Default>(value: &T) -> Result<(), String> 
     if *value == T::default() { Err("must be more than zero".to_owned()) } else { Ok(()) }
 }
 
+/// A lease is renewed at a third of its length, which must leave time for a round trip.
+pub(super) fn lease(lease: &std::time::Duration) -> Result<(), String> {
+    if *lease < std::time::Duration::from_secs(1) { Err("must be at least `1s`".to_owned()) } else { Ok(()) }
+}
+
+/// What a process can do.
+pub(super) fn roles(roles: &[String]) -> Result<(), String> {
+    const ROLES: [&str; 3] = ["http", "worker", "scheduler"];
+    match roles.iter().find(|role| !ROLES.contains(&role.as_str())) {
+        Some(role) => Err(format!("has `{role}`, which is no role; write some of `http`, `worker`, `scheduler`")),
+        None if roles.is_empty() => Err("must name at least one of `http`, `worker`, `scheduler`".to_owned()),
+        None => Ok(()),
+    }
+}
+
 /// An address or a name without a port; the port has a key of its own.
 pub(super) fn host(host: &str) -> Result<(), String> {
     if host.parse::<std::net::IpAddr>().is_ok() {

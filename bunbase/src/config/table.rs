@@ -18,6 +18,8 @@ sections! {
         name: String = "bunbase app".to_owned(), says "the binary's name", check check::non_empty;
         /// The application's version.
         version: String = "0.0.0".to_owned(), says "the package's version", check check::non_empty;
+        /// What this process does: `http`, `worker`, `scheduler`. `--roles` sets it too.
+        roles: Vec<String> = words(["http", "worker", "scheduler"]), check check::roles;
     }
 
     /// The HTTP server.
@@ -97,6 +99,66 @@ sections! {
         transaction_timeout: Option<Duration> = Some(Duration::from_secs(30));
         /// Whether `serve` brings the tables up to date before it listens.
         migrate_on_start: bool = true;
+    }
+
+    /// Background jobs: those that actions enqueue, and those that events, schedules and webhooks make.
+    queue: QueueConfig {
+        /// How many jobs of one queue run at a time in this process. 0 is two for each core.
+        concurrency: u32 = 0, guide "queue.startWorker() in a loop" "1 worker";
+        /// The queues that this process works on; `mail=4` runs at most four of `mail` at a time. Empty takes all that its actions name.
+        queues: Vec<String> = Vec::new();
+        /// How long a worker owns the jobs that it took unless it says more. After a crash they come back when it is over.
+        lease: Duration = Duration::from_secs(30), check check::lease;
+        /// How long an idle worker waits before it looks by itself. Jobs that other processes store wake it earlier on Postgres.
+        poll_interval: Duration = Duration::from_secs(1), check check::positive;
+        /// How many jobs a worker takes, and ends, with one statement.
+        batch: u32 = 100, check check::positive;
+        /// How many attempts a job has whose action says nothing, the first included.
+        max_attempts: u32 = 4, check check::positive;
+        /// How long a job waits before it is raised by one priority. 0 is never.
+        raise_after: Option<Duration> = Some(Duration::from_mins(5));
+        /// How long a job that has ended stays in the table. 0 deletes it as it ends.
+        retention: Option<Duration> = Some(Duration::from_hours(24));
+        /// How long a dead letter is kept. 0 is for ever.
+        failure_retention: Option<Duration> = None;
+        /// How long running jobs may take to end at shutdown; then they are handed back.
+        shutdown_timeout: Duration = Duration::from_secs(30);
+    }
+
+    /// What recurs.
+    schedule: ScheduleConfig {
+        /// The time zone of rules that name none, by its IANA name.
+        zone: String = "UTC".to_owned(), check check::non_empty;
+        /// How late a tick may be taken before it counts as missed.
+        grace: Duration = Duration::from_mins(1), check check::positive;
+    }
+
+    /// Events.
+    events: EventsConfig {
+        /// How long an event stays in the outbox after it was handed to its subscribers. 0 deletes it at once.
+        retention: Option<Duration> = Some(Duration::from_hours(24));
+    }
+
+    /// Answers that are kept for calls with an idempotency key.
+    idempotency: IdempotencyConfig {
+        /// How long a call waits for another one with its key before it is answered with 409.
+        wait: Duration = Duration::from_secs(10);
+        /// How long an answer is kept.
+        retention: Duration = Duration::from_hours(24), check check::positive;
+    }
+
+    /// Webhooks that come in.
+    webhook: WebhookConfig {
+        /// How long deliveries are kept as they were received, and known by their ids.
+        retention: Duration = Duration::from_hours(24 * 7), check check::positive;
+    }
+
+    /// The server of the Model Context Protocol, whose tools are the actions marked `tool`.
+    mcp: McpConfig {
+        /// Whether it is served over HTTP. Without tools it never is.
+        enabled: bool = true, guide "mcp" "false";
+        /// Where it is served.
+        path: String = "/mcp".to_owned(), check check::route;
     }
 
     /// The API document.

@@ -2,17 +2,22 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+    prelude::async_trait::async_trait,
 };
 
+use super::{Tx, transaction::Shared};
 use crate::{
     Error, Result,
     context::Ctx,
-    db::{Db, Sql, Tx},
+    db::{Db, Sql},
 };
 
 /// The connection that [`Ctx::db`](super::Ctx::db) hands out: SeaORM's queries work on it unchanged.
@@ -21,19 +26,73 @@ use crate::{
 /// transaction, on Postgres it would silently not be part of it. Use `tx.db()` inside.
 pub struct Database {
     db: Db,
+    scope: Scope,
     open: AtomicBool,
     /// The run that called this one: a transaction that is open there is in the way here as well.
     caller: Option<Ctx>,
 }
 
-impl Database {
-    pub(crate) fn new(db: Db, caller: Option<Ctx>) -> Self {
-        Self { db, open: AtomicBool::new(false), caller }
+/// What the statements of a run belong to.
+#[derive(Clone)]
+pub(crate) enum Scope {
+    /// Each is its own, unless the run opens a transaction.
+    Alone,
+    /// All of them belong to the transaction of the run that called this one, by `tx.call`.
+    Joined(Arc<Shared>),
+    /// All of them, from the first write on, belong to one transaction of this run's own: it is `idempotent`.
+    Lazy(Arc<Lazy>),
+}
+
+/// A transaction that is begun by the first write.
+pub(crate) struct Lazy {
+    db: Db,
+    shared: tokio::sync::OnceCell<Arc<Shared>>,
+}
+
+impl Lazy {
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db, shared: tokio::sync::OnceCell::new() }
     }
 
-    /// Returns whether this run, or one that led to it, has a transaction open.
+    /// Returns the transaction, and begins it where there is none.
+    pub(crate) async fn begun(&self) -> Result<&Arc<Shared>, DbErr> {
+        self.shared.get_or_try_init(async || Ok(Arc::new(Shared::new(self.db.try_begin_tx().await?)))).await
+    }
+
+    fn get(&self) -> Option<&Arc<Shared>> {
+        self.shared.get()
+    }
+
+    /// Takes the transaction out, if there is one.
+    pub(crate) fn into_inner(self) -> Option<Arc<Shared>> {
+        self.shared.into_inner()
+    }
+}
+
+impl Database {
+    pub(crate) fn new(db: Db, scope: Scope, caller: Option<Ctx>) -> Self {
+        Self { db, scope, open: AtomicBool::new(false), caller }
+    }
+
+    /// Returns the transaction that everything of this run is part of, begun if `begin` and it is not yet.
+    pub(crate) async fn joined(&self, begin: bool) -> Result<Option<&Arc<Shared>>, DbErr> {
+        Ok(match &self.scope {
+            Scope::Alone => None,
+            Scope::Joined(shared) => Some(shared),
+            Scope::Lazy(lazy) if begin => Some(lazy.begun().await?),
+            Scope::Lazy(lazy) => lazy.get(),
+        })
+    }
+
+    /// Returns the scope that a run which this one calls has: that of the caller, unless it is alone.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
+    /// Returns whether this run, or one that led to it, has a transaction open that the run is not part of.
     fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire) || self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open())
+        let is_callers = || self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
+        self.open.load(Ordering::Acquire) || (matches!(self.scope, Scope::Alone) && is_callers())
     }
 
     /// Starts a raw SQL statement; see [`Sql`].
@@ -41,15 +100,48 @@ impl Database {
         Sql::new(self, sql)
     }
 
-    /// Runs `f` in a transaction of this run.
-    pub(crate) async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
-        let called_within = self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
+    /// Refuses what would not be part of the transaction that is open.
+    ///
+    /// # Errors
+    /// 500 `transaction_open`.
+    pub(crate) fn refuse_beside_transaction(&self, instead: &'static str) -> Result<()> {
+        if self.is_open() {
+            let text = format!("a transaction of this run is open: {instead}");
+            return Err(Error::new(500, "transaction_open", text.clone()).caused_by(text));
+        }
+        Ok(())
+    }
+
+    /// Runs `f` in a transaction of this run: one of its own, or a savepoint in the one that it is part of.
+    pub(crate) async fn transaction<T>(&self, ctx: &Ctx, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
+        let called_within = matches!(self.scope, Scope::Alone)
+            && self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
         if called_within || self.open.swap(true, Ordering::AcqRel) {
-            let text = "a transaction of this run is open already; use `tx.nested(…)` inside it";
+            let text = "a transaction of this run is open already; use `tx.nested(…)` inside it, and `tx.call(…)` for an \
+                        action that is to be part of it";
             return Err(Error::new(500, "transaction_open", text).caused_by(text));
         }
         let _closed_at_end = Close(&self.open);
-        self.db.transaction(f).await
+        if let Some(shared) = self.joined(true).await? {
+            return Tx::new(shared.clone(), ctx.clone()).nested(f).await;
+        }
+        let limit = self.db.settings().transaction_timeout;
+        let tx = Tx::new(Arc::new(Shared::new(self.db.begin_tx().await?)), ctx.clone());
+        match tokio::time::timeout(limit, f(&tx)).await {
+            Ok(Ok(value)) => {
+                tx.into_shared().commit().await?;
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                tx.into_shared().abandon().await;
+                Err(error)
+            }
+            // Dropping `tx` rolls back without waiting for a statement that may be what took so long.
+            Err(source) => {
+                let text = format!("the transaction took longer than {limit:?}");
+                Err(Error::new(504, "transaction_timeout", text).caused_by(source))
+            }
+        }
     }
 
     fn refuse_write(&self, sql: &str) -> Result<(), DbErr> {
@@ -60,6 +152,13 @@ impl Database {
             ));
         }
         Ok(())
+    }
+
+    /// Returns the transaction that a statement belongs to.
+    async fn of_statement(&self, sql: &str) -> Result<Option<&DatabaseTransaction>, DbErr> {
+        self.refuse_write(sql)?;
+        let begin = matches!(self.scope, Scope::Lazy(_)) && !crate::db::plainly_reads(sql);
+        Ok(self.joined(begin).await?.map(|shared| shared.tx().db()))
     }
 }
 
@@ -85,22 +184,30 @@ impl ConnectionTrait for Database {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.refuse_write(&statement.sql)?;
-        self.db.execute_raw(statement).await
+        match self.of_statement(&statement.sql).await? {
+            Some(tx) => tx.execute_raw(statement).await,
+            None => self.db.execute_raw(statement).await,
+        }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.refuse_write(sql)?;
-        self.db.execute_unprepared(sql).await
+        match self.of_statement(sql).await? {
+            Some(tx) => tx.execute_unprepared(sql).await,
+            None => self.db.execute_unprepared(sql).await,
+        }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.refuse_write(&statement.sql)?;
-        self.db.query_one_raw(statement).await
+        match self.of_statement(&statement.sql).await? {
+            Some(tx) => tx.query_one_raw(statement).await,
+            None => self.db.query_one_raw(statement).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.refuse_write(&statement.sql)?;
-        self.db.query_all_raw(statement).await
+        match self.of_statement(&statement.sql).await? {
+            Some(tx) => tx.query_all_raw(statement).await,
+            None => self.db.query_all_raw(statement).await,
+        }
     }
 }

@@ -4,16 +4,18 @@
 //! services themselves, and opening a context (`invoke`).
 
 mod database;
+mod identity;
 mod request;
 mod state;
 mod trace;
+mod transaction;
 
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
     collections::HashMap,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -22,14 +24,22 @@ use tokio::sync::Mutex;
 
 pub use self::{
     database::Database,
+    identity::Identity,
     request::{Request, RequestHead},
     state::State,
     trace::TraceId,
+    transaction::Tx,
+};
+pub(crate) use self::{
+    database::{Lazy, Scope},
+    transaction::Shared,
 };
 use crate::{
     Error, Result,
+    action::Door,
+    clock::Clock,
     config::Config,
-    db::{Db, Sql, Tx},
+    db::{Db, Sql},
     error::Place,
     guard::Provider,
     schema::FromText,
@@ -44,6 +54,10 @@ pub(crate) struct Inner {
     pub(crate) db: Database,
     pub(crate) action: &'static str,
     pub(crate) trace: TraceId,
+    pub(crate) door: Door,
+    pub(crate) attempt: u32,
+    /// Who causes it; a guard may establish that.
+    pub(crate) identity: RwLock<Identity>,
     pub(crate) request: Option<Request>,
     /// The message's fields, behind a door that has no path.
     pub(crate) fields: Option<Value>,
@@ -61,6 +75,8 @@ pub struct Services {
     pub db: Db,
     /// The configuration.
     pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
     pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -83,6 +99,37 @@ impl Ctx {
     /// Returns the W3C trace id of this run's trace: the caller's, or a new one.
     pub fn trace_id(&self) -> TraceId {
         self.0.trace
+    }
+
+    /// Returns how this run was reached.
+    pub fn door(&self) -> Door {
+        self.0.door
+    }
+
+    /// Returns which attempt of its run this is, from 1. Over HTTP, as a tool and in a call the run itself retries; behind the other
+    /// doors each claim of the queue is one attempt.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// Returns who causes this run: what a guard has established, or who enqueued, emitted or called it.
+    pub fn identity(&self) -> Identity {
+        self.0.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Establishes who causes this run; for guards and providers that have checked it.
+    pub fn identify(&self, identity: Identity) {
+        *self.0.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    /// Returns the time, cut to microseconds: what both databases keep. A test may move it.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.services.clock.now()
+    }
+
+    /// Returns the clock that the framework itself waits on; a test may move it.
+    pub fn clock(&self) -> &Clock {
+        &self.0.services.clock
     }
 
     /// Returns the HTTP request behind this run; `None` behind other doors.
@@ -108,7 +155,7 @@ impl Ctx {
     /// Those of `f`; 504 when it takes longer than `database.transaction_timeout`; 503 when the database is away or busy; 500 when a
     /// transaction of this run is open already. See [`Db::transaction`].
     pub async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
-        self.0.db.transaction(f).await
+        self.0.db.transaction(self, f).await
     }
 
     /// Returns the configuration.

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
 use super::{Db, Sql};
 use crate::{Error, Result, error::Retry};
@@ -75,6 +75,11 @@ impl Db {
     /// # Errors
     /// 503 when no connection became free in time.
     pub async fn begin_tx(&self) -> Result<Tx> {
+        Ok(self.try_begin_tx().await?)
+    }
+
+    /// As [`begin_tx`](Self::begin_tx), with the database's own error.
+    pub(crate) async fn try_begin_tx(&self) -> Result<Tx, DbErr> {
         Ok(Tx { inner: TransactionTrait::begin(self).await?, unfinished: AtomicU32::new(0) })
     }
 

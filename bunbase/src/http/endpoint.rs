@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    action::{Action, Output, Reply},
-    context::{Request, Services, TraceId},
+    action::{Action, Door, Output, Reply},
+    context::{Identity, Request, Services, TraceId},
     invoke::{Invocation, Runner, panicked},
 };
 
@@ -96,8 +96,16 @@ fn written<O: Output>(output: O) -> Result<Reply> {
 /// not, unless the method is safe.
 async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
     let running = route.in_flight.enter();
-    let call =
-        Invocation { trace, request: Some(Request::new(head.clone())), fields: None, chain: Vec::new(), caller: None };
+    let call = Invocation {
+        trace,
+        door: Door::Http,
+        identity: Identity::Anonymous,
+        attempt: 1,
+        request: Some(Request::new(head.clone())),
+        fields: None,
+        chain: Vec::new(),
+        caller: None,
+    };
     let ctx = route.runner.open(&route.services, call);
     let started = tokio::time::Instant::now();
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{CallError, Decode, Invocation, Runner, invoke};
 use crate::{
     Error, Result,
-    action::{Action, Body, Output},
-    context::{Ctx, Services, TraceId},
+    action::{Action, Body, Door, Output},
+    context::{Ctx, Identity, Services, TraceId},
     error::Place,
     schema::{Checker, record},
 };
@@ -133,6 +133,9 @@ impl Ctx {
             }
             let call = Invocation {
                 trace: inner.trace,
+                door: Door::Call,
+                identity: ctx.identity(),
+                attempt: 1,
                 request: inner.request.clone(),
                 fields: None,
                 chain: inner.chain.clone(),
@@ -203,6 +206,15 @@ fn call_json<A: Action>(
 impl Invocation {
     /// A call that begins a trace of its own and has no request behind it.
     pub fn fresh() -> Self {
-        Self { trace: TraceId::random(), request: None, fields: None, chain: Vec::new(), caller: None }
+        Self {
+            trace: TraceId::random(),
+            door: Door::Call,
+            identity: Identity::Anonymous,
+            attempt: 1,
+            request: None,
+            fields: None,
+            chain: Vec::new(),
+            caller: None,
+        }
     }
 }

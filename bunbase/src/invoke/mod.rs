@@ -18,8 +18,8 @@ pub use self::{
 };
 use crate::{
     Error, Result,
-    action::Action,
-    context::{Ctx, Database, Inner, Request, Services, TraceId},
+    action::{Action, Door},
+    context::{Ctx, Database, Identity, Inner, Request, Scope, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
 };
@@ -40,6 +40,12 @@ pub struct Runner {
 pub struct Invocation {
     /// The trace that this run belongs to.
     pub trace: TraceId,
+    /// The door.
+    pub door: Door,
+    /// Who causes it.
+    pub identity: Identity,
+    /// Which attempt of the queue this is; 1 behind doors that have no queue.
+    pub attempt: u32,
     /// The HTTP request behind it.
     pub request: Option<Request>,
     /// The message's fields, where guards cannot read them from a path.
@@ -72,14 +78,17 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, request, fields, mut chain, caller } = call;
+        let Invocation { trace, door, identity, attempt, request, fields, mut chain, caller } = call;
         chain.push(self.name);
-        let db = Database::new(services.db.clone(), caller);
+        let db = Database::new(services.db.clone(), Scope::Alone, caller);
         Ctx::open(Inner {
             services: services.clone(),
             db,
             action: self.name,
             trace,
+            door,
+            attempt,
+            identity: identity.into(),
             request,
             fields,
             chain,

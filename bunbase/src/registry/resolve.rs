@@ -113,10 +113,11 @@ fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Regist
     let name = mine.iter().map(|module| module.meta.name).chain([meta.name]).filter(|part| !part.is_empty());
     let name = name.collect::<Vec<_>>().join(".");
     let prefix: String = mine.iter().map(|module| module.meta.prefix.trim_end_matches('/')).collect();
-    let routes = meta.triggers.iter().map(|trigger| {
-        let Trigger::Http { method, path } = *trigger;
-        let joined = if path == "/" && !prefix.is_empty() { prefix.clone() } else { format!("{prefix}{path}") };
-        Route { method, own: path, path: joined }
+    let joined =
+        |path: &str| if path == "/" && !prefix.is_empty() { prefix.clone() } else { format!("{prefix}{path}") };
+    let routes = meta.triggers.iter().filter_map(|trigger| match *trigger {
+        Trigger::Http { method, path } => Some(Route { method, own: path, path: joined(path) }),
+        _ => None,
     });
     let routes = routes.collect();
     let mut tags: Vec<_> = mine.iter().flat_map(|module| module.meta.tags).chain(meta.tags).copied().collect();

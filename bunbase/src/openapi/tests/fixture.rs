@@ -137,6 +137,11 @@ const META: ActionMeta = ActionMeta {
     content_type: None,
     timeout: None,
     body_limit_bytes: None,
+    retry: None,
+    idempotent: false,
+    cpu: false,
+    queue: "default",
+    priority: crate::queue::Priority::Normal,
 };
 
 pub(super) const ENTRY: ActionEntry = ActionEntry {

@@ -1,0 +1,71 @@
+//! Who causes a run.
+
+use serde::{Deserialize, Serialize};
+
+/// Who causes a run. A guard establishes it; jobs, events and calls carry it on, and guards behind those doors find it here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Identity {
+    /// Nobody that is known. The default.
+    #[default]
+    Anonymous,
+    /// The application itself: a schedule, or the command line.
+    System,
+    /// A machine, known by its API key.
+    Service {
+        /// Who holds the key.
+        name: String,
+    },
+    /// A person.
+    User {
+        /// The application's own id of the person.
+        id: String,
+        /// The roles.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<String>,
+        /// The permissions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        permissions: Vec<String>,
+        /// The organisation that the person acts for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        organisation: Option<String>,
+    },
+}
+
+impl Identity {
+    /// A machine.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self::Service { name: name.into() }
+    }
+
+    /// A person, without roles.
+    pub fn user(id: impl Into<String>) -> Self {
+        Self::User { id: id.into(), roles: Vec::new(), permissions: Vec::new(), organisation: None }
+    }
+
+    /// Returns a text that tells it from all others: the scope of its idempotency keys.
+    pub fn scope(&self) -> String {
+        match self {
+            Self::Anonymous => "anonymous".to_owned(),
+            Self::System => "system".to_owned(),
+            Self::Service { name } => format!("service:{name}"),
+            Self::User { id, organisation: None, .. } => format!("user:{id}"),
+            Self::User { id, organisation: Some(organisation), .. } => format!("user:{id}@{organisation}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_survives_being_stored() {
+        for identity in [Identity::Anonymous, Identity::System, Identity::service("ci"), Identity::user("7")] {
+            let text = serde_json::to_string(&identity).unwrap();
+            assert_eq!(serde_json::from_str::<Identity>(&text).unwrap(), identity, "{text}");
+        }
+        assert_eq!(serde_json::to_string(&Identity::user("7")).unwrap(), r#"{"kind":"user","id":"7"}"#);
+    }
+}

@@ -1,0 +1,16 @@
+//! Events: named payloads that any number of actions subscribe to, delivered at least once to each.
+//!
+//! Here: the outbox, its relay, and wake-ups between instances. Not here: what a subscriber does; `app` makes jobs of an event, in the
+//! transaction that marks it as dispatched. May name: `db`, `clock`, `error`.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A typed event: its name and its payload. `#[event("task.created")]` on a struct implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    note = "put `#[event(\"some.name\")]` on the struct, or write the event's name as text"
+)]
+pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name: words with dots between them, `task.created`.
+    const NAME: &'static str;
+}

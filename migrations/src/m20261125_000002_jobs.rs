@@ -1,0 +1,109 @@
+//! `job_queue`: invocations stored for later. `job_failures`: those that are out of attempts, the dead letters.
+//!
+//! Raw SQL, because partial indexes are the design: each index holds only the rows that its query looks for, so that finished jobs
+//! cost claims nothing.
+
+use sea_orm_migration::prelude::*;
+
+use crate::dialect::{Dialect, run};
+
+pub(crate) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m20261125_000002_jobs"
+    }
+}
+
+fn tables(of: Dialect) -> Vec<String> {
+    let Dialect { uuid, time, boolean, no, storage, .. } = of;
+    vec![
+        format!(
+            "CREATE TABLE job_queue (
+                id {uuid} NOT NULL PRIMARY KEY,
+                queue TEXT NOT NULL,
+                action TEXT NOT NULL,
+                input TEXT NOT NULL,
+                status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'retrying', 'completed', 'cancelled')),
+                priority SMALLINT NOT NULL CHECK (priority BETWEEN 0 AND 3),
+                run_at {time} NOT NULL,
+                attempt INTEGER NOT NULL DEFAULT 0,
+                max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
+                claims INTEGER NOT NULL DEFAULT 0,
+                worker TEXT,
+                leased_until {time},
+                cancel_requested {boolean} NOT NULL DEFAULT {no},
+                unique_key TEXT,
+                unique_scope TEXT CHECK (unique_scope IN ('pending', 'unfinished', 'period')),
+                unique_until {time},
+                group_key TEXT,
+                group_limit INTEGER CHECK (group_limit >= 1),
+                position BIGINT,
+                door TEXT NOT NULL,
+                origin TEXT,
+                identity TEXT NOT NULL,
+                traceparent TEXT NOT NULL,
+                progress TEXT,
+                errors TEXT,
+                created_at {time} NOT NULL,
+                waiting_since {time} NOT NULL,
+                started_at {time},
+                finished_at {time},
+                CHECK ((status = 'running') = (leased_until IS NOT NULL)),
+                CHECK ((status IN ('completed', 'cancelled')) = (finished_at IS NOT NULL)),
+                CHECK ((group_key IS NULL) = (group_limit IS NULL)),
+                CHECK ((unique_key IS NULL) OR (unique_scope IS NOT NULL))
+            ){storage}"
+        ),
+        // The claim walks one priority of one queue at a time, in this order.
+        "CREATE INDEX job_queue_due ON job_queue (queue, priority, run_at, id)
+            WHERE status IN ('pending', 'retrying') AND group_key IS NULL"
+            .to_owned(),
+        "CREATE INDEX job_queue_grouped ON job_queue (queue, priority, run_at, id)
+            WHERE status IN ('pending', 'retrying') AND group_key IS NOT NULL"
+            .to_owned(),
+        // Who of a group runs, and who came first.
+        "CREATE INDEX job_queue_group ON job_queue (group_key, status, position)
+            WHERE group_key IS NOT NULL AND status IN ('pending', 'retrying', 'running')"
+            .to_owned(),
+        "CREATE INDEX job_queue_leases ON job_queue (leased_until) WHERE status = 'running'".to_owned(),
+        "CREATE UNIQUE INDEX job_queue_unique ON job_queue (unique_key) WHERE unique_key IS NOT NULL".to_owned(),
+        "CREATE INDEX job_queue_finished ON job_queue (finished_at) WHERE finished_at IS NOT NULL".to_owned(),
+        format!(
+            "CREATE TABLE job_failures (
+                id {uuid} NOT NULL PRIMARY KEY,
+                queue TEXT NOT NULL,
+                action TEXT NOT NULL,
+                input TEXT NOT NULL,
+                priority SMALLINT NOT NULL,
+                attempts INTEGER NOT NULL,
+                max_attempts INTEGER NOT NULL,
+                group_key TEXT,
+                group_limit INTEGER,
+                position BIGINT,
+                door TEXT NOT NULL,
+                origin TEXT,
+                identity TEXT NOT NULL,
+                traceparent TEXT NOT NULL,
+                error_code TEXT NOT NULL,
+                error TEXT NOT NULL,
+                errors TEXT NOT NULL,
+                created_at {time} NOT NULL,
+                failed_at {time} NOT NULL
+            )"
+        ),
+        "CREATE INDEX job_failures_action ON job_failures (action, failed_at)".to_owned(),
+        "CREATE INDEX job_failures_failed_at ON job_failures (failed_at)".to_owned(),
+    ]
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, tables).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, |_| vec!["DROP TABLE job_failures".to_owned(), "DROP TABLE job_queue".to_owned()]).await
+    }
+}
