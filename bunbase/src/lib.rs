@@ -40,6 +40,7 @@ pub mod invoke;
 pub mod openapi;
 pub mod queue;
 pub mod registry;
+pub mod runs;
 pub mod schedule;
 pub mod schema;
 #[cfg(feature = "testing")]

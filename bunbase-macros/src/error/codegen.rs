@@ -181,12 +181,35 @@ fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
     });
     // The framework's own error can have any status.
     let open = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Framework));
-    let ident = &model.ident;
+    let (ident, class) = (&model.ident, class(k, model));
     quote! {
         impl #k::action::ActionError for #ident {
             const VARIANTS: &'static [#k::action::ErrorVariant] = &[#(#entries),*];
             const OPEN: bool = #open;
+            #class
         }
+    }
+}
+
+fn class(k: &TokenStream, model: &Model) -> TokenStream {
+    let arms = model.variants.iter().map(|variant| match (&variant.kind, &variant.source) {
+        (Kind::Own(own), _) => {
+            let pattern = variant.pattern(&[]);
+            let (status, code, retry) = (Literal::u16_unsuffixed(own.status), &own.code, retry(k, own));
+            quote!(#pattern => #k::error::ErrorClass { status: #status, code: #code, retry: #retry })
+        }
+        (Kind::Framework, Some(source)) => {
+            let (pattern, local) = (variant.pattern(&[source.index]), variant.local(source.index));
+            quote!(#pattern => #k::action::ActionError::class(#local))
+        }
+        _ => {
+            let pattern = variant.pattern(&[]);
+            quote!(#pattern => #k::action::internal_class(#k::std::error::Error::source(self)))
+        }
+    });
+    let body = matched(model, &quote!(*self), &quote!(self), arms);
+    quote! {
+        fn class(&self) -> #k::error::ErrorClass<'_> { #body }
     }
 }
 

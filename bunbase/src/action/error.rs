@@ -1,6 +1,6 @@
 //! Errors that an application declares, one enum for each action or family of actions.
 
-use crate::error::{Error, Retry};
+use crate::error::{Error, ErrorClass, Retry};
 
 /// An error of an action, with all its variants known at compile time. Made by `#[derive(ActionError)]`.
 #[diagnostic::on_unimplemented(
@@ -15,6 +15,9 @@ pub trait ActionError: std::error::Error + Into<Error> + Send + Sync + 'static {
     /// Whether it also fails in ways that `VARIANTS` does not list: it is, or has a variant of, the framework's own error.
     /// The document then says that other statuses are possible.
     const OPEN: bool = false;
+
+    /// Returns how it fails, without giving it up: retries and records look at it before the caller gets it.
+    fn class(&self) -> ErrorClass<'_>;
 }
 
 /// One variant of an [`ActionError`].
@@ -32,9 +35,29 @@ pub struct ErrorVariant {
     pub retry: Retry,
 }
 
+impl ErrorVariant {
+    /// Returns status, code and retry class together.
+    pub const fn class(&self) -> ErrorClass<'static> {
+        ErrorClass { status: self.status, code: self.code, retry: self.retry }
+    }
+}
+
 impl ActionError for Error {
     const VARIANTS: &'static [ErrorVariant] = &[];
     const OPEN: bool = true;
+
+    fn class(&self) -> ErrorClass<'_> {
+        Self::class(self)
+    }
+}
+
+/// Returns the class of an `internal` variant: that of [`internal`], from the same cause.
+#[doc(hidden)]
+pub fn internal_class(source: Option<&(dyn std::error::Error + 'static)>) -> ErrorClass<'static> {
+    match source.and_then(|source| source.downcast_ref::<sea_orm::DbErr>()) {
+        Some(source) => ErrorClass::of_database(source),
+        None => ErrorClass::INTERNAL,
+    }
 }
 
 /// Makes the framework's error of an `internal` variant: 503 when the database is away, 500 otherwise.

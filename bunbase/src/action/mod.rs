@@ -17,7 +17,7 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
-    error::{ActionError, ErrorVariant, internal},
+    error::{ActionError, ErrorVariant, internal, internal_class},
     meta::{ActionMeta, Door, Method, ModuleMeta, RetryPolicy, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},
@@ -38,7 +38,7 @@ pub trait Action: Record + Serialize + DeserializeOwned + Send + Sync + 'static 
     type Error: ActionError;
 
     /// The values of its `#[guard]` parameters, as a tuple.
-    type Provided: Send + 'static;
+    type Provided: Clone + Send + Sync + 'static;
 
     /// Everything that is known of it at compile time.
     const META: ActionMeta;
@@ -56,6 +56,11 @@ pub trait Action: Record + Serialize + DeserializeOwned + Send + Sync + 'static 
     fn check_input(ctx: &Ctx, message: &Self) -> impl Future<Output = Result<()>> + Send {
         let _ = (ctx, message);
         std::future::ready(Ok(()))
+    }
+
+    /// Returns a copy, for another attempt. `None` where there is none to be had: then there is one attempt.
+    fn copy(&self) -> Option<Self> {
+        None
     }
 
     /// Calls the function.

@@ -15,6 +15,7 @@ use sea_orm_migration::MigratorTrait;
 pub(crate) use self::wiring::Wired;
 use crate::{
     Result,
+    clock::Clock,
     config::Value,
     context::State,
     db::migrate::Plan,
@@ -40,6 +41,7 @@ pub struct App {
     pub(crate) mounts: Mounts,
     pub(crate) checks: Vec<(&'static str, HealthCheck)>,
     pub(crate) description: Option<String>,
+    pub(crate) clock: Clock,
 }
 
 impl App {
@@ -53,6 +55,7 @@ impl App {
             mounts: Mounts::default(),
             checks: Vec::new(),
             description: None,
+            clock: Clock::system(),
         }
     }
 
@@ -126,6 +129,13 @@ impl App {
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
+        self
+    }
+
+    /// Has it live by this clock; for tests, which move it.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 

@@ -1,11 +1,15 @@
 //! From a builder and a configuration to parts that are ready to serve.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    num::NonZero,
+    sync::{Arc, OnceLock},
+};
+
+use tokio::sync::Semaphore;
 
 use super::App;
 use crate::{
     Error, Result,
-    clock::Clock,
     config::{self, Config},
     context::Services,
     db::{self, Db, migrate::Plan},
@@ -15,6 +19,7 @@ use crate::{
         reference::{self, Reference},
     },
     registry::Registry,
+    runs::Recorder,
 };
 
 /// An application, ready to serve.
@@ -80,7 +85,13 @@ impl Wired {
             state: app.state,
             db,
             config: config.clone(),
-            clock: Clock::system(),
+            clock: app.clock,
+            recorder: if config.persistence.enabled {
+                Recorder::new(config.persistence.max_buffer_size)
+            } else {
+                Recorder::off()
+            },
+            cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: OnceLock::new(),
         });
         let builtins = builtins(&config, &document, &health);

@@ -161,6 +161,16 @@ sections! {
         path: String = "/mcp".to_owned(), check check::route;
     }
 
+    /// The records of what happened to each run, in the table `action_runs`.
+    persistence: PersistenceConfig {
+        /// Whether runs are recorded.
+        enabled: bool = true, guide "persistence.enabled" "true";
+        /// How long a record waits before it is written, in milliseconds.
+        flush_interval_ms: u64 = 2000, guide "persistence.flushIntervalMs" "2000", check check::positive;
+        /// How many records call for a write before that. Ten times as many wait at most; then successes are dropped and counted.
+        max_buffer_size: usize = 500, guide "persistence.maxBufferSize" "500", check check::positive;
+    }
+
     /// The API document.
     openapi: OpenapiConfig {
         /// Whether the document is served.

@@ -9,9 +9,9 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
-    prelude::async_trait::async_trait,
+    ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement, prelude::async_trait::async_trait,
 };
+use tokio::sync::Mutex;
 
 use super::{Tx, transaction::Shared};
 use crate::{
@@ -43,29 +43,34 @@ pub(crate) enum Scope {
     Lazy(Arc<Lazy>),
 }
 
-/// A transaction that is begun by the first write.
+/// A transaction that is begun by the first write. An attempt that failed takes it out, and the next begins another.
 pub(crate) struct Lazy {
     db: Db,
-    shared: tokio::sync::OnceCell<Arc<Shared>>,
+    shared: Mutex<Option<Arc<Shared>>>,
 }
 
 impl Lazy {
     pub(crate) fn new(db: Db) -> Self {
-        Self { db, shared: tokio::sync::OnceCell::new() }
+        Self { db, shared: Mutex::default() }
     }
 
-    /// Returns the transaction, and begins it where there is none.
-    pub(crate) async fn begun(&self) -> Result<&Arc<Shared>, DbErr> {
-        self.shared.get_or_try_init(async || Ok(Arc::new(Shared::new(self.db.try_begin_tx().await?)))).await
+    /// Returns the transaction, begun if `begin` and it is not yet.
+    async fn get(&self, begin: bool) -> Result<Option<Arc<Shared>>, DbErr> {
+        let mut shared = self.shared.lock().await;
+        if shared.is_none() && begin {
+            *shared = Some(Arc::new(Shared::new(self.db.try_begin_tx().await?)));
+        }
+        Ok(shared.clone())
     }
+}
 
-    fn get(&self) -> Option<&Arc<Shared>> {
-        self.shared.get()
-    }
-
-    /// Takes the transaction out, if there is one.
-    pub(crate) fn into_inner(self) -> Option<Arc<Shared>> {
-        self.shared.into_inner()
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alone => "Alone",
+            Self::Joined(_) => "Joined",
+            Self::Lazy(_) => "Lazy",
+        })
     }
 }
 
@@ -75,13 +80,20 @@ impl Database {
     }
 
     /// Returns the transaction that everything of this run is part of, begun if `begin` and it is not yet.
-    pub(crate) async fn joined(&self, begin: bool) -> Result<Option<&Arc<Shared>>, DbErr> {
-        Ok(match &self.scope {
-            Scope::Alone => None,
-            Scope::Joined(shared) => Some(shared),
-            Scope::Lazy(lazy) if begin => Some(lazy.begun().await?),
-            Scope::Lazy(lazy) => lazy.get(),
-        })
+    pub(crate) async fn joined(&self, begin: bool) -> Result<Option<Arc<Shared>>, DbErr> {
+        match &self.scope {
+            Scope::Alone => Ok(None),
+            Scope::Joined(shared) => Ok(Some(shared.clone())),
+            Scope::Lazy(lazy) => lazy.get(begin).await,
+        }
+    }
+
+    /// Takes the run's own transaction out, if it has begun one: to commit it, or to roll it back before the next attempt.
+    pub(crate) async fn take_own(&self) -> Option<Arc<Shared>> {
+        match &self.scope {
+            Scope::Lazy(lazy) => lazy.shared.lock().await.take(),
+            Scope::Alone | Scope::Joined(_) => None,
+        }
     }
 
     /// Returns the scope that a run which this one calls has: that of the caller, unless it is alone.
@@ -123,7 +135,7 @@ impl Database {
         }
         let _closed_at_end = Close(&self.open);
         if let Some(shared) = self.joined(true).await? {
-            return Tx::new(shared.clone(), ctx.clone()).nested(f).await;
+            return Tx::new(shared, ctx.clone()).nested(f).await;
         }
         let limit = self.db.settings().transaction_timeout;
         let tx = Tx::new(Arc::new(Shared::new(self.db.begin_tx().await?)), ctx.clone());
@@ -155,10 +167,9 @@ impl Database {
     }
 
     /// Returns the transaction that a statement belongs to.
-    async fn of_statement(&self, sql: &str) -> Result<Option<&DatabaseTransaction>, DbErr> {
+    async fn of_statement(&self, sql: &str) -> Result<Option<Arc<Shared>>, DbErr> {
         self.refuse_write(sql)?;
-        let begin = matches!(self.scope, Scope::Lazy(_)) && !crate::db::plainly_reads(sql);
-        Ok(self.joined(begin).await?.map(|shared| shared.tx().db()))
+        self.joined(!crate::db::plainly_reads(sql)).await
     }
 }
 
@@ -185,28 +196,28 @@ impl ConnectionTrait for Database {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self.of_statement(&statement.sql).await? {
-            Some(tx) => tx.execute_raw(statement).await,
+            Some(shared) => shared.tx().db().execute_raw(statement).await,
             None => self.db.execute_raw(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match self.of_statement(sql).await? {
-            Some(tx) => tx.execute_unprepared(sql).await,
+            Some(shared) => shared.tx().db().execute_unprepared(sql).await,
             None => self.db.execute_unprepared(sql).await,
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self.of_statement(&statement.sql).await? {
-            Some(tx) => tx.query_one_raw(statement).await,
+            Some(shared) => shared.tx().db().query_one_raw(statement).await,
             None => self.db.query_one_raw(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self.of_statement(&statement.sql).await? {
-            Some(tx) => tx.query_all_raw(statement).await,
+            Some(shared) => shared.tx().db().query_all_raw(statement).await,
             None => self.db.query_all_raw(statement).await,
         }
     }

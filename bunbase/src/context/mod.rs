@@ -15,12 +15,15 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 pub use self::{
     database::Database,
@@ -42,6 +45,7 @@ use crate::{
     db::{Db, Sql},
     error::Place,
     guard::Provider,
+    runs::Recorder,
     schema::FromText,
 };
 
@@ -55,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) action: &'static str,
     pub(crate) trace: TraceId,
     pub(crate) door: Door,
-    pub(crate) attempt: u32,
+    pub(crate) attempt: AtomicU32,
     /// Who causes it; a guard may establish that.
     pub(crate) identity: RwLock<Identity>,
     pub(crate) request: Option<Request>,
@@ -77,6 +81,10 @@ pub struct Services {
     pub config: Arc<Config>,
     /// The time.
     pub clock: Clock,
+    /// What remembers every run.
+    pub recorder: Recorder,
+    /// How many runs that compute may do so at a time: as many as there are cores.
+    pub(crate) cpu: Arc<Semaphore>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
     pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -109,7 +117,7 @@ impl Ctx {
     /// Returns which attempt of its run this is, from 1. Over HTTP, as a tool and in a call the run itself retries; behind the other
     /// doors each claim of the queue is one attempt.
     pub fn attempt(&self) -> u32 {
-        self.0.attempt
+        self.0.attempt.load(Ordering::Relaxed)
     }
 
     /// Returns who causes this run: what a guard has established, or who enqueued, emitted or called it.

@@ -18,6 +18,8 @@ pub const TOO_MANY_PARTS: &str = "too_many_parts";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// 422: fields of the input are wrong; `errors` lists them.
 pub const INVALID_INPUT: &str = "invalid_input";
+/// 404: no action has this name.
+pub const ACTION_UNKNOWN: &str = "action_unknown";
 /// 500: the cause is in the log.
 pub const INTERNAL: &str = "internal";
 /// 503: the database has no room, lock or turn for the call.
@@ -26,6 +28,8 @@ pub const DATABASE_BUSY: &str = "database_busy";
 pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
 /// 504: the database gave a statement up after its own time limit.
 pub const DATABASE_TIMEOUT: &str = "database_timeout";
+/// 499, which only records show: the run was asked to stop, or its client left.
+pub const CANCELLED: &str = "cancelled";
 /// 504: the action did not answer in time.
 pub const TIMEOUT: &str = "timeout";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError, SqlxPostgresError, SqlxSqliteError};
 
-use super::{Error, Retry};
+use super::{Error, ErrorClass, Retry, code};
 
 /// What kept the database from answering.
 enum Trouble {
@@ -16,23 +16,36 @@ enum Trouble {
     Timeout,
 }
 
+/// What an error of the database that was refused for good reason asks for: to come back.
+const SOON: Retry = Retry::After(Duration::from_secs(1));
+
+impl ErrorClass<'static> {
+    /// Returns what [`Error::from`] would make of an error of the database.
+    pub(crate) fn of_database(error: &DbErr) -> Self {
+        match trouble(error) {
+            Some(Trouble::Busy) => Self { status: 503, code: code::DATABASE_BUSY, retry: SOON },
+            Some(Trouble::Away) => Self { status: 503, code: code::DATABASE_UNAVAILABLE, retry: SOON },
+            Some(Trouble::Timeout) => Self { status: 504, code: code::DATABASE_TIMEOUT, retry: Retry::ByStatus },
+            None => Self::INTERNAL,
+        }
+    }
+
+    /// 500.
+    pub(crate) const INTERNAL: Self = Self { status: 500, code: code::INTERNAL, retry: Retry::ByStatus };
+}
+
 impl From<DbErr> for Error {
     /// 503 `database_busy` when the database has no free connection or lock, 503 `database_unavailable` when it is away,
     /// 504 `database_timeout` when it cancelled the statement, 500 otherwise.
     fn from(source: DbErr) -> Self {
-        let soon = Retry::After(Duration::from_secs(1));
-        match trouble(&source) {
-            Some(Trouble::Busy) => {
-                Self::new(503, "database_busy", "the database is busy; try again").retry(soon).caused_by(source)
-            }
-            Some(Trouble::Away) => Self::new(503, "database_unavailable", "the database cannot be reached; try again")
-                .retry(soon)
-                .caused_by(source),
-            Some(Trouble::Timeout) => {
-                Self::new(504, "database_timeout", "the database took too long").caused_by(source)
-            }
-            None => Self::internal(source),
-        }
+        let class = ErrorClass::of_database(&source);
+        let text = match class.code {
+            code::DATABASE_BUSY => "the database is busy; try again",
+            code::DATABASE_UNAVAILABLE => "the database cannot be reached; try again",
+            code::DATABASE_TIMEOUT => "the database took too long",
+            _ => return Self::internal(source),
+        };
+        Self::new(class.status, class.code, text).retry(class.retry).caused_by(source)
     }
 }
 

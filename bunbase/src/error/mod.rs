@@ -27,6 +27,37 @@ pub enum Retry {
     After(Duration),
 }
 
+/// How a run failed, as far as retries, records and metrics want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorClass<'a> {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// The stable code.
+    pub code: &'a str,
+    /// The retry class.
+    pub retry: Retry,
+}
+
+impl ErrorClass<'_> {
+    /// Returns whether another attempt may succeed: not after what [`Retry::Never`] says, nor after an error of the caller's that
+    /// does not say when.
+    pub fn is_worth_retrying(&self) -> bool {
+        match self.retry {
+            Retry::Never => false,
+            Retry::After(_) => true,
+            Retry::ByStatus => self.status >= 500,
+        }
+    }
+
+    /// Returns the least time before another attempt.
+    pub fn least_wait(&self) -> Duration {
+        match self.retry {
+            Retry::After(wait) => wait,
+            Retry::Never | Retry::ByStatus => Duration::ZERO,
+        }
+    }
+}
+
 /// An error with an HTTP status, a stable code, a text for the caller and a cause for the log.
 ///
 /// The cause is never shown to a caller. Errors of 500 and above that carry a cause answer a fixed text.
@@ -144,6 +175,11 @@ impl Error {
     /// Returns the retry class.
     pub fn retry_class(&self) -> Retry {
         self.0.retry
+    }
+
+    /// Returns status, code and retry class together.
+    pub fn class(&self) -> ErrorClass<'_> {
+        ErrorClass { status: self.0.status, code: &self.0.code, retry: self.0.retry }
     }
 }
 

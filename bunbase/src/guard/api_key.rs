@@ -10,7 +10,7 @@ use crate::{
     Error,
     action::{ActionError, ErrorVariant},
     context::Ctx,
-    error::Retry,
+    error::{ErrorClass, Retry},
 };
 
 /// The header that carries the key.
@@ -143,6 +143,14 @@ impl From<ApiKeyError> for Error {
 
 impl ActionError for ApiKeyError {
     const VARIANTS: &'static [ErrorVariant] = &[MISSING, UNKNOWN];
+
+    fn class(&self) -> ErrorClass<'_> {
+        match self {
+            Self::Missing => MISSING.class(),
+            Self::Unknown => UNKNOWN.class(),
+            Self::Framework(error) => error.class(),
+        }
+    }
 }
 
 impl Provider for ApiKey {

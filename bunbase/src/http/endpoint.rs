@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{collections::BTreeMap, fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{
     HttpResponse,
@@ -21,10 +21,10 @@ use super::{
     settings::{CancelOnDisconnect, Settings},
 };
 use crate::{
-    Error, Result,
-    action::{Action, Door, Output, Reply},
-    context::{Identity, Request, Services, TraceId},
-    invoke::{Invocation, Runner, panicked},
+    Error,
+    action::{Action, Door},
+    context::{Identity, Request, Scope, Services, TraceId},
+    invoke::{Invocation, Outcome, Runner, Written},
 };
 
 /// An action by its type, for HTTP. Submitted beside the registry's own entry.
@@ -84,12 +84,6 @@ impl HttpRoute {
     }
 }
 
-/// Writes an output. The application's own `Serialize` may panic, too.
-fn written<O: Output>(output: O) -> Result<Reply> {
-    let written = std::panic::catch_unwind(AssertUnwindSafe(|| output.reply()));
-    written.unwrap_or_else(|panic| Err(panicked("writing the answer", panic.as_ref())))
-}
-
 /// Answers one request.
 ///
 /// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
@@ -105,13 +99,18 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         fields: None,
         chain: Vec::new(),
         caller: None,
+        scope: Scope::Alone,
     };
     let ctx = route.runner.open(&route.services, call);
     let started = tokio::time::Instant::now();
+    let mut outcome = Outcome::begin(&ctx, route.runner.name);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
     let prepared = match route.runner.within(route.runner.prepare::<A>(&ctx, input)).await {
         Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) | Err(error) => return route.refuse(&error, trace),
+        Ok(Err(error)) | Err(error) => {
+            outcome.failed_with(&error);
+            return route.refuse(&error, trace);
+        }
     };
     let detach = match route.settings.cancel_on_disconnect {
         CancelOnDisconnect::Safe => !head.method.is_safe(),
@@ -122,23 +121,32 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     let finish = async move {
         let _running = running;
         let (provided, message) = prepared;
-        let left = route.runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
-        let perform = Runner::perform::<A>(ctx, provided, message);
+        let runner = &route.runner;
+        let left = runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
+        let perform = runner.perform::<A, _>(&ctx, provided, message, Written, started);
         let result = match left {
             None => perform.await,
             // What could not end in time does not begin.
-            Some(left) if left.is_zero() => Err(route.runner.timed_out().into()),
+            Some(left) if left.is_zero() => Err(runner.timed_out().into()),
             Some(left) => match tokio::time::timeout(left, perform).await {
                 Ok(result) => result,
-                Err(_) => Err(route.runner.timed_out().into()),
+                Err(_) => Err(runner.timed_out().into()),
             },
         };
-        let reply = result.map_err(Error::from).and_then(written);
-        let response = match reply {
+        let response = match result.map_err(Error::from) {
             Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace).await,
             Err(error) => Err(error),
         };
-        response.unwrap_or_else(|error| route.refuse(&error, trace))
+        match response {
+            Ok(response) => {
+                outcome.succeeded(Some(response.status().as_u16()));
+                response
+            }
+            Err(error) => {
+                outcome.failed_with(&error);
+                route.refuse(&error, trace)
+            }
+        }
     };
     if detach { Detached::new(in_flight, finish).await } else { finish.await }
 }

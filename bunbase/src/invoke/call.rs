@@ -5,20 +5,20 @@ use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{CallError, Decode, Invocation, Runner, invoke};
+use super::{CallError, Decode, Invocation, Runner, Typed, Written, invoke};
 use crate::{
     Error, Result,
-    action::{Action, Body, Door, Output},
-    context::{Ctx, Identity, Services, TraceId},
-    error::Place,
+    action::{Action, Body, Door, Reply},
+    context::{Ctx, Identity, Scope, Services, TraceId, Tx},
+    error::{Place, code},
     schema::{Checker, record},
 };
 
 /// The deepest chain of actions that call each other.
 const DEEPEST: usize = 32;
 
-/// Runs one action with JSON.
-type CallJson = fn(Arc<Runner>, Arc<Services>, Invocation, Value) -> BoxFuture<'static, Result<Value>>;
+/// Runs one action with one JSON object of all fields.
+type CallJson = fn(Arc<Runner>, Ctx, Value) -> BoxFuture<'static, Result<Reply>>;
 
 /// An action by its type, for calls by name. Submitted beside the registry's own entry.
 #[derive(Clone, Copy)]
@@ -84,18 +84,45 @@ impl Calls {
         call: Invocation,
         message: A,
     ) -> Result<A::Output, CallError<A::Error>> {
-        let runner = self.by_type.get(&TypeId::of::<A>()).ok_or_else(|| {
-            Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>()))
-        })?;
+        let runner = self.runner::<A>()?;
         // A message with a file in it has no JSON. Guards then see no fields, and not those of the request behind the caller either.
         let fields = serde_json::to_value(&message).unwrap_or_default();
-        invoke(runner, services, Invocation { fields: Some(fields), ..call }, Typed(message)).await
+        let ctx = runner.open(services, Invocation { fields: Some(fields), ..call });
+        invoke(runner, &ctx, Message(message), Typed).await
     }
 
-    /// Runs an action by its full name, with one JSON object of all fields, and returns its answer's body as JSON.
+    /// Returns what is known of the action of a message.
     ///
     /// # Errors
-    /// 404 when there is no such action, 422 when fields of the input are wrong, or what the action fails with.
+    /// 500 when it is not registered.
+    pub(super) fn runner<A: Action>(&self) -> Result<&Arc<Runner>> {
+        self.by_type
+            .get(&TypeId::of::<A>())
+            .ok_or_else(|| Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>())))
+    }
+
+    /// Runs an action by its full name, with one JSON object of all fields.
+    ///
+    /// # Errors
+    /// 404 `action_unknown` when there is no such action, 422 when fields of the input are wrong, or what the action fails with.
+    pub async fn reply_by_name(
+        &self,
+        services: &Arc<Services>,
+        name: &str,
+        call: Invocation,
+        input: Value,
+    ) -> Result<Reply> {
+        let Some((runner, callable)) = self.by_name.get(name) else {
+            return Err(Error::new(404, code::ACTION_UNKNOWN, format!("no action is named `{name}`")));
+        };
+        let ctx = runner.open(services, Invocation { fields: Some(input.clone()), ..call });
+        (callable.call)(runner.clone(), ctx, input).await
+    }
+
+    /// As [`reply_by_name`](Self::reply_by_name), and returns the answer's body as JSON.
+    ///
+    /// # Errors
+    /// As there, and 400 for an action that answers a stream.
     pub async fn call_by_name(
         &self,
         services: &Arc<Services>,
@@ -103,10 +130,17 @@ impl Calls {
         call: Invocation,
         input: Value,
     ) -> Result<Value> {
-        let Some((runner, callable)) = self.by_name.get(name) else {
-            return Err(Error::new(404, "action_unknown", format!("no action is named `{name}`")));
-        };
-        (callable.call)(runner.clone(), services.clone(), call, input).await
+        let reply = self.reply_by_name(services, name, call, input).await?;
+        Ok(match reply.body {
+            Body::Bytes { content_type, bytes } if content_type == "application/json" => {
+                serde_json::from_slice(&bytes)?
+            }
+            Body::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+            Body::Empty => Value::Null,
+            Body::Stream { .. } => {
+                return Err(Error::bad_request("this action answers a stream; call it over HTTP"));
+            }
+        })
     }
 }
 
@@ -117,39 +151,71 @@ impl Ctx {
     /// [`CallError::Action`] with the callee's own error; [`CallError::Framework`] with a guard's refusal, wrong fields, a
     /// timeout, or a chain of calls that comes back to where it began or is deeper than 32.
     pub fn call<A: Action>(&self, message: A) -> BoxFuture<'static, Result<A::Output, CallError<A::Error>>> {
-        // Boxed, so that actions which call each other have futures of a finite size.
         let ctx = self.clone();
+        // Boxed, so that actions which call each other have futures of a finite size.
+        Box::pin(async move { call_from(&ctx, ctx.inner().db.scope(), message).await })
+    }
+}
+
+impl Tx {
+    /// Calls another action as part of this transaction: what it writes, enqueues and emits happens with the rest, or not at all.
+    /// When it fails, what it did is undone, and the transaction goes on.
+    ///
+    /// # Errors
+    /// As [`Ctx::call`].
+    pub fn call<A: Action>(&self, message: A) -> BoxFuture<'_, Result<A::Output, CallError<A::Error>>> {
         Box::pin(async move {
-            let inner = ctx.inner();
-            let calls = Calls::of(&inner.services)?;
-            if let Some(runner) = calls.by_type.get(&TypeId::of::<A>()) {
-                let chain = || inner.chain.iter().chain([&runner.name]).copied().collect::<Vec<_>>().join(" → ");
-                if inner.chain.contains(&runner.name) {
-                    return Err(Error::internal(format!("actions call each other in a circle: {}", chain())).into());
-                }
-                if inner.chain.len() >= DEEPEST {
-                    return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
-                }
+            let mut failure = None;
+            let result = self
+                .nested(async |tx: &Self| {
+                    let scope = Scope::Joined(tx.shared().clone());
+                    match call_from(tx.ctx(), scope, message).await {
+                        Ok(output) => Ok(output),
+                        Err(error) => {
+                            // The savepoint is undone for any error; the typed one is kept for the caller.
+                            failure = Some(error);
+                            Err(Error::conflict("the action that was called failed"))
+                        }
+                    }
+                })
+                .await;
+            match (result, failure) {
+                (_, Some(error)) => Err(error),
+                (result, None) => Ok(result?),
             }
-            let call = Invocation {
-                trace: inner.trace,
-                door: Door::Call,
-                identity: ctx.identity(),
-                attempt: 1,
-                request: inner.request.clone(),
-                fields: None,
-                chain: inner.chain.clone(),
-                caller: Some(ctx.clone()),
-            };
-            calls.call(&inner.services, call, message).await
         })
     }
 }
 
-/// A message that is typed already: only its constraints are checked.
-struct Typed<A>(A);
+async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::Output, CallError<A::Error>> {
+    let inner = ctx.inner();
+    let calls = Calls::of(&inner.services)?;
+    let runner = calls.runner::<A>()?;
+    let chain = || inner.chain.iter().chain([&runner.name]).copied().collect::<Vec<_>>().join(" → ");
+    if inner.chain.contains(&runner.name) {
+        return Err(Error::internal(format!("actions call each other in a circle: {}", chain())).into());
+    }
+    if inner.chain.len() >= DEEPEST {
+        return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
+    }
+    let call = Invocation {
+        trace: inner.trace,
+        door: Door::Call,
+        identity: ctx.identity(),
+        attempt: 1,
+        request: inner.request.clone(),
+        fields: None,
+        chain: inner.chain.clone(),
+        caller: Some(ctx.clone()),
+        scope,
+    };
+    calls.call(&inner.services, call, message).await
+}
 
-impl<A: Action> Decode<A> for Typed<A> {
+/// A message that is typed already: only its constraints are checked.
+struct Message<A>(A);
+
+impl<A: Action> Decode<A> for Message<A> {
     async fn decode(self, _ctx: &Ctx) -> Result<A> {
         if self.0.valid() {
             return Ok(self.0);
@@ -180,27 +246,8 @@ impl<A: Action> Decode<A> for Json {
     }
 }
 
-fn call_json<A: Action>(
-    runner: Arc<Runner>,
-    services: Arc<Services>,
-    call: Invocation,
-    input: Value,
-) -> BoxFuture<'static, Result<Value>> {
-    Box::pin(async move {
-        let call = Invocation { fields: Some(input.clone()), ..call };
-        let output = invoke::<A>(&runner, &services, call, Json(input)).await?;
-        let reply = output.reply()?;
-        Ok(match reply.body {
-            Body::Bytes { content_type, bytes } if content_type == "application/json" => {
-                serde_json::from_slice(&bytes)?
-            }
-            Body::Bytes { bytes, .. } => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
-            Body::Empty => Value::Null,
-            Body::Stream { .. } => {
-                return Err(Error::bad_request("this action answers a stream; call it over HTTP"));
-            }
-        })
-    })
+fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFuture<'static, Result<Reply>> {
+    Box::pin(async move { Ok(invoke::<A, _>(&runner, &ctx, Json(input), Written).await?) })
 }
 
 impl Invocation {
@@ -215,6 +262,7 @@ impl Invocation {
             fields: None,
             chain: Vec::new(),
             caller: None,
+            scope: Scope::Alone,
         }
     }
 }

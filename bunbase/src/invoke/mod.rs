@@ -1,25 +1,30 @@
 //! Running an action: the one path that every door ends in.
 //!
-//! Here: [`invoke`] and its two halves, and the typed in-process call. Not here: how a door decodes its own form (it implements
-//! [`Decode`]), and what a door does with the answer.
+//! Here: [`invoke`] and its two halves, attempts, and the typed in-process call. Not here: how a door decodes its own form (it
+//! implements [`Decode`]), and what a door does with the answer.
 
+mod attempts;
 mod call;
+mod compute;
 mod error;
+mod outcome;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
+pub(crate) use self::outcome::Outcome;
 pub use self::{
+    attempts::{Settle, Typed, Written},
     call::{Callable, Calls},
     error::CallError,
 };
 use crate::{
     Error, Result,
-    action::{Action, Door},
-    context::{Ctx, Database, Identity, Inner, Request, Scope, Services, TraceId},
+    action::{Action, ActionMeta, Door},
+    context::{Ctx, Database, Identity, Inner, Lazy, Request, Scope, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
 };
@@ -29,6 +34,8 @@ use crate::{
 pub struct Runner {
     /// The full name.
     pub name: &'static str,
+    /// What the macro said.
+    pub meta: &'static ActionMeta,
     /// The longest time until the answer; `None` for no limit.
     pub timeout: Option<Duration>,
     module_guards: Arc<[Box<dyn DynGuard>]>,
@@ -54,6 +61,8 @@ pub struct Invocation {
     pub chain: Vec<&'static str>,
     /// The run that calls, where one does: its open transaction forbids writes here, too.
     pub caller: Option<Ctx>,
+    /// What its statements belong to.
+    pub(crate) scope: Scope,
 }
 
 /// A door's own form of an input, which it decodes once the guards have passed.
@@ -68,9 +77,11 @@ pub trait Decode<A: Action> {
 impl Runner {
     /// Prepares an action to run. `timeout` is the limit where the action has none of its own; zero is none.
     pub fn new(action: &Registered, timeout: Duration) -> Self {
+        let meta = &action.entry.meta;
         Self {
             name: action.name,
-            timeout: Some(action.entry.meta.timeout.unwrap_or(timeout)).filter(|timeout| !timeout.is_zero()),
+            meta,
+            timeout: Some(meta.timeout.unwrap_or(timeout)).filter(|timeout| !timeout.is_zero()),
             module_guards: action.module_guards.clone(),
             guards: action.guards.clone(),
         }
@@ -78,16 +89,21 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, door, identity, attempt, request, fields, mut chain, caller } = call;
+        let Invocation { trace, door, identity, attempt, request, fields, mut chain, caller, scope } = call;
         chain.push(self.name);
-        let db = Database::new(services.db.clone(), Scope::Alone, caller);
+        // One transaction for all that it writes, so that the answer can be stored in it.
+        let scope = match scope {
+            Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone()))),
+            scope => scope,
+        };
+        let db = Database::new(services.db.clone(), scope, caller);
         Ctx::open(Inner {
             services: services.clone(),
             db,
             action: self.name,
             trace,
             door,
-            attempt,
+            attempt: attempt.into(),
             identity: identity.into(),
             request,
             fields,
@@ -96,8 +112,8 @@ impl Runner {
         })
     }
 
-    /// First half: the guards, in their order, then decoding. Nothing has happened yet when it is cancelled. A panic becomes an
-    /// error.
+    /// First half: the guards, in their order, then decoding and what looks at the input. Nothing has happened yet when it is
+    /// cancelled. A panic becomes an error.
     ///
     /// # Errors
     /// A guard's refusal, what is wrong with the input, or 500 when one of them panicked.
@@ -114,22 +130,9 @@ impl Runner {
         for guard in self.guards.iter() {
             guard.check(ctx).await?;
         }
-        Ok((provided, input.decode(ctx).await?))
-    }
-
-    /// Second half: the handler. A panic becomes an error.
-    ///
-    /// # Errors
-    /// The handler's own, or 500 when it panicked.
-    pub async fn perform<A: Action>(
-        ctx: Ctx,
-        provided: A::Provided,
-        message: A,
-    ) -> Result<A::Output, CallError<A::Error>> {
-        match AssertUnwindSafe(A::run(ctx, provided, message)).catch_unwind().await {
-            Ok(result) => result.map_err(CallError::Action),
-            Err(panic) => Err(CallError::Framework(panicked("the handler", panic.as_ref()))),
-        }
+        let message = input.decode(ctx).await?;
+        A::check_input(ctx, &message).await?;
+        Ok((provided, message))
     }
 
     /// Returns the error of a run that took too long.
@@ -156,22 +159,36 @@ impl Runner {
 ///
 /// # Errors
 /// The action's own error, or the framework's: a refusal, a wrong input, a timeout, a panic.
-pub async fn invoke<A: Action>(
+pub async fn invoke<A: Action, S: Settle<A>>(
     runner: &Runner,
-    services: &Arc<Services>,
-    call: Invocation,
+    ctx: &Ctx,
     input: impl Decode<A>,
-) -> Result<A::Output, CallError<A::Error>> {
-    let ctx = runner.open(services, call);
+    settle: S,
+) -> Result<S::Value, CallError<A::Error>> {
+    let started = Instant::now();
+    let mut outcome = Outcome::begin(ctx, runner.name);
     let steps = async {
-        let (provided, message) = runner.prepare::<A>(&ctx, input).await?;
-        Runner::perform(ctx.clone(), provided, message).await
+        let (provided, message) = runner.prepare::<A>(ctx, input).await?;
+        runner.perform::<A, S>(ctx, provided, message, settle, started).await
     };
-    runner.within(steps).await?
+    let result = match runner.within(steps).await {
+        Ok(result) => result,
+        Err(error) => Err(error.into()),
+    };
+    outcome.ended(result.as_ref().err());
+    result
+}
+
+/// A part of a run that panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} panicked: {text}")]
+pub(crate) struct Panicked {
+    what: &'static str,
+    text: String,
 }
 
 /// Makes the error of a part of a run that panicked; the message goes to the log only.
-pub(crate) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Error {
+pub(crate) fn panicked(what: &'static str, panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal(format!("{what} panicked: {}", text.unwrap_or("no message")))
+    Error::internal(Panicked { what, text: text.unwrap_or("no message").to_owned() })
 }

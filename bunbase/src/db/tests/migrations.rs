@@ -69,7 +69,19 @@ async fn count(db: &Db, table: &str) -> crate::Result<i64> {
     db.sql(&format!("SELECT count(*) FROM {table}")).scalar().await
 }
 
-const ALL: [&str; 4] = ["m20261123_000001_action_runs", "m1_create_project", "0001_task", "0002_note"];
+/// How many of them are the framework's; those of the application follow.
+const OURS: usize = 5;
+
+const ALL: [&str; OURS + 3] = [
+    "m20261123_000001_action_runs",
+    "m20261125_000002_jobs",
+    "m20261125_000003_events",
+    "m20261125_000004_schedules",
+    "m20261125_000005_idempotency",
+    "m1_create_project",
+    "0001_task",
+    "0002_note",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_instances_may_start_at_once() {
@@ -93,7 +105,7 @@ async fn ten_instances_may_start_at_once() {
         assert_eq!(applied, expected, "each once, by whichever came first");
         let db = database.db().await.unwrap();
         assert_eq!(count(&db, "task").await.unwrap(), 1);
-        assert_eq!(count(&db, "bunbase_migrations").await.unwrap(), 1);
+        assert_eq!(count(&db, "bunbase_migrations").await.unwrap(), OURS as i64);
         assert_eq!(count(&db, "seaql_migrations").await.unwrap(), 1);
         assert_eq!(count(&db, "bunbase_sql_migrations").await.unwrap(), 2);
     }
@@ -107,21 +119,24 @@ async fn up_status_down_and_fresh() {
         let applied = async || {
             let all = plan.status(&db).await.unwrap();
             assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ALL);
-            assert_eq!((all[0].source, all[1].source, all[2].source), (Source::Framework, Source::Rust, Source::Sql));
+            let sources = all.iter().map(|one| one.source).collect::<Vec<_>>();
+            assert_eq!(sources[..OURS], [Source::Framework; OURS]);
+            assert_eq!(sources[OURS..], [Source::Rust, Source::Sql, Source::Sql]);
             all.iter().map(|one| one.applied).collect::<Vec<_>>()
         };
-        assert_eq!(applied().await, [false; 4]);
+        let then = |own: [bool; 3]| [[true; OURS].to_vec(), own.to_vec()].concat();
+        assert_eq!(applied().await, [false; ALL.len()]);
         assert_eq!(plan.up(&db).await.unwrap(), ALL);
-        assert_eq!(applied().await, [true; 4]);
+        assert_eq!(applied().await, then([true; 3]));
         assert_eq!(plan.up(&db).await.unwrap(), [""; 0]);
 
         assert_eq!(plan.down(&db, 1).await.unwrap(), ["0002_note"]);
-        assert_eq!(applied().await, [true, true, true, false]);
+        assert_eq!(applied().await, then([true, true, false]));
         assert_eq!(plan.down(&db, 9).await.unwrap(), ["0001_task", "m1_create_project"]);
-        assert_eq!(applied().await, [true, false, false, false], "the framework's stay");
+        assert_eq!(applied().await, then([false; 3]), "the framework's stay");
         assert!(count(&db, "project").await.is_err());
 
-        assert_eq!(plan.up(&db).await.unwrap(), &ALL[1..]);
+        assert_eq!(plan.up(&db).await.unwrap(), &ALL[OURS..]);
         db.sql("CREATE TABLE stray (n BIGINT)").execute().await.unwrap();
         assert_eq!(plan.fresh(&db).await.unwrap(), ALL);
         assert!(count(&db, "stray").await.is_err());

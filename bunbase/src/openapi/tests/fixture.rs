@@ -121,6 +121,10 @@ impl crate::action::ActionError for KeyError {
         error(403, "key_refused", "this key may not do this", "The key is known and may not do this."),
         error(429, "rate_limited", "too many requests", ""),
     ];
+
+    fn class(&self) -> crate::error::ErrorClass<'_> {
+        Self::VARIANTS[0].class()
+    }
 }
 
 const META: ActionMeta = ActionMeta {

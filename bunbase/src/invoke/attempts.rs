@@ -1,0 +1,153 @@
+//! The handler, as often as its retry policy says, and what makes its answer last.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::atomic::Ordering, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time::Instant;
+
+use super::{CallError, Runner, compute, panicked};
+use crate::{
+    Error, Result,
+    action::{Action, ActionError, Output, Reply, RetryPolicy},
+    context::Ctx,
+    error::ErrorClass,
+};
+
+/// What happens to an output before the run is over: it is written, if the door wants it so, and the run's transaction commits.
+pub trait Settle<A: Action>: Send {
+    /// What the door gets.
+    type Value: Send;
+
+    /// Makes the value and commits the run's own transaction, if it has one. Part of the attempt: when it fails, nothing of
+    /// the attempt lasts.
+    fn settle(&mut self, ctx: &Ctx, output: A::Output) -> impl Future<Output = Result<Self::Value>> + Send;
+}
+
+/// Leaves the output as it is: the typed call.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed;
+
+impl<A: Action> Settle<A> for Typed
+where
+    A::Output: Send,
+{
+    type Value = A::Output;
+
+    async fn settle(&mut self, ctx: &Ctx, output: A::Output) -> Result<A::Output> {
+        commit(ctx).await?;
+        Ok(output)
+    }
+}
+
+/// Writes the output, for doors that speak in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Written;
+
+impl<A: Action> Settle<A> for Written {
+    type Value = Reply;
+
+    async fn settle(&mut self, ctx: &Ctx, output: A::Output) -> Result<Reply> {
+        let reply = write(output)?;
+        commit(ctx).await?;
+        Ok(reply)
+    }
+}
+
+/// Writes an output. The application's own `Serialize` may panic, too.
+pub(super) fn write<O: Output>(output: O) -> Result<Reply> {
+    let written = std::panic::catch_unwind(AssertUnwindSafe(|| output.reply()));
+    written.unwrap_or_else(|panic| Err(panicked("writing the answer", panic.as_ref())))
+}
+
+async fn commit(ctx: &Ctx) -> Result<()> {
+    match ctx.inner().db.take_own().await {
+        Some(shared) => shared.commit().await,
+        None => Ok(()),
+    }
+}
+
+impl Runner {
+    /// Second half: the handler. Behind doors without a queue it is tried as often as the action's `retry` says, as long as
+    /// the run's time allows. A panic becomes an error.
+    ///
+    /// # Errors
+    /// The handler's own, or 500 when it panicked.
+    pub async fn perform<A: Action, S: Settle<A>>(
+        &self,
+        ctx: &Ctx,
+        provided: A::Provided,
+        message: A,
+        mut settle: S,
+        started: Instant,
+    ) -> Result<S::Value, CallError<A::Error>> {
+        let policy = self.meta.retry.filter(|_| !ctx.door().is_queued()).unwrap_or(RetryPolicy::ONCE);
+        for attempt in 1..policy.attempts {
+            let Some(copy) = message.copy() else { break };
+            let this = (provided.clone(), copy);
+            let error = match self.attempt::<A, S>(ctx, this, &mut settle).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            match self.next_wait(&policy, attempt, error.class(), started) {
+                Some(wait) => ctx.clock().sleep(wait).await,
+                None => return Err(error),
+            }
+            ctx.inner().attempt.store(attempt + 1, Ordering::Relaxed);
+        }
+        // The last attempt, and mostly the only one, takes the message itself.
+        self.attempt::<A, S>(ctx, (provided, message), &mut settle).await
+    }
+
+    /// Returns how long to wait before the next attempt; `None` where there is none.
+    fn next_wait(
+        &self,
+        policy: &RetryPolicy,
+        attempt: u32,
+        class: ErrorClass<'_>,
+        started: Instant,
+    ) -> Option<Duration> {
+        if !class.is_worth_retrying() {
+            return None;
+        }
+        let wait = policy.wait(attempt).max(class.least_wait());
+        // What cannot be over in time is better answered with the error than with a timeout.
+        let left = self.timeout.map_or(Duration::MAX, |limit| limit.saturating_sub(started.elapsed()));
+        (wait < left).then_some(wait)
+    }
+
+    async fn attempt<A: Action, S: Settle<A>>(
+        &self,
+        ctx: &Ctx,
+        (provided, message): (A::Provided, A),
+        settle: &mut S,
+    ) -> Result<S::Value, CallError<A::Error>> {
+        let result = if self.meta.cpu {
+            compute::run(ctx, A::run(ctx.clone(), provided, message)).await
+        } else {
+            let run = AssertUnwindSafe(A::run(ctx.clone(), provided, message));
+            run.catch_unwind().await.map_err(|panic| panicked("the handler", panic.as_ref()))
+        };
+        let result = match result {
+            Ok(Ok(output)) => settle.settle(ctx, output).await.map_err(CallError::Framework),
+            Ok(Err(error)) => Err(CallError::Action(error)),
+            Err(error) => Err(CallError::Framework(error)),
+        };
+        // Nothing of an attempt that failed lasts.
+        if result.is_err()
+            && let Some(shared) = ctx.inner().db.take_own().await
+        {
+            shared.abandon().await;
+        }
+        result
+    }
+}
+
+impl<E: ActionError> CallError<E> {
+    /// Returns how it fails, without giving it up.
+    pub fn class(&self) -> ErrorClass<'_> {
+        match self {
+            Self::Action(error) => error.class(),
+            Self::Framework(error) => Error::class(error),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is remembered of a run, however it ends.
+
+use std::{borrow::Cow, error::Error as _, time::Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::{CallError, Panicked};
+use crate::{
+    Error,
+    action::{ActionError, Door},
+    context::Ctx,
+    error::{ErrorClass, code},
+    runs::{RunRecord, RunStatus},
+};
+
+/// One run that is being remembered. Dropped before it ended, it was cancelled.
+pub(crate) struct Outcome {
+    ctx: Ctx,
+    action: &'static str,
+    started_at: DateTime<Utc>,
+    started: Instant,
+    is_over: bool,
+}
+
+impl Outcome {
+    pub(crate) fn begin(ctx: &Ctx, action: &'static str) -> Self {
+        Self { ctx: ctx.clone(), action, started_at: ctx.now(), started: Instant::now(), is_over: false }
+    }
+
+    /// Remembers how a typed run ended.
+    pub(crate) fn ended<E: ActionError>(&mut self, error: Option<&CallError<E>>) {
+        match error {
+            None => self.succeeded(None),
+            Some(CallError::Action(error)) => self.failed(error.class(), error.to_string(), error.source()),
+            Some(CallError::Framework(error)) => self.failed_with(error),
+        }
+    }
+
+    /// Remembers a success, with the status of its answer over HTTP.
+    pub(crate) fn succeeded(&mut self, http_status: Option<u16>) {
+        self.record(RunStatus::Succeeded, http_status, None, None);
+    }
+
+    /// Remembers a failure of the framework.
+    pub(crate) fn failed_with(&mut self, error: &Error) {
+        self.failed(error.class(), error.detail().to_owned(), error.source());
+    }
+
+    fn failed(&mut self, class: ErrorClass<'_>, text: String, source: Option<&(dyn std::error::Error + 'static)>) {
+        let status = match class.code {
+            code::TIMEOUT => RunStatus::TimedOut,
+            code::CANCELLED => RunStatus::Cancelled,
+            _ if source.is_some_and(<dyn std::error::Error>::is::<Panicked>) => RunStatus::Panicked,
+            _ => RunStatus::Failed,
+        };
+        // Over HTTP the door logs the problem that it answers.
+        if class.status >= 500 && self.ctx.door() != Door::Http {
+            let (action, door, trace_id) = (self.action, self.ctx.door(), self.ctx.trace_id());
+            let cause = cause(source);
+            tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
+        }
+        self.record(status, Some(class.status), Some(class.code.to_owned()), Some(text));
+    }
+
+    fn record(&mut self, status: RunStatus, http_status: Option<u16>, code: Option<String>, error: Option<String>) {
+        self.is_over = true;
+        let ctx = &self.ctx;
+        let is_http = ctx.door() == Door::Http;
+        ctx.inner().services.recorder.record(RunRecord {
+            action: self.action,
+            door: ctx.door().as_str(),
+            trace_id: ctx.trace_id().to_bytes(),
+            attempt: ctx.attempt(),
+            status,
+            started_at: self.started_at,
+            duration: self.started.elapsed(),
+            http_status: http_status.filter(|_| is_http),
+            error_code: code.map(Cow::Owned),
+            error,
+        });
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.record(RunStatus::Cancelled, None, Some(code::CANCELLED.to_owned()), None);
+        }
+    }
+}
+
+/// Writes an error's causes in one line, for the log.
+fn cause(first: Option<&(dyn std::error::Error + 'static)>) -> Option<String> {
+    let mut text = first?.to_string();
+    let mut next = first.and_then(std::error::Error::source);
+    while let Some(error) = next {
+        let more = error.to_string();
+        // Some errors repeat their cause's text; once is enough.
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = error.source();
+    }
+    Some(text)
+}
