@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{App, Wired, banner, logging, routes, shutdown, wiring};
 use crate::{
     Error, Result,
+    action::Door,
     config::{Config, Loader},
     db::Db,
     http,
@@ -175,7 +176,7 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
         wired.migrations.up(&wired.services.db).await?;
     }
     let calls = Calls::of(&wired.services)?;
-    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(), input).await;
+    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(Door::Call), input).await;
     wired.services.db.close().await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),

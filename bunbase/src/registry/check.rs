@@ -63,7 +63,7 @@ fn routes(actions: &[Registered], mistakes: &mut Vec<String>) {
     let mut seen: BTreeMap<(Method, String), &Registered> = BTreeMap::new();
     let mut table: matchit::Router<()> = matchit::Router::new();
     for action in actions {
-        for route in &action.routes {
+        for route in &action.all_routes().collect::<Vec<_>>() {
             let shape = route.shape();
             // The same shape with another method shares an entry of the table.
             let known = Method::ALL.iter().any(|method| seen.contains_key(&(*method, shape.clone())));
@@ -81,7 +81,7 @@ fn routes(actions: &[Registered], mistakes: &mut Vec<String>) {
 /// The joined template and the `#[path]` fields must name the same parameters.
 fn path_fields(actions: &[Registered], mistakes: &mut Vec<String>) {
     for action in actions {
-        for route in &action.routes {
+        for route in &action.all_routes().collect::<Vec<_>>() {
             let fields: Vec<String> = action
                 .entry
                 .fields

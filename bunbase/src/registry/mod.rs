@@ -10,5 +10,5 @@ mod resolve;
 pub use self::{
     check::Mistakes,
     collect::{ActionEntry, ModuleEntry},
-    resolve::{Registered, Registry, Route},
+    resolve::{Registered, Registry, Route, WebhookRoute},
 };

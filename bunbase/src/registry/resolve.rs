@@ -6,6 +6,7 @@ use super::{ActionEntry, Mistakes, ModuleEntry, check, collect};
 use crate::{
     action::{Method, Trigger},
     guard::{DynGuard, GuardDoc},
+    webhook::Verify,
 };
 
 /// All actions of the binary, checked.
@@ -26,6 +27,8 @@ pub struct Registered {
     pub modules: Vec<&'static ModuleEntry>,
     /// Its HTTP routes.
     pub routes: Vec<Route>,
+    /// Its webhooks.
+    pub webhooks: Vec<WebhookRoute>,
     /// All guards that refuse, in their order: each module's, then `guards = […]`.
     pub module_guards: Arc<[Box<dyn DynGuard>]>,
     /// Its own `guards = […]`.
@@ -45,6 +48,24 @@ pub struct Route {
     pub own: &'static str,
     /// The template with the prefixes of all modules.
     pub path: String,
+}
+
+/// The route of one webhook, reached by POST.
+#[derive(Clone, Debug)]
+pub struct WebhookRoute {
+    /// The template as the action wrote it.
+    pub own: &'static str,
+    /// The template with the prefixes of all modules.
+    pub path: String,
+    /// Makes the signature scheme.
+    pub verify: fn() -> Box<dyn Verify>,
+}
+
+impl WebhookRoute {
+    /// Returns the route that it takes among all others.
+    pub fn route(&self) -> Route {
+        Route { method: Method::Post, own: self.own, path: self.path.clone() }
+    }
 }
 
 impl Route {
@@ -99,6 +120,11 @@ impl Registry {
 }
 
 impl Registered {
+    /// Returns all routes that it takes, those of its webhooks included.
+    pub fn all_routes(&self) -> impl Iterator<Item = Route> + '_ {
+        self.routes.iter().cloned().chain(self.webhooks.iter().map(WebhookRoute::route))
+    }
+
     /// Returns what all its guards say about themselves, in the order in which they run.
     pub fn guard_docs(&self) -> Vec<GuardDoc> {
         let own = |guards: &[Box<dyn DynGuard>]| guards.iter().map(|guard| guard.describe()).collect::<Vec<_>>();
@@ -120,6 +146,11 @@ fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Regist
         _ => None,
     });
     let routes = routes.collect();
+    let webhooks = meta.triggers.iter().filter_map(|trigger| match *trigger {
+        Trigger::Webhook { path, verify } => Some(WebhookRoute { own: path, path: joined(path), verify }),
+        _ => None,
+    });
+    let webhooks = webhooks.collect();
     let mut tags: Vec<_> = mine.iter().flat_map(|module| module.meta.tags).chain(meta.tags).copied().collect();
     if tags.is_empty() {
         tags.extend(mine.iter().rev().map(|module| module.meta.name).find(|name| !name.is_empty()));
@@ -130,6 +161,7 @@ fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Regist
         // One leak an action and process: names go into metrics, spans and records without copies.
         name: Box::leak(name.into_boxed_str()),
         routes,
+        webhooks,
         module_guards: mine.iter().flat_map(|module| (module.guards)()).collect(),
         guards: (entry.guards)().into(),
         providers: (entry.providers)(),
