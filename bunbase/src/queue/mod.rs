@@ -5,10 +5,40 @@
 //! passes `conformance`; nothing else changes. May name: `db`, `clock`, `error`.
 
 pub mod backoff;
+mod claim;
+mod entity;
+mod groups;
 mod job;
+mod listing;
+mod postgres;
+mod record;
+mod sqlite;
 mod store;
 
+use std::sync::Arc;
+
 pub use self::{
+    claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
+    entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
-    store::{Claim, Claimed, Failure, Held, JobHandler, JobStore, Outcome},
+    record::{
+        Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
+    },
+    store::{JobStore, Settings},
 };
+use self::record::history;
+use crate::{
+    clock::Clock,
+    db::{Db, DbBackend},
+};
+
+/// Opens the queue in a database whose tables are there.
+pub fn open(db: Db, clock: Clock, settings: Settings) -> Arc<dyn JobStore> {
+    match db.backend() {
+        DbBackend::Postgres => Arc::new(postgres::Postgres::new(db, clock, settings)),
+        _ => Arc::new(sqlite::Sqlite::new(db, clock, settings)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
