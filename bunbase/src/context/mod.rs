@@ -27,7 +27,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 pub use self::{
     database::Database,
-    identity::Identity,
+    identity::{Identity, UnknownIdentity},
     request::{Request, RequestHead},
     state::State,
     trace::TraceId,

@@ -9,7 +9,7 @@ use super::{Credential, Guard, Provider, Security};
 use crate::{
     Error,
     action::{ActionError, ErrorVariant},
-    context::Ctx,
+    context::{Ctx, Identity},
     error::{ErrorClass, Retry},
 };
 
@@ -157,9 +157,14 @@ impl Provider for ApiKey {
     type Error = ApiKeyError;
 
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
+        // Behind a door without a request the key was shown when the run was made.
+        if let (None, Identity::Service { name }) = (ctx.request(), ctx.identity()) {
+            return Ok(Self { holder: name });
+        }
         let keys = ctx.state::<ApiKeys>().map_err(ApiKeyError::Framework)?;
         let key = ctx.request().and_then(|request| request.header(HEADER)).ok_or(ApiKeyError::Missing)?;
         let holder = keys.holder(key).ok_or(ApiKeyError::Unknown)?;
+        ctx.identify(Identity::service(holder));
         Ok(Self { holder: holder.to_owned() })
     }
 
