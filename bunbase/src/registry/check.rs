@@ -1,6 +1,6 @@
 //! Mistakes that only the whole binary shows.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use super::{ModuleEntry, Registered, resolve};
 use crate::action::{
@@ -30,6 +30,7 @@ pub(super) fn all(
     names(actions, &mut mistakes);
     routes(actions, &mut mistakes);
     path_fields(actions, &mut mistakes);
+    tools(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
         if !actions.iter().any(|action| resolve::contains(module, action.entry.meta.module_path)) {
@@ -109,6 +110,33 @@ fn path_fields(actions: &[Registered], mistakes: &mut Vec<String>) {
                 if given[..index].contains(name) {
                     mistakes.push(format!("`{{{name}}}` is twice in `{}` of {}", route.path, place(action)));
                 }
+            }
+        }
+    }
+}
+
+/// What a tool's name may be, by the Model Context Protocol.
+fn is_tool_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=128).contains(&name.len()) && name.chars().all(allowed)
+}
+
+fn tools(actions: &[Registered], mistakes: &mut Vec<String>) {
+    let mut seen: BTreeMap<Cow<'_, str>, &Registered> = BTreeMap::new();
+    for action in actions {
+        for name in action.tools() {
+            if !is_tool_name(&name) {
+                mistakes.push(format!(
+                    "the tool `{name}` of {} needs a name of 1 to 128 letters, digits, `_`, `-` and `.`; give it one: `tool = \"…\"`",
+                    place(action)
+                ));
+            }
+            if let Some(first) = seen.insert(name.clone(), action) {
+                mistakes.push(format!(
+                    "two tools are named `{name}`: {} and {}; give one another name: `tool = \"…\"`",
+                    place(first),
+                    place(action)
+                ));
             }
         }
     }

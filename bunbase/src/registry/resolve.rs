@@ -1,6 +1,6 @@
 //! Joins actions with the modules that they are in.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{ActionEntry, Mistakes, ModuleEntry, check, collect};
 use crate::{
@@ -99,6 +99,14 @@ impl Registry {
 }
 
 impl Registered {
+    /// Returns the names of its tools: what it declares, or its full name with `_` for the dots.
+    pub fn tools(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        self.entry.meta.triggers.iter().filter_map(|trigger| match *trigger {
+            Trigger::Tool { name } => Some(name.map_or_else(|| self.name.replace('.', "_").into(), Cow::Borrowed)),
+            _ => None,
+        })
+    }
+
     /// Returns what all its guards say about themselves, in the order in which they run.
     pub fn guard_docs(&self) -> Vec<GuardDoc> {
         let own = |guards: &[Box<dyn DynGuard>]| guards.iter().map(|guard| guard.describe()).collect::<Vec<_>>();
