@@ -37,6 +37,8 @@ pub mod guard;
 pub mod http;
 pub mod idempotency;
 pub mod invoke;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod openapi;
 pub mod queue;
 pub mod registry;
