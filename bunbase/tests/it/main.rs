@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
 
 mod http;
+mod mcp;
 mod schema;
