@@ -115,10 +115,11 @@ fn path_fields(actions: &[Registered], mistakes: &mut Vec<String>) {
     }
 }
 
-/// What a tool's name may be, by the Model Context Protocol.
+/// What clients of the Model Context Protocol take as the name of a tool. The compiler has seen the names that are written, but not
+/// those that are the actions'.
 fn is_tool_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (1..=128).contains(&name.len()) && name.chars().all(allowed)
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (1..=64).contains(&name.len()) && name.chars().all(allowed)
 }
 
 fn tools(actions: &[Registered], mistakes: &mut Vec<String>) {
@@ -127,7 +128,7 @@ fn tools(actions: &[Registered], mistakes: &mut Vec<String>) {
         for name in action.tools() {
             if !is_tool_name(&name) {
                 mistakes.push(format!(
-                    "the tool `{name}` of {} needs a name of 1 to 128 letters, digits, `_`, `-` and `.`; give it one: `tool = \"…\"`",
+                    "the tool `{name}` of {} needs a name of 1 to 64 letters, digits, `_` and `-`; give it one: `tool = \"…\"`",
                     place(action)
                 ));
             }
