@@ -156,6 +156,8 @@ impl ActionError for ApiKeyError {
 impl Provider for ApiKey {
     type Error = ApiKeyError;
 
+    const NEEDS_CALLER: bool = true;
+
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
         let keys = ctx.state::<ApiKeys>().map_err(ApiKeyError::Framework)?;
         let key = ctx.request().and_then(|request| request.header(HEADER)).ok_or(ApiKeyError::Missing)?;
@@ -179,6 +181,8 @@ pub fn api_key() -> RequireApiKey {
 
 impl Guard for RequireApiKey {
     type Error = ApiKeyError;
+
+    const NEEDS_CALLER: bool = true;
 
     async fn check(&self, ctx: &Ctx) -> Result<(), ApiKeyError> {
         // Through the context, so that a parameter of the same run finds it made already.
