@@ -30,6 +30,9 @@ pub trait Output: Send + Sized + 'static {
     /// Whether the content type is free to choose: bytes and text, not JSON.
     const RAW: bool = false;
 
+    /// Whether it comes over time, so that only a response can carry it: no job, no event, no tool answers it.
+    const STREAM: bool = false;
+
     /// Describes the answer of a success.
     fn describe(generator: &mut Generator) -> OutputDoc;
 
@@ -155,6 +158,8 @@ impl<T> Created<T> {
 }
 
 impl<T: Output> Output for Created<T> {
+    const STREAM: bool = T::STREAM;
+
     fn describe(generator: &mut Generator) -> OutputDoc {
         let mut doc = T::describe(generator);
         doc.status = 201;
@@ -268,6 +273,7 @@ impl fmt::Debug for ByteStream {
 
 impl Output for ByteStream {
     const RAW: bool = true;
+    const STREAM: bool = true;
 
     fn describe(_generator: &mut Generator) -> OutputDoc {
         OutputDoc::raw("application/octet-stream", true)
@@ -315,6 +321,8 @@ impl<T> fmt::Debug for Sse<T> {
 }
 
 impl<T: Schema + Serialize + Send + 'static> Output for Sse<T> {
+    const STREAM: bool = true;
+
     fn describe(generator: &mut Generator) -> OutputDoc {
         let mut doc = OutputDoc::raw("text/event-stream", false);
         if let Some((_, Node::Object(schema))) = &mut doc.content {

@@ -156,6 +156,8 @@ impl ActionError for ApiKeyError {
 impl Provider for ApiKey {
     type Error = ApiKeyError;
 
+    const NEEDS_CALLER: bool = true;
+
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
         // Behind a door without a request the key was shown when the run was made.
         if let (None, Identity::Service { name }) = (ctx.request(), ctx.identity()) {
@@ -184,6 +186,8 @@ pub fn api_key() -> RequireApiKey {
 
 impl Guard for RequireApiKey {
     type Error = ApiKeyError;
+
+    const NEEDS_CALLER: bool = true;
 
     async fn check(&self, ctx: &Ctx) -> Result<(), ApiKeyError> {
         // Through the context, so that a parameter of the same run finds it made already.

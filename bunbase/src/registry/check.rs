@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use super::{ModuleEntry, Registered, resolve};
 use crate::action::{
-    Method,
+    Method, Trigger,
     placement::{Placement, parameter_name, parameters},
 };
 
@@ -31,6 +31,7 @@ pub(super) fn all(
     routes(actions, &mut mistakes);
     path_fields(actions, &mut mistakes);
     tools(actions, &mut mistakes);
+    callers(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
         if !actions.iter().any(|action| resolve::contains(module, action.entry.meta.module_path)) {
@@ -139,6 +140,22 @@ fn tools(actions: &[Registered], mistakes: &mut Vec<String>) {
                     place(action)
                 ));
             }
+        }
+    }
+}
+
+/// A schedule has no caller. The compiler has seen an action's own guards, but not those of its modules.
+fn callers(actions: &[Registered], mistakes: &mut Vec<String>) {
+    let is_scheduled = |action: &&Registered| {
+        action.entry.meta.triggers.iter().any(|trigger| matches!(trigger, Trigger::Schedule { .. }))
+    };
+    for action in actions.iter().filter(is_scheduled) {
+        for guard in action.guard_docs().iter().filter(|guard| guard.needs_caller) {
+            mistakes.push(format!(
+                "the guard `{}` needs a caller, and the schedule of {} has none: put the action into a module without it",
+                guard.name,
+                place(action)
+            ));
         }
     }
 }

@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::json;
 
 use crate::{
-    action::{ActionMeta, Created, HeaderDoc, Method, ModuleMeta, Output, OutputDoc, Text, Trigger},
+    action::{ActionMeta, Created, ErrorDoc, HeaderDoc, Method, ModuleMeta, Output, OutputDoc, Text, Trigger},
     mcp::tool::{self, Entry},
     queue::Priority,
     registry::{ActionEntry, ModuleEntry, Registry},
@@ -73,6 +73,7 @@ pub(super) const ENTRY: ActionEntry = ActionEntry {
     output: <() as Output>::describe,
     errors: &[],
     open_errors: false,
+    check_errors: ErrorDoc::NONE,
     guards: Vec::new,
     providers: Vec::new,
 };
