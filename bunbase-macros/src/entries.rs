@@ -54,6 +54,23 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
     entries
 }
 
+/// Reads a list that begins with a value: `"0 2 * * *", zone = "UTC"`. The value is `None` where the list begins otherwise.
+pub(crate) fn parse_led(tokens: TokenStream, errors: &mut Errors) -> (Option<Expr>, Vec<Entry>) {
+    let split = |input: ParseStream<'_>| {
+        let first = input.fork().parse::<Expr>().ok().filter(|first| !matches!(first, Expr::Assign(_)));
+        if first.is_some() {
+            input.parse::<Expr>()?;
+            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                errors.push(input.error("write a comma before this"));
+            }
+        }
+        Ok((first, input.parse::<TokenStream>()?))
+    };
+    // Nothing in it fails: what is no value is left for the list.
+    let (first, rest) = split.parse2(tokens).unwrap_or_default();
+    (first, parse(rest, errors))
+}
+
 fn entry(input: ParseStream<'_>) -> syn::Result<Entry> {
     let key =
         input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), "write `key = value` here"))?;
@@ -136,6 +153,35 @@ impl Entry {
             },
             _ => Err(self.wrong(&self.key, &format!("a new name: `{} = {example}`", self.key))),
         }
+    }
+
+    /// Takes a path: `key = path::to::it`, or another expression.
+    pub(crate) fn path(&self, example: &str) -> syn::Result<Expr> {
+        match &self.value {
+            Value::Expr(expr) if !matches!(**expr, Expr::Lit(_)) => Ok((**expr).clone()),
+            Value::Expr(other) => {
+                Err(self
+                    .wrong(&**other, &format!("the path of a function, without quotes: `{} = {example}`", self.key)))
+            }
+            _ => Err(self.wrong(&self.key, &format!("the path of a function: `{} = {example}`", self.key))),
+        }
+    }
+
+    /// Takes one of some words, `key = word`, and returns what it stands for.
+    pub(crate) fn choice<T: Copy>(&self, words: &[(&str, T)]) -> syn::Result<T> {
+        let wrong: &dyn ToTokens = match &self.value {
+            Value::Expr(expr) => {
+                if let Expr::Path(path) = &**expr
+                    && let Some((_, meaning)) = words.iter().find(|(word, _)| path.path.is_ident(word))
+                {
+                    return Ok(*meaning);
+                }
+                &**expr
+            }
+            _ => &self.key,
+        };
+        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        Err(self.wrong(wrong, &format!("one of the words {}: `{} = {}`", and(&words), self.key, words[0])))
     }
 
     /// Takes a key without a value.

@@ -7,6 +7,7 @@ mod action;
 mod entries;
 mod error;
 mod errors;
+mod event;
 mod function;
 mod main_fn;
 mod module;
@@ -49,6 +50,12 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn schema(args: TokenStream, item: TokenStream) -> TokenStream {
     schema::expand(args.into(), item.into()).into()
+}
+
+/// See `bunbase::event`.
+#[proc_macro_attribute]
+pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
+    event::expand(args.into(), item.into()).into()
 }
 
 /// See `bunbase::ActionError`.

@@ -10,11 +10,17 @@ use crate::{
     context::Ctx,
     error::code,
     guard::{DynGuard, Guard, GuardDoc, Provider},
+    webhook::Verify,
 };
 
 /// Puts a guard behind a pointer.
 pub fn boxed_guard<G: Guard>(guard: G) -> Box<dyn DynGuard> {
     Box::new(guard)
+}
+
+/// Puts a signature scheme behind a pointer.
+pub fn boxed_verify<V: Verify>(verify: V) -> Box<dyn Verify> {
+    Box::new(verify)
 }
 
 /// The type of a `#[guard]` parameter.
@@ -26,6 +32,9 @@ pub struct ProviderOf<P>(PhantomData<P>);
 pub trait Provide {
     /// The provider.
     type Value;
+
+    /// Whether it refuses every run that nobody called.
+    const NEEDS_CALLER: bool;
 
     /// Describes the provider.
     fn doc() -> GuardDoc;
@@ -39,6 +48,8 @@ pub trait Provide {
 
 impl<P: Provider> Provide for ProviderOf<P> {
     type Value = P;
+
+    const NEEDS_CALLER: bool = P::NEEDS_CALLER;
 
     fn doc() -> GuardDoc {
         GuardDoc::of::<P>()

@@ -37,6 +37,8 @@ pub mod guard;
 pub mod http;
 pub mod idempotency;
 pub mod invoke;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 pub mod openapi;
 pub mod queue;
 pub mod registry;
@@ -205,8 +207,8 @@ pub mod __private {
     pub use crate::{
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error, events,
         glue::{
-            MainOutput, Provide, ProviderOf, boxed_guard, crate_name, join, module_name, no_modules, outer_module,
-            run_main, run_test, text,
+            MainOutput, Provide, ProviderOf, boxed_guard, boxed_verify, crate_name, join, module_name, no_modules,
+            outer_module, run_main, run_test, text,
         },
         guard, http, invoke, queue, registry, schedule, schema, webhook,
     };

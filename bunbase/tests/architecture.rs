@@ -13,7 +13,7 @@ use std::{
 ///
 /// `context`, `guard` and `action` are one line because they are one knot: a context hands out what a guard provides, a guard
 /// refuses with an action's kind of error and sees the context, and an action is run with its guards and its context.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["error", "asset", "clock"],
     &["config", "schema"],
     &["db"],
@@ -23,12 +23,13 @@ const LAYERS: [&[&str]; 11] = [
     &["invoke"],
     &["http"],
     &["openapi"],
+    &["mcp"],
     &["app"],
     &["testing"],
 ];
 
 /// Rooms of different lines that do not name each other all the same: the edges.
-const STRANGERS: [(&str, &str); 1] = [("openapi", "http")];
+const STRANGERS: [(&str, &str); 3] = [("openapi", "http"), ("mcp", "http"), ("mcp", "openapi")];
 
 /// Rooms of one line that name each other.
 const KNOT: [&str; 3] = ["context", "guard", "action"];

@@ -3,39 +3,48 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, LitInt, LitStr, ext::IdentExt};
 
+use super::{retry::Retry, trigger::Trigger};
 use crate::{
     entries::{self, Entry},
     errors::Errors,
 };
 
-/// The keys that this version knows.
-const KEYS: [&str; 14] = [
+/// The keys.
+const KEYS: [&str; 26] = [
     "get",
     "post",
     "put",
     "patch",
     "delete",
+    "webhook",
+    "verify",
+    "event",
+    "cron",
+    "every",
+    "tool",
     "name",
     "status",
     "tags",
     "deprecated",
     "guards",
+    "check_input",
     "timeout",
+    "retry",
+    "idempotent",
+    "cpu",
+    "queue",
+    "priority",
     "body_limit",
     "content_type",
     "message",
 ];
 
-/// Keys that a later version will know, and what they will be.
-const LATER: [(&str, &str); 7] = [
-    ("event", "the event door"),
-    ("cron", "the cron door"),
-    ("webhook", "the webhook door"),
-    ("tool", "the tool door"),
-    ("retry", "retries"),
-    ("idempotent", "idempotency"),
-    ("check_input", "checks of the input"),
-];
+/// Keys besides the methods that may be there several times.
+const SEVERAL: [&str; 4] = ["webhook", "event", "cron", "every"];
+
+/// The words of `priority`, and the variants of `Priority`.
+const PRIORITIES: [(&str, &str); 4] =
+    [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("critical", "Critical")];
 
 /// An HTTP method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,12 +106,21 @@ pub(crate) struct Door {
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) doors: Vec<Door>,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) verify: Option<Entry>,
     pub(crate) name: Option<LitStr>,
     pub(crate) status: Option<LitInt>,
     pub(crate) tags: Vec<LitStr>,
     pub(crate) deprecated: bool,
     pub(crate) guards: Vec<Expr>,
+    pub(crate) check_input: Option<Expr>,
     pub(crate) timeout: Option<LitStr>,
+    pub(crate) retry: Option<Retry>,
+    /// The key, to underline it.
+    pub(crate) idempotent: Option<Ident>,
+    pub(crate) cpu: bool,
+    pub(crate) queue: Option<LitStr>,
+    pub(crate) priority: Option<&'static str>,
     pub(crate) body_limit: Option<LitStr>,
     pub(crate) content_type: Option<LitStr>,
     pub(crate) message: Option<Ident>,
@@ -115,14 +133,20 @@ impl Args {
         let mut seen: Vec<String> = Vec::new();
         for entry in entries::parse(tokens, errors) {
             let key = entry.key.unraw().to_string();
-            if Method::of(&key).is_none() {
+            if Method::of(&key).is_none() && !SEVERAL.contains(&key.as_str()) {
                 if seen.contains(&key) {
                     errors.at(&entry.key, format!("`{key}` is here twice; keep one of them"));
                     continue;
                 }
                 seen.push(key.clone());
             }
-            if let Err(error) = args.take(&key, &entry) {
+            if Trigger::KEYS.contains(&key.as_str()) {
+                args.triggers.extend(Trigger::read(&key, &entry, errors));
+            } else if key == "verify" {
+                args.verify = Some(entry);
+            } else if key == "retry" {
+                args.retry = Retry::read(&entry, errors);
+            } else if let Err(error) = args.take(&key, &entry) {
                 errors.push(error);
             }
         }
@@ -139,7 +163,18 @@ impl Args {
                 self.deprecated = true;
             }
             "guards" => self.guards = entry.list("[api_key()]")?,
+            "check_input" => self.check_input = Some(entry.path("tasks::owner_only")?),
             "timeout" => self.timeout = Some(entry.text("\"10s\"")?),
+            "idempotent" => {
+                entry.flag()?;
+                self.idempotent = Some(entry.key.clone());
+            }
+            "cpu" => {
+                entry.flag()?;
+                self.cpu = true;
+            }
+            "queue" => self.queue = Some(entry.text("\"mail\"")?),
+            "priority" => self.priority = Some(entry.choice(&PRIORITIES)?),
             "body_limit" => self.body_limit = Some(entry.text("\"5MB\"")?),
             "content_type" => self.content_type = Some(entry.text("\"text/csv\"")?),
             "message" => self.message = Some(entry.ident("NewTask")?),
@@ -153,20 +188,13 @@ impl Args {
 }
 
 fn unknown(key: &str, entry: &Entry) -> syn::Error {
-    if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == key) {
-        let message = format!(
-            "this version of bunbase does not have {what} yet; leave out `{key}`. Allowed: {}",
-            entries::and(&KEYS)
-        );
-        return syn::Error::new_spanned(&entry.key, message);
-    }
-    match key {
-        "head" | "options" => {
-            syn::Error::new_spanned(&entry.key, format!("`{key}` needs no door: the server answers it by itself"))
-        }
-        "path" | "route" | "method" => {
-            syn::Error::new_spanned(&entry.key, "a door is written as its method and its path: `post = \"/tasks\"`")
-        }
-        _ => entries::unknown(&entry.key, &KEYS),
-    }
+    let advice = match key {
+        "head" | "options" => format!("`{key}` needs no door: the server answers it by itself"),
+        "path" | "route" | "method" => "a door is written as its method and its path: `post = \"/tasks\"`".to_owned(),
+        "job" => "every action can be a job: leave `job` out, and write `ctx.enqueue(…)` where there is work for it"
+            .to_owned(),
+        "schedule" => "a schedule is `cron = \"0 2 * * *\"`, or `every = \"30s\"`".to_owned(),
+        _ => return entries::unknown(&entry.key, &KEYS),
+    };
+    syn::Error::new_spanned(&entry.key, advice)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Door {
     pub(crate) method: Method,
     pub(crate) path: LitStr,
     pub(crate) names: Vec<String>,
+    /// Whether it is a route for callers; else it is a webhook, whose requests have the same places for fields.
+    pub(crate) is_http: bool,
 }
 
 /// Where a request carries a field. The same as `bunbase::action::placement::Placement`.

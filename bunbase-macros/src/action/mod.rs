@@ -1,7 +1,7 @@
 //! `#[action]`: a function becomes a contract.
 //!
-//! `attr` reads the attribute and `param` the parameters, `model` is the checked form, `input` has the rules between fields and
-//! doors, `message` and `codegen` emit. Not here: what a struct is on the wire; the message type goes through `#[schema]`.
+//! `attr` reads the attribute (`trigger` the doors besides HTTP) and `param` the parameters, `model` is the checked form, `rules` and
+//! `input` say what must fit together, `message` and `codegen` emit. Not here: what a struct is on the wire; the message type goes through `#[schema]`.
 
 mod attr;
 pub(crate) mod codegen;
@@ -10,8 +10,11 @@ mod input;
 mod message;
 mod model;
 mod param;
+mod retry;
+mod rules;
 mod signature;
 pub(crate) mod template;
+mod trigger;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +45,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     // The function always comes back: a typo in the attribute must not break every caller too.
     function.strip(param::stays);
     let errors = errors.to_tokens();
-    // Its parameters are its schema and it must be async; neither is a matter of style.
+    // Its parameters are its schema and it may have to be async; neither is a matter of style.
     quote!(#[allow(clippy::too_many_arguments, clippy::unused_async)] #function #generated #errors)
 }
 
@@ -54,6 +57,6 @@ fn not_a_function(item: &TokenStream) -> Option<syn::Error> {
     };
     Some(syn::Error::new_spanned(
         wrong,
-        "`#[action]` goes on a free `async fn`; for a struct or an enum write `#[schema]`",
+        "`#[action]` goes on a free function; for a struct or an enum write `#[schema]`",
     ))
 }

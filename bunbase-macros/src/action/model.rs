@@ -7,11 +7,13 @@ use quote::ToTokens;
 use syn::{Attribute, Expr, LitStr, Type, Visibility, ext::IdentExt};
 
 use super::{
-    attr::{Args, Door, Method},
+    attr::{Args, Method},
     docs::Docs,
     input,
     param::{self, Field, Kind},
-    signature, template,
+    retry::Retry,
+    rules, signature,
+    trigger::{Trigger, Webhook, join},
 };
 use crate::{errors::Errors, function::Function, schema::values};
 
@@ -45,11 +47,19 @@ pub(crate) struct Action {
     docs: Docs,
     name: String,
     doors: Vec<(Method, LitStr)>,
+    triggers: Vec<Trigger>,
     status: Option<u16>,
     tags: Vec<LitStr>,
     deprecated: bool,
     guards: Vec<Expr>,
+    check_input: Option<Expr>,
     timeout: Option<Duration>,
+    retry: Option<Retry>,
+    idempotent: Option<Ident>,
+    is_async: bool,
+    cpu: bool,
+    queue: Option<LitStr>,
+    priority: Option<&'static str>,
     body_limit_bytes: Option<u64>,
     content_type: Option<LitStr>,
     message: Message,
@@ -62,7 +72,7 @@ pub(crate) struct Action {
 impl Action {
     /// Checks everything and reports every mistake. The message is there as soon as it has a name, so that its own mistakes
     /// are found too and whoever uses it is not told that it is missing.
-    pub(crate) fn check(args: Args, function: &Function, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn check(mut args: Args, function: &Function, errors: &mut Errors) -> Option<Self> {
         let sig = &function.sig;
         signature::check(function, errors);
         let result = signature::result(function, errors);
@@ -101,7 +111,9 @@ impl Action {
                 }
             }
         }
-        let doors = doors(args.doors, errors);
+        join(webhooks(&mut args.triggers), args.verify.take(), errors);
+        rules::twice(&args.triggers, errors);
+        let doors = rules::doors(args.doors, &args.triggers, errors);
         let name =
             signature::message_name(args.message.as_ref(), function, whole.as_ref(), &fields, &providers, errors);
         let texts = if whole.is_some() {
@@ -113,6 +125,7 @@ impl Action {
             }
             Vec::new()
         } else {
+            rules::fields(&fields, &args.triggers, &sig.ident, errors);
             input::check(&mut fields, &doors, errors);
             let text = |field: &&Field| input::is_text(field, &doors);
             fields.iter().filter(text).map(|field| field.ty.clone()).collect()
@@ -125,7 +138,7 @@ impl Action {
             (None, Some(name)) => Message::Fields { name, fields },
             (_, None) => return None,
         };
-        let status = args.status.and_then(|status| errors.keep(checked_status(&status, result.as_ref())));
+        let status = args.status.and_then(|status| errors.keep(rules::status(&status, result.as_ref())));
         let measured = |text: &Option<LitStr>| text.as_ref().map(LitStr::value);
         let timeout = measured(&args.timeout).and_then(|text| match values::duration(&text) {
             Ok(time) if !time.is_zero() => Some(time),
@@ -148,10 +161,13 @@ impl Action {
             errors.at(limit, "no door of this action takes a body: leave `body_limit` out");
         }
         if let Some(text) = &args.content_type {
-            content_type(text, errors);
+            rules::content_type(text, errors);
         }
         if let Some(text) = &args.name {
-            action_name(text, errors);
+            rules::name(text, errors);
+        }
+        if let Some(text) = &args.queue {
+            rules::queue(text, errors);
         }
         Some(Self {
             name: args.name.map_or_else(|| sig.ident.unraw().to_string(), |name| name.value()),
@@ -160,12 +176,20 @@ impl Action {
             cfgs: function.cfgs().cloned().collect(),
             doc_attrs: function.attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect(),
             docs: Docs::of(&function.attrs),
-            doors: doors.into_iter().map(|door| (door.method, door.path)).collect(),
+            doors: doors.into_iter().filter(|door| door.is_http).map(|door| (door.method, door.path)).collect(),
+            triggers: args.triggers,
             status,
             tags: args.tags,
             deprecated: args.deprecated,
             guards: args.guards,
+            check_input: args.check_input,
             timeout,
+            retry: args.retry,
+            idempotent: args.idempotent,
+            is_async: sig.asyncness.is_some(),
+            cpu: args.cpu || sig.asyncness.is_none(),
+            queue: args.queue,
+            priority: args.priority,
             body_limit_bytes,
             content_type: args.content_type,
             message,
@@ -204,6 +228,21 @@ impl Action {
     pub(crate) fn doors(&self) -> &[(Method, LitStr)] {
         &self.doors
     }
+    /// The other doors.
+    pub(crate) fn triggers(&self) -> &[Trigger] {
+        &self.triggers
+    }
+    /// The webhooks among them.
+    pub(crate) fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::Webhook(webhook) => Some(webhook),
+            _ => None,
+        })
+    }
+    /// The key of its first schedule.
+    pub(crate) fn schedule(&self) -> Option<&Ident> {
+        self.triggers.iter().find(|trigger| matches!(trigger, Trigger::Schedule(_))).map(Trigger::key)
+    }
     /// 200 to 399.
     pub(crate) fn status(&self) -> Option<u16> {
         self.status
@@ -219,6 +258,34 @@ impl Action {
     /// The expressions of `guards = […]`.
     pub(crate) fn guards(&self) -> &[Expr] {
         &self.guards
+    }
+    /// The function of `check_input = …`.
+    pub(crate) fn check_input(&self) -> Option<&Expr> {
+        self.check_input.as_ref()
+    }
+    /// What `retry(…)` says.
+    pub(crate) fn retry(&self) -> Option<&Retry> {
+        self.retry.as_ref()
+    }
+    /// The key `idempotent`.
+    pub(crate) fn idempotent(&self) -> Option<&Ident> {
+        self.idempotent.as_ref()
+    }
+    /// Whether the function is an `async fn`.
+    pub(crate) fn is_async(&self) -> bool {
+        self.is_async
+    }
+    /// Whether it computes and does not wait.
+    pub(crate) fn cpu(&self) -> bool {
+        self.cpu
+    }
+    /// The queue, where it is not the default one.
+    pub(crate) fn queue(&self) -> Option<&LitStr> {
+        self.queue.as_ref()
+    }
+    /// The variant of `Priority`, where it is not the default one.
+    pub(crate) fn priority(&self) -> Option<&'static str> {
+        self.priority
     }
     /// More than zero.
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -264,73 +331,9 @@ impl Message {
     }
 }
 
-/// Checks the templates, and that no door is there twice.
-fn doors(doors: Vec<Door>, errors: &mut Errors) -> Vec<input::Door> {
-    let mut checked: Vec<input::Door> = Vec::new();
-    for Door { method, path } in doors {
-        match template::parse(&path.value()) {
-            Err(mistakes) => mistakes.iter().for_each(|mistake| errors.at(&path, mistake)),
-            Ok(names) => {
-                let same = |other: &input::Door| other.method == method && other.path.value() == path.value();
-                if checked.iter().any(same) {
-                    errors.at(
-                        &path,
-                        format!("{} {} is a door of this action already; leave one out", method.as_str(), path.value()),
-                    );
-                } else {
-                    checked.push(input::Door { method, path, names });
-                }
-            }
-        }
-    }
-    checked
-}
-
-/// Checks a status against its range and the output, as far as its name tells.
-fn checked_status(literal: &syn::LitInt, result: Option<&Type>) -> syn::Result<u16> {
-    let wrong = |message: String| Err(syn::Error::new_spanned(literal, message));
-    let status: u16 = literal.base10_parse()?;
-    if !(200..=399).contains(&status) {
-        return wrong(format!(
-            "{status} is not the status of a success: write one from 200 to 399; other statuses are variants of the error \
-             (`#[derive(ActionError)]`)"
-        ));
-    }
-    let Some(output) = result.and_then(signature::ok_type) else { return Ok(status) };
-    let name = param::last_segment(output).map(|segment| segment.ident.to_string());
-    let empty = matches!(output, Type::Tuple(tuple) if tuple.elems.is_empty()) || name.as_deref() == Some("NoContent");
-    let redirect = name.as_deref() == Some("Redirect");
-    match status {
-        204 | 205 | 304 if !empty && !redirect => {
-            wrong(format!("an answer with status {status} has no body: return `Result<()>`, or leave `status` out"))
-        }
-        200 if empty => wrong("an answer without a body is 204: leave `status` out, or return something".to_owned()),
-        _ if redirect && !(300..=399).contains(&status) => {
-            wrong(format!("a `Redirect` needs a status from 300 to 399, not {status}: 303, 307 or 308"))
-        }
-        _ if name.as_deref() == Some("Created") && status != 201 => {
-            wrong(format!("`Created` answers 201, not {status}: leave `status` out, or return the body itself"))
-        }
-        _ => Ok(status),
-    }
-}
-
-fn content_type(text: &LitStr, errors: &mut Errors) {
-    let value = text.value();
-    let token =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "!#$&-^_.+".contains(c));
-    let kind = value.split(';').next().unwrap_or_default().trim_end();
-    let visible = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-    if !kind.split_once('/').is_some_and(|(main, sub)| token(main) && token(sub)) || !visible {
-        errors.at(text, format!("{value:?} is not a content type: write a type and a subtype, such as `\"text/csv\"`"));
-    }
-}
-
-fn action_name(text: &LitStr, errors: &mut Errors) {
-    let value = text.value();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if value.is_empty() || !value.chars().all(plain) {
-        let advice = "write letters, digits, `_` and `-`; the names of its modules are put before it";
-        errors.at(text, format!("{value:?} cannot be the name of an action: {advice}"));
-    }
+fn webhooks(triggers: &mut [Trigger]) -> impl Iterator<Item = &mut Webhook> {
+    triggers.iter_mut().filter_map(|trigger| match trigger {
+        Trigger::Webhook(webhook) => Some(webhook),
+        _ => None,
+    })
 }

@@ -10,9 +10,6 @@ use crate::{errors::Errors, function::Function};
 /// The function itself must be one that every door can call.
 pub(crate) fn check(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
-    if sig.asyncness.is_none() {
-        errors.at(sig.fn_token, "an action is asynchronous: write `async fn`");
-    }
     if let Some(constness) = &sig.constness {
         errors.at(constness, "an action cannot be `const`: leave this out");
     }
@@ -42,12 +39,42 @@ pub(crate) fn result(function: &Function, errors: &mut Errors) -> Option<Type> {
         errors.at(&function.sig.ident, message);
         return None;
     };
+    if function.sig.asyncness.is_none() && is_future(ty) {
+        let message = "a plain `fn` computes its answer and does not wait: write `async fn`, and the answer's own type";
+        errors.at(ty, message);
+        return None;
+    }
     if let Some(output) = surely_no_result(ty) {
         errors.at(ty, format!("an action returns a `Result`: write `-> Result<{output}>`"));
         return None;
     }
     Opaque(errors).visit_type(ty);
     Some((**ty).clone())
+}
+
+/// Returns whether a type is written as a future: then the function was meant to be async.
+fn is_future(ty: &Type) -> bool {
+    let is_named = |bounds: &syn::punctuated::Punctuated<syn::TypeParamBound, syn::Token![+]>| {
+        bounds.iter().any(|bound| match bound {
+            syn::TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
+            _ => false,
+        })
+    };
+    match ty {
+        Type::ImplTrait(opaque) => is_named(&opaque.bounds),
+        Type::TraitObject(object) => is_named(&object.bounds),
+        _ => param::last_segment(ty).is_some_and(|last| match last.ident.to_string().as_str() {
+            "BoxFuture" | "LocalBoxFuture" => true,
+            "Pin" | "Box" => match &last.arguments {
+                syn::PathArguments::AngleBracketed(arguments) => arguments
+                    .args
+                    .iter()
+                    .any(|argument| matches!(argument, syn::GenericArgument::Type(ty) if is_future(ty))),
+                _ => false,
+            },
+            _ => false,
+        }),
+    }
 }
 
 /// Reports types without a name.

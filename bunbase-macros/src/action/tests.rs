@@ -77,6 +77,95 @@ fn another_struct_is_wrapped() {
 }
 
 #[test]
+fn doors_become_triggers() {
+    insta::assert_snapshot!(expand(
+        quote!(
+            webhook = "/hooks/{tenant}",
+            verify = stripe("SECRET"),
+            webhook("/hooks", verify = Open),
+            event = "task.created",
+            event(TaskMoved, ordered),
+            event("config.changed", broadcast),
+            tool = "move_task",
+            retry(attempts = 5, backoff = fixed, base = "1m", jitter = none),
+            idempotent,
+            queue = "mail",
+            priority = high,
+            check_input = tasks::check
+        ),
+        &quote! { fn move_task(tenant: Option<String>, id: Option<i64>) -> Result<()> { compute() } }
+    ));
+}
+
+#[test]
+fn a_schedule_asks_for_an_input_of_nothing_and_for_guards_without_callers() {
+    insta::assert_snapshot!(expand(
+        quote!(
+            cron("0  2 * * mon-fri", zone = "Europe/Berlin", missed = once, overlap = queue),
+            every = "120s",
+            tool,
+            cpu,
+            retry,
+            guards = [weekdays(), Open],
+            check_input = check
+        ),
+        &quote! { async fn sweep(#[guard] user: Option<SignedIn>, input: Filter) -> Result<u64> { count() } }
+    ));
+}
+
+#[test]
+fn every_mistake_of_the_doors_is_reported() {
+    insta::assert_snapshot!(mistakes(
+        quote!(
+            event,
+            event = "Task Created",
+            event = 7,
+            event(ordered, "task.created"),
+            event("task.created", orderd, ordered, broadcast),
+            event = TaskMoved,
+            event(TaskMoved, broadcast),
+            cron = "0 25 * *",
+            cron = "0 25 * * MOO",
+            cron(zone = "UTC"),
+            cron("@daily", zone = "+02:00", missed = never, overlap = "queue", overlap = skip, zome = "UTC"),
+            every = "500ms",
+            every("30s", zone = "UTC"),
+            every("30s"),
+            every = "30s",
+            webhook = "hooks",
+            webhook("/a"),
+            webhook("/b", verify),
+            webhook("/{id}", verify = Open),
+            webhook = "/c",
+            webhook = "/d",
+            post = "/{id}",
+            tool = "move task",
+            retry(attempts = 0, backoff = linear, base = "1m", jitter = full, jitter = none, tries = 3),
+            idempotent = true,
+            cpu(2),
+            queue = "mail box",
+            priority = "high",
+            check_input = "check",
+            job = "x",
+            schedule = "y"
+        ),
+        &quote! { async fn sweep(id: u8, #[file] photo: Upload) -> Result<()> {} }
+    ));
+    insta::assert_snapshot!(mistakes(
+        quote!(verify = Open, tool("x"), retry = 3, retry(max = "2s"), check_input),
+        &quote! { fn sweep() -> impl Future<Output = Result<()>> {} }
+    ));
+    insta::assert_snapshot!(mistakes(
+        quote!(retry(base = "5s", max = "2s")),
+        &quote! { fn sweep() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {} }
+    ));
+    insta::assert_snapshot!(mistakes(
+        quote!(retry(backoff = fixed, base = "5s", max = "9s"), tool = ""),
+        &quote! { fn sweep() -> BoxFuture<'static, Result<()>> {} }
+    ));
+}
+
+#[test]
 fn the_function_comes_back_whatever_is_wrong() {
     insta::assert_snapshot!(expand(
         quote!(get = "tasks", timeot = "1s"),
@@ -91,7 +180,7 @@ fn every_mistake_is_reported() {
             get = "/a/{id}",
             get = "/a/{id}",
             delete = "x",
-            event = "y",
+            event = "Y",
             status = 404,
             timeout = "ten",
             body_limit = "1",

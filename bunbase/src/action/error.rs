@@ -42,6 +42,25 @@ impl ErrorVariant {
     }
 }
 
+/// How something fails, for the document.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorDoc {
+    /// The failures that are known.
+    pub variants: &'static [ErrorVariant],
+    /// Whether it also fails in ways that `variants` does not list.
+    pub open: bool,
+}
+
+impl ErrorDoc {
+    /// It does not fail.
+    pub const NONE: Self = Self { variants: &[], open: false };
+
+    /// Describes an error.
+    pub const fn of<E: ActionError>() -> Self {
+        Self { variants: E::VARIANTS, open: E::OPEN }
+    }
+}
+
 impl ActionError for Error {
     const VARIANTS: &'static [ErrorVariant] = &[];
     const OPEN: bool = true;

@@ -84,7 +84,7 @@ pub enum Trigger {
     Schedule {
         /// Five or six fields of cron, or `every` and a duration: `every 30s`.
         rule: &'static str,
-        /// The time zone by its IANA name; `UTC` unless said.
+        /// The time zone by its IANA name; empty for the configured one, `schedule.zone`.
         zone: &'static str,
         /// What happens to ticks that nobody took.
         missed: Missed,
@@ -225,6 +225,30 @@ pub struct ActionMeta {
     pub queue: &'static str,
     /// How urgent its jobs are.
     pub priority: Priority,
+}
+
+impl ActionMeta {
+    /// An action of which nothing is said: the rest of what the macro emits.
+    pub const DEFAULT: Self = Self {
+        name: "",
+        module_path: "",
+        file: "",
+        line: 0,
+        summary: "",
+        description: "",
+        tags: &[],
+        deprecated: false,
+        triggers: &[],
+        status: None,
+        content_type: None,
+        timeout: None,
+        body_limit_bytes: None,
+        retry: None,
+        idempotent: false,
+        cpu: false,
+        queue: "default",
+        priority: Priority::Normal,
+    };
 }
 
 /// One `bunbase::module!`: what the actions of a Rust module share.

@@ -3,6 +3,7 @@
 //! Here: the [`Action`] trait that `#[action]` implements on the message type, [`ActionMeta`], triggers, typed errors and
 //! outputs. Not here: collecting actions (`registry`), running them (`invoke`), and how a door speaks (`http`).
 
+mod check;
 mod error;
 mod meta;
 mod output;
@@ -17,7 +18,8 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
-    error::{ActionError, ErrorVariant, internal, internal_class},
+    check::{Answers, Awaits, Checked, InputCheck, checked},
+    error::{ActionError, ErrorDoc, ErrorVariant, internal, internal_class},
     meta::{ActionMeta, Door, Method, ModuleMeta, RetryPolicy, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},
@@ -51,6 +53,9 @@ pub trait Action: Record + Serialize + DeserializeOwned + Send + Sync + 'static 
 
     /// Makes the values of its `#[guard]` parameters, in order; each provider once per run.
     fn provide(ctx: &Ctx) -> impl Future<Output = Result<Self::Provided>> + Send;
+
+    /// How the function of `check_input = path::to::function` refuses.
+    const CHECK_ERRORS: ErrorDoc = ErrorDoc::NONE;
 
     /// Runs the function of `check_input = path::to::function`, once the input is decoded and before anything else happens.
     fn check_input(ctx: &Ctx, message: &Self) -> impl Future<Output = Result<()>> + Send {

@@ -30,7 +30,7 @@ pub trait Output: Send + Sized + 'static {
     /// Whether the content type is free to choose: bytes and text, not JSON.
     const RAW: bool = false;
 
-    /// Whether the answer comes over time: then it has no door but HTTP.
+    /// Whether it comes over time, so that only a response can carry it: no job, no event, no tool answers it.
     const STREAM: bool = false;
 
     /// Describes the answer of a success.
@@ -158,6 +158,8 @@ impl<T> Created<T> {
 }
 
 impl<T: Output> Output for Created<T> {
+    const STREAM: bool = T::STREAM;
+
     fn describe(generator: &mut Generator) -> OutputDoc {
         let mut doc = T::describe(generator);
         doc.status = 201;

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
-use crate::{config::Config, registry::Registry};
+use crate::{
+    config::Config,
+    registry::{Registered, Registry},
+};
 
 /// Says what runs, where to look, and why it is what it is.
 pub(super) fn text(config: &Config, registry: &Registry, addresses: &[SocketAddr]) -> String {
@@ -22,6 +25,10 @@ pub(super) fn text(config: &Config, registry: &Registry, addresses: &[SocketAddr
         line("document", &format!("{base}{}", config.openapi.path));
     }
     line("health", &format!("{base}/_health"));
+    let tools = registry.actions().iter().flat_map(Registered::tools).count();
+    if cfg!(feature = "mcp") && config.mcp.enabled && tools > 0 {
+        line("mcp", &format!("{base}{} ({tools} tools)", config.mcp.path));
+    }
     line("database", &config.database.url.to_string());
     line("environment", &format!("{} ({})", config.environment, config.environment_reason));
     let routes: usize = registry.actions().iter().map(|action| action.routes.len()).sum();

@@ -6,6 +6,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use serde_json::Value;
 
 use super::{App, Wired, banner, logging, routes, shutdown, wiring};
+#[cfg(feature = "mcp")]
+use crate::context::Identity;
 use crate::{
     Error, Result,
     action::Door,
@@ -54,6 +56,13 @@ enum Command {
         #[arg(default_value = "{}")]
         json: String,
     },
+    /// Serves the tools on standard input and output, for the client that starts this process.
+    #[cfg(feature = "mcp")]
+    Mcp {
+        /// Who calls: `service:NAME` or `user:ID`. Guards then find that already established.
+        #[arg(long = "as", value_name = "WHO")]
+        identity: Option<Identity>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -97,6 +106,8 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
             print(&(document.pretty() + "\n"))
         }
         Command::Call { action, json } => call(app, config, &action, &json).await,
+        #[cfg(feature = "mcp")]
+        Command::Mcp { identity } => mcp(app, config, identity.unwrap_or_default()).await,
     }
 }
 
@@ -183,6 +194,18 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
         Err(error) if error.fields().is_empty() => Err(error),
         Err(error) => Err(Error::new(error.status(), error.code().to_owned(), with_fields(&error))),
     }
+}
+
+#[cfg(feature = "mcp")]
+async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
+    logging::start(&config);
+    let wired = Wired::new(app, config).await?;
+    if wired.config.database.migrate_on_start {
+        wired.migrations.up(&wired.services.db).await?;
+    }
+    let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
+    wired.services.db.close().await;
+    served
 }
 
 /// Puts each text on a line of its own.

@@ -17,8 +17,8 @@ pub(super) fn start(config: &Config) {
     };
 }
 
-/// Libraries that tell at `info` what the framework's own lines tell.
-const QUIET: [&str; 3] = ["actix_server", "sea_orm_migration", "sqlx"];
+/// Libraries that tell at `info` what the framework's own lines tell, or at `debug` what no log may have.
+const QUIET: [&str; 4] = ["actix_server", "rmcp", "sea_orm_migration", "sqlx"];
 
 /// Makes the filter of `log.level`, which the configuration has checked.
 fn filter(level: &str) -> EnvFilter {

@@ -5,6 +5,8 @@ mod cli;
 mod logging;
 mod routes;
 mod shutdown;
+#[cfg(feature = "mcp")]
+mod tools;
 mod wiring;
 
 use std::{fmt, future::Future, path::PathBuf, sync::Arc};

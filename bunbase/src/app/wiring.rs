@@ -8,6 +8,10 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::App;
+#[cfg(feature = "mcp")]
+use super::tools;
+#[cfg(feature = "mcp")]
+use crate::mcp;
 use crate::{
     Error, Result,
     config::{self, Config},
@@ -33,6 +37,8 @@ pub(crate) struct Wired {
     pub(crate) health: Arc<Health>,
     pub(crate) table: Table,
     pub(crate) mounts: Mounts,
+    #[cfg(feature = "mcp")]
+    pub(crate) tools: mcp::Server,
 }
 
 /// Collects the actions of the binary, or says everything that is wrong with them.
@@ -78,7 +84,7 @@ impl Wired {
     pub(crate) async fn new(app: App, config: Config) -> Result<Self> {
         let registry = registry(&app)?;
         let config = Arc::new(config);
-        let document = document(&registry, &config, app.description);
+        let document = document(&registry, &config, app.description.clone());
         let db = Db::open(&database(&config)).await?;
         let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
         let services = Arc::new(Services {
@@ -95,10 +101,25 @@ impl Wired {
             calls: OnceLock::new(),
         });
         let builtins = builtins(&config, &document, &health);
+        #[cfg(feature = "mcp")]
+        let tools = tools::server(&registry, &services, &config, app.description);
+        #[cfg(feature = "mcp")]
+        let builtins = tools::served(&tools, &config, builtins);
         let (table, calls) = Table::new(&registry, &services, settings(&config), builtins)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
-        Ok(Self { config, services, registry, document, migrations: app.migrations, health, table, mounts: app.mounts })
+        Ok(Self {
+            config,
+            services,
+            registry,
+            document,
+            migrations: app.migrations,
+            health,
+            table,
+            mounts: app.mounts,
+            #[cfg(feature = "mcp")]
+            tools,
+        })
     }
 }
 

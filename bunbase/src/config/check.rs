@@ -42,6 +42,14 @@ pub(super) fn host(host: &str) -> Result<(), String> {
     }
 }
 
+/// Addresses or names without ports.
+pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
+    match hosts.iter().find(|name| host(name).is_err()) {
+        Some(name) => Err(format!("has `{name}`, which is no address and no host name without a port")),
+        None => Ok(()),
+    }
+}
+
 /// A path of our own documents, without parameters.
 pub(super) fn route(path: &str) -> Result<(), String> {
     let is_path = path.starts_with('/')

@@ -159,6 +159,9 @@ sections! {
         enabled: bool = true, guide "mcp" "false";
         /// Where it is served.
         path: String = "/mcp".to_owned(), check check::route;
+        /// The names by which clients reach it. Another one in a request's `Host` is refused. Empty allows every name.
+        /// A web page may only use it when it is of one of these hosts, or of `cors.origins`.
+        hosts: Vec<String> = words(["localhost", "127.0.0.1", "::1"]), production Vec::new(), check check::hosts;
     }
 
     /// The records of what happened to each run, in the table `action_runs`.

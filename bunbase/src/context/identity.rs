@@ -1,5 +1,7 @@
 //! Who causes a run.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// Who causes a run. A guard establishes it; jobs, events and calls carry it on, and guards behind those doors find it here.
@@ -56,8 +58,35 @@ impl Identity {
     }
 }
 
+/// A text that names nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names nobody; write `service:NAME` or `user:ID`")]
+pub struct UnknownIdentity(String);
+
+impl FromStr for Identity {
+    type Err = UnknownIdentity;
+
+    /// Reads `service:NAME` or `user:ID`, as an operator writes it on the command line. Whatever follows the colon is the name.
+    ///
+    /// ```
+    /// # use bunbase::context::Identity;
+    /// assert_eq!("service:ci".parse(), Ok(Identity::service("ci")));
+    /// assert_eq!("user:ann@example.com".parse(), Ok(Identity::user("ann@example.com")));
+    /// assert!("ann".parse::<Identity>().is_err());
+    /// ```
+    fn from_str(text: &str) -> Result<Self, UnknownIdentity> {
+        match text.split_once(':') {
+            Some(("service", name)) if !name.is_empty() => Ok(Self::service(name)),
+            Some(("user", id)) if !id.is_empty() => Ok(Self::user(id)),
+            _ => Err(UnknownIdentity(text.to_owned())),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -67,5 +96,19 @@ mod tests {
             assert_eq!(serde_json::from_str::<Identity>(&text).unwrap(), identity, "{text}");
         }
         assert_eq!(serde_json::to_string(&Identity::user("7")).unwrap(), r#"{"kind":"user","id":"7"}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn what_it_prints_parses_back(name in ".+") {
+            for identity in [Identity::service(name.clone()), Identity::user(name.clone())] {
+                prop_assert_eq!(identity.scope().parse(), Ok(identity));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text: String) {
+            let _ = text.parse::<Identity>();
+        }
     }
 }

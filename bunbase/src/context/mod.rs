@@ -28,7 +28,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 pub use self::{
     database::Database,
-    identity::Identity,
+    identity::{Identity, UnknownIdentity},
     job::Job,
     request::{Request, RequestHead},
     state::State,

@@ -8,6 +8,8 @@ pub const PROBLEM_TYPE: &str = "about:blank";
 pub const BAD_REQUEST: &str = "bad_request";
 /// 400: the body is not JSON, or not a form.
 pub const MALFORMED_BODY: &str = "malformed_body";
+/// 406: the caller takes none of the content types that there are.
+pub const NOT_ACCEPTABLE: &str = "not_acceptable";
 /// 413: the body is larger than allowed.
 pub const BODY_TOO_LARGE: &str = "body_too_large";
 /// 413: a file of a form is larger than allowed.

@@ -1,13 +1,15 @@
 //! The framework's error: what can go wrong around an action, in one type.
 //!
-//! Here: [`Error`], [`Result`], the retry class, and the list of wrong fields. Not here: how an error looks on the wire
-//! (`http::problem`), and the errors that an application declares (`#[derive(ActionError)]`).
+//! Here: [`Error`], [`Result`], the retry class, the list of wrong fields, and the document of an error. Not here: how an error
+//! becomes HTTP (`http::problem`), and the errors that an application declares (`#[derive(ActionError)]`).
 
 pub mod code;
 mod database;
 mod field;
+mod problem;
 
 pub use field::{FieldError, Place};
+pub use problem::Problem;
 
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 

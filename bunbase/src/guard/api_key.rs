@@ -9,7 +9,7 @@ use super::{Credential, Guard, Provider, Security};
 use crate::{
     Error,
     action::{ActionError, ErrorVariant},
-    context::Ctx,
+    context::{Ctx, Identity},
     error::{ErrorClass, Retry},
 };
 
@@ -156,10 +156,17 @@ impl ActionError for ApiKeyError {
 impl Provider for ApiKey {
     type Error = ApiKeyError;
 
+    const NEEDS_CALLER: bool = true;
+
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
+        // Behind a door without a request the key was shown when the run was made.
+        if let (None, Identity::Service { name }) = (ctx.request(), ctx.identity()) {
+            return Ok(Self { holder: name });
+        }
         let keys = ctx.state::<ApiKeys>().map_err(ApiKeyError::Framework)?;
         let key = ctx.request().and_then(|request| request.header(HEADER)).ok_or(ApiKeyError::Missing)?;
         let holder = keys.holder(key).ok_or(ApiKeyError::Unknown)?;
+        ctx.identify(Identity::service(holder));
         Ok(Self { holder: holder.to_owned() })
     }
 
@@ -179,6 +186,8 @@ pub fn api_key() -> RequireApiKey {
 
 impl Guard for RequireApiKey {
     type Error = ApiKeyError;
+
+    const NEEDS_CALLER: bool = true;
 
     async fn check(&self, ctx: &Ctx) -> Result<(), ApiKeyError> {
         // Through the context, so that a parameter of the same run finds it made already.

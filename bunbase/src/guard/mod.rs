@@ -40,6 +40,9 @@ pub trait Guard: Send + Sync + 'static {
     /// How it refuses. Its variants join the documented answers of every action that it guards.
     type Error: ActionError;
 
+    /// Whether it refuses every run that nobody called. An action with a schedule cannot have such a guard.
+    const NEEDS_CALLER: bool = false;
+
     /// Lets the run go on, or refuses it.
     fn check(&self, ctx: &Ctx) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
@@ -63,6 +66,9 @@ pub trait Guard: Send + Sync + 'static {
 pub trait Provider: Clone + Send + Sync + 'static {
     /// How it refuses. Its variants join the documented answers.
     type Error: ActionError;
+
+    /// Whether it refuses every run that nobody called. An action with a schedule cannot have such a parameter, but an `Option` of it.
+    const NEEDS_CALLER: bool = false;
 
     /// Makes the value, or refuses the run. Called once per run, however many guards ask for it.
     fn provide(ctx: &Ctx) -> impl Future<Output = Result<Self, Self::Error>> + Send;
@@ -110,12 +116,20 @@ pub struct GuardDoc {
     pub open_errors: bool,
     /// The credential that it asks for.
     pub security: Option<Security>,
+    /// Whether it refuses every run that nobody called.
+    pub needs_caller: bool,
 }
 
 impl GuardDoc {
     /// Describes a provider.
     pub fn of<P: Provider>() -> Self {
-        Self { name: P::name(), errors: P::Error::VARIANTS, open_errors: P::Error::OPEN, security: P::security() }
+        Self {
+            name: P::name(),
+            errors: P::Error::VARIANTS,
+            open_errors: P::Error::OPEN,
+            security: P::security(),
+            needs_caller: P::NEEDS_CALLER,
+        }
     }
 }
 
@@ -164,6 +178,7 @@ impl<G: Guard> DynGuard for G {
             errors: G::Error::VARIANTS,
             open_errors: G::Error::OPEN,
             security: self.security(),
+            needs_caller: G::NEEDS_CALLER,
         }
     }
 }

@@ -1,23 +1,82 @@
-//! The endpoints that every application has: health, and documents served from memory.
+//! The endpoints that every application has: health, documents served from memory, and the way to another door.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use actix_web::{
     HttpResponse,
     http::header::{self, HeaderMap},
 };
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::{
+    body,
+    compress::accepted,
+    health::Health,
+    respond::{self, Overrides},
+    table::Arrival,
+};
+use crate::{
+    Error, Result,
+    action::Reply,
+    asset::Asset,
+    context::{Request, TraceId},
+    error::code,
+};
+
 pub(crate) use super::table::Builtin;
-use super::{compress::accepted, health::Health};
-use crate::asset::Asset;
+
+/// A POST request on its way to another door, in words that are not actix's.
+#[cfg_attr(not(feature = "mcp"), expect(dead_code, reason = "only the door of tools is reached so"))]
+pub(crate) struct Passage {
+    pub(crate) request: Request,
+    pub(crate) headers: Vec<(String, Bytes)>,
+    pub(crate) body: Bytes,
+    pub(crate) trace: TraceId,
+    /// Counts the run, until it is dropped.
+    pub(crate) running: Arc<dyn Any + Send + Sync>,
+}
+
+/// Passes POST requests on to another door. An error becomes a problem.
+#[cfg_attr(not(feature = "mcp"), expect(dead_code, reason = "only the door of tools is reached so"))]
+pub(crate) fn pass(
+    answer: impl Fn(Passage) -> BoxFuture<'static, Result<Reply>> + Clone + Send + Sync + 'static,
+) -> Builtin {
+    Builtin::Post(Arc::new(move |arrival| {
+        let answer = answer.clone();
+        Box::pin(async move { passed(arrival, answer).await })
+    }))
+}
+
+async fn passed(
+    arrival: Arrival,
+    answer: impl Fn(Passage) -> BoxFuture<'static, Result<Reply>>,
+) -> Result<HttpResponse> {
+    let Arrival { head, mut payload, trace, running, settings } = arrival;
+    let reading = body::read(&mut payload, &head.headers, settings.max_body_bytes);
+    let body = match settings.request_timeout {
+        limit if limit.is_zero() => reading.await?,
+        limit => tokio::time::timeout(limit, reading)
+            .await
+            .map_err(|_| Error::new(504, code::TIMEOUT, "the body took too long to arrive"))??,
+    };
+    let headers = head.headers.iter().map(|(name, value)| {
+        // Owned: the other door may keep them longer than this request lives.
+        (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes()))
+    });
+    let headers = headers.collect();
+    let request = Request::new(head.clone());
+    let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
+    respond::respond(reply, Overrides { status: None, content_type: None }, &head, &settings, trace).await
+}
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.
 pub(crate) fn asset(asset: Arc<Asset>, policy: Option<&'static str>) -> Builtin {
-    Arc::new(move |head| {
+    Builtin::Get(Arc::new(move |head| {
         let response = answer(&asset, policy, &head.headers);
         Box::pin(async move { response })
-    })
+    }))
 }
 
 fn answer(asset: &Asset, policy: Option<&'static str>, headers: &HeaderMap) -> HttpResponse {
@@ -43,15 +102,15 @@ fn answer(asset: &Asset, policy: Option<&'static str>, headers: &HeaderMap) -> H
 
 /// `/_health/live`: the process answers.
 pub(crate) fn live(health: Arc<Health>) -> Builtin {
-    Arc::new(move |_head| {
+    Builtin::Get(Arc::new(move |_head| {
         let uptime = health.uptime().as_secs();
         Box::pin(async move { plain(200, &json!({ "status": "ok", "uptime_s": uptime })) })
-    })
+    }))
 }
 
 /// `/_health/ready`: the process can do its work, as far as all its checks say, and is not about to stop.
 pub(crate) fn ready(health: Arc<Health>) -> Builtin {
-    Arc::new(move |_head| {
+    Builtin::Get(Arc::new(move |_head| {
         let health = health.clone();
         Box::pin(async move {
             if health.is_stopping() {
@@ -60,12 +119,12 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
             let (report, _) = health.report().await;
             plain(if report.status == "ok" { 200 } else { 503 }, &json!({ "status": report.status }))
         })
-    })
+    }))
 }
 
 /// `/_health`: every check with its latency.
 pub(crate) fn full(health: Arc<Health>) -> Builtin {
-    Arc::new(move |_head| {
+    Builtin::Get(Arc::new(move |_head| {
         let health = health.clone();
         Box::pin(async move {
             let (report, age) = health.report().await;
@@ -79,7 +138,7 @@ pub(crate) fn full(health: Arc<Health>) -> Builtin {
             });
             plain(if status == "ok" { 200 } else { 503 }, &body)
         })
-    })
+    }))
 }
 
 fn plain(status: u16, body: &Value) -> HttpResponse {

@@ -6,28 +6,15 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
-use serde::Serialize;
 
 use crate::{
     Error,
     context::TraceId,
-    error::{FieldError, Retry, code},
+    error::{Problem, Retry},
 };
 
 /// The content type of a problem.
 pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
-
-#[derive(Serialize)]
-struct Problem<'e> {
-    r#type: &'static str,
-    title: &'e str,
-    status: u16,
-    detail: &'e str,
-    code: &'e str,
-    trace_id: &'e str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'e [FieldError],
-}
 
 /// Writes an error as a problem. The cause of a 5xx goes to the log, never to the caller.
 pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
@@ -41,17 +28,8 @@ pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
         builder.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
     }
     let hex = trace.to_hex();
-    let problem = Problem {
-        r#type: code::PROBLEM_TYPE,
-        title: code::title(status.as_u16()),
-        status: status.as_u16(),
-        detail: error.detail(),
-        code: error.code(),
-        trace_id: std::str::from_utf8(&hex).unwrap_or_default(),
-        errors: error.fields(),
-    };
-    // Strings and numbers: this cannot fail.
-    builder.body(serde_json::to_vec(&problem).unwrap_or_default())
+    let problem = Problem::new(error, std::str::from_utf8(&hex).unwrap_or_default());
+    builder.body(problem.to_json())
 }
 
 /// Returns how long to wait: what the error says, and one second for 429 and 503 that say nothing.

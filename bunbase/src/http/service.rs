@@ -14,7 +14,7 @@ use actix_web::{
 use super::{
     head::Head,
     problem,
-    table::{Table, Target},
+    table::{Arrival, Builtin, Table, Target},
 };
 use crate::{Error, context::TraceId};
 
@@ -43,7 +43,12 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
     });
     let response = match found.target {
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, trace).await,
-        Target::Builtin(builtin) => builtin(head.clone()).await,
+        Target::Builtin(Builtin::Get(answer)) => answer(head.clone()).await,
+        Target::Builtin(Builtin::Post(take)) => {
+            let (running, settings) = (table.in_flight.enter(), table.settings.clone());
+            let arrival = Arrival { head: head.clone(), payload, trace, running, settings };
+            take(arrival).await.unwrap_or_else(|error| problem::respond(&error, trace))
+        }
         Target::Options(allow) => HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish(),
         Target::WrongMethod(allow) => {
             let detail = format!("this path does not take {}; see the header `Allow`", head.method);

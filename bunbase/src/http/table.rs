@@ -1,14 +1,16 @@
 //! The route table: one `matchit` tree, a table of methods at each path. Its cost does not grow with the number of routes.
 
-use std::{collections::BTreeMap, fmt, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use actix_web::{
     HttpResponse,
+    dev::Payload,
     http::{Method, header::HeaderValue},
 };
+use futures_util::future::LocalBoxFuture;
 
 use super::{
-    detach::InFlight,
+    detach::{InFlight, Running},
     endpoint::{self, Endpoint, HttpRoute},
     head::Head,
     plan::Plan,
@@ -18,14 +20,40 @@ use super::{
 };
 use crate::{
     Error, Result, action,
-    context::Services,
+    context::{Services, TraceId},
     guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
     registry::{Registry, Route},
 };
 
-/// A built-in endpoint: answers GET and HEAD.
-pub(crate) type Builtin = Arc<dyn Fn(Arc<Head>) -> Pin<Box<dyn Future<Output = HttpResponse>>> + Send + Sync>;
+type Handler<A, T> = Arc<dyn Fn(A) -> LocalBoxFuture<'static, T> + Send + Sync>;
+
+/// A built-in endpoint.
+#[derive(Clone)]
+pub(crate) enum Builtin {
+    /// Answers GET and HEAD.
+    Get(Handler<Arc<Head>, HttpResponse>),
+    /// Takes POST with its body.
+    Post(Handler<Arrival, Result<HttpResponse>>),
+}
+
+/// A request with its body, as it arrives at a built-in endpoint.
+pub(crate) struct Arrival {
+    pub(crate) head: Arc<Head>,
+    pub(crate) payload: Payload,
+    pub(crate) trace: TraceId,
+    pub(crate) running: Running,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Builtin {
+    fn method(&self) -> action::Method {
+        match self {
+            Self::Get(_) => action::Method::Get,
+            Self::Post(_) => action::Method::Post,
+        }
+    }
+}
 
 /// All routes of a server.
 pub struct Table {
@@ -123,6 +151,9 @@ impl Table {
         }
         for (path, builtin) in builtins {
             let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
+            if entry.builtin.is_some() {
+                return Err(Error::internal(format!("two of the built-in endpoints have the path `{path}`")));
+            }
             if entry.methods.iter().any(Option::is_some) {
                 let text =
                     format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
@@ -188,7 +219,7 @@ impl PathEntry {
         };
         match (&self.methods[slot], &self.builtin) {
             (Some(route), _) => Some(Target::Action(route)),
-            (None, Some(builtin)) if slot == 0 => Some(Target::Builtin(builtin)),
+            (None, Some(builtin)) if slot == self::slot(builtin.method()) => Some(Target::Builtin(builtin)),
             _ => None,
         }
     }
@@ -196,7 +227,7 @@ impl PathEntry {
     fn allowed(&self) -> HeaderValue {
         let mut names = Vec::new();
         for (method, route) in action::Method::ALL.iter().zip(&self.methods) {
-            if route.is_some() || (*method == action::Method::Get && self.builtin.is_some()) {
+            if route.is_some() || self.builtin.as_ref().is_some_and(|builtin| builtin.method() == *method) {
                 names.push(method.as_str());
                 if *method == action::Method::Get {
                     names.push("HEAD");

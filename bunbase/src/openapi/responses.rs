@@ -141,9 +141,10 @@ pub(super) fn failures(
     traits: Traits,
     builder: &mut Builder<'_>,
 ) -> (BTreeMap<u16, RefOr<Response>>, Option<RefOr<Response>>) {
-    let open = action.entry.open_errors || guards.iter().any(|guard| guard.open_errors);
+    let check = action.entry.check_errors;
+    let open = action.entry.open_errors || check.open || guards.iter().any(|guard| guard.open_errors);
     let mut declared: BTreeMap<u16, Vec<ErrorVariant>> = BTreeMap::new();
-    for variant in guards.iter().flat_map(|guard| guard.errors).chain(action.entry.errors) {
+    for variant in guards.iter().flat_map(|guard| guard.errors).chain(check.variants).chain(action.entry.errors) {
         declared.entry(variant.status).or_default().push(*variant);
     }
     let challenged = guards.iter().any(|guard| guard.security.is_some());

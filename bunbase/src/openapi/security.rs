@@ -77,7 +77,7 @@ mod tests {
 
     fn guard(scheme: &'static str, credential: Credential, optional: bool) -> GuardDoc {
         let security = Some(Security { scheme, description: "", credential, optional });
-        GuardDoc { name: scheme.to_owned(), errors: &[], open_errors: false, security }
+        GuardDoc { name: scheme.to_owned(), errors: &[], open_errors: false, security, needs_caller: false }
     }
 
     fn names(requirements: &[SecurityRequirement]) -> Vec<Vec<&str>> {

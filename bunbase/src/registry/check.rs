@@ -1,10 +1,10 @@
 //! Mistakes that only the whole binary shows.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use super::{ModuleEntry, Registered, resolve};
 use crate::action::{
-    Method,
+    Method, Trigger,
     placement::{Placement, parameter_name, parameters},
 };
 
@@ -30,6 +30,8 @@ pub(super) fn all(
     names(actions, &mut mistakes);
     routes(actions, &mut mistakes);
     path_fields(actions, &mut mistakes);
+    tools(actions, &mut mistakes);
+    callers(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
         if !actions.iter().any(|action| resolve::contains(module, action.entry.meta.module_path)) {
@@ -110,6 +112,50 @@ fn path_fields(actions: &[Registered], mistakes: &mut Vec<String>) {
                     mistakes.push(format!("`{{{name}}}` is twice in `{}` of {}", route.path, place(action)));
                 }
             }
+        }
+    }
+}
+
+/// What clients of the Model Context Protocol take as the name of a tool. The compiler has seen the names that are written, but not
+/// those that are the actions'.
+fn is_tool_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (1..=64).contains(&name.len()) && name.chars().all(allowed)
+}
+
+fn tools(actions: &[Registered], mistakes: &mut Vec<String>) {
+    let mut seen: BTreeMap<Cow<'_, str>, &Registered> = BTreeMap::new();
+    for action in actions {
+        for name in action.tools() {
+            if !is_tool_name(&name) {
+                mistakes.push(format!(
+                    "the tool `{name}` of {} needs a name of 1 to 64 letters, digits, `_` and `-`; give it one: `tool = \"…\"`",
+                    place(action)
+                ));
+            }
+            if let Some(first) = seen.insert(name.clone(), action) {
+                mistakes.push(format!(
+                    "two tools are named `{name}`: {} and {}; give one another name: `tool = \"…\"`",
+                    place(first),
+                    place(action)
+                ));
+            }
+        }
+    }
+}
+
+/// A schedule has no caller. The compiler has seen an action's own guards, but not those of its modules.
+fn callers(actions: &[Registered], mistakes: &mut Vec<String>) {
+    let is_scheduled = |action: &&Registered| {
+        action.entry.meta.triggers.iter().any(|trigger| matches!(trigger, Trigger::Schedule { .. }))
+    };
+    for action in actions.iter().filter(is_scheduled) {
+        for guard in action.guard_docs().iter().filter(|guard| guard.needs_caller) {
+            mistakes.push(format!(
+                "the guard `{}` needs a caller, and the schedule of {} has none: put the action into a module without it",
+                guard.name,
+                place(action)
+            ));
         }
     }
 }

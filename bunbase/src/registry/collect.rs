@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    action::{Action, ActionError, ActionMeta, ErrorVariant, ModuleMeta, Output, OutputDoc},
+    action::{Action, ActionError, ActionMeta, ErrorDoc, ErrorVariant, ModuleMeta, Output, OutputDoc},
     guard::{DynGuard, GuardDoc},
     schema::{Field, Generator, Record},
 };
@@ -21,6 +21,8 @@ pub struct ActionEntry {
     pub errors: &'static [ErrorVariant],
     /// Whether it also fails in ways that `errors` does not list.
     pub open_errors: bool,
+    /// How its `check_input` refuses.
+    pub check_errors: ErrorDoc,
     /// Makes its own guards.
     pub guards: fn() -> Vec<Box<dyn DynGuard>>,
     /// Describes its `#[guard]` parameters.
@@ -36,6 +38,7 @@ impl ActionEntry {
             output: <A::Output as Output>::describe,
             errors: <A::Error as ActionError>::VARIANTS,
             open_errors: <A::Error as ActionError>::OPEN,
+            check_errors: A::CHECK_ERRORS,
             guards: A::guards,
             providers: A::providers,
         }

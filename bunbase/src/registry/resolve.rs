@@ -1,6 +1,6 @@
 //! Joins actions with the modules that they are in.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{ActionEntry, Mistakes, ModuleEntry, check, collect};
 use crate::{
@@ -123,6 +123,14 @@ impl Registered {
     /// Returns all routes that it takes, those of its webhooks included.
     pub fn all_routes(&self) -> impl Iterator<Item = Route> + '_ {
         self.routes.iter().cloned().chain(self.webhooks.iter().map(WebhookRoute::route))
+    }
+
+    /// Returns the names of its tools: what it declares, or its full name with `_` for the dots.
+    pub fn tools(&self) -> impl Iterator<Item = Cow<'static, str>> {
+        self.entry.meta.triggers.iter().filter_map(|trigger| match *trigger {
+            Trigger::Tool { name } => Some(name.map_or_else(|| self.name.replace('.', "_").into(), Cow::Borrowed)),
+            _ => None,
+        })
     }
 
     /// Returns what all its guards say about themselves, in the order in which they run.

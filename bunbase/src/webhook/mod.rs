@@ -26,6 +26,11 @@ impl fmt::Debug for Delivery<'_> {
 }
 
 /// A signature scheme: `verify = stripe("STRIPE_WEBHOOK_SECRET")`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a signature scheme",
+    label = "cannot stand after `verify`",
+    note = "write one of `bunbase::webhook`, such as `verify = stripe(\"STRIPE_WEBHOOK_SECRET\")`, or implement `Verify` for it"
+)]
 pub trait Verify: Send + Sync + 'static {
     /// Returns the delivery's id where the scheme has one; it is a hash of what was signed where it has none.
     ///

@@ -4,4 +4,5 @@
 
 mod doors;
 mod http;
+mod mcp;
 mod schema;

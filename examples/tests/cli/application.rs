@@ -40,7 +40,7 @@ impl MigrationTrait for Notes {
 }
 
 /// Adds a note. With `until` it waits in the middle of its transaction until that address sends something or hangs up.
-#[action(post = "/notes", status = 201)]
+#[action(post = "/notes", status = 201, tool)]
 async fn add_note(
     ctx: Ctx,
     #[validate(length(min = 1, max = 20))] text: String,
@@ -60,12 +60,19 @@ async fn add_note(
 }
 
 /// Counts the notes.
-#[action(get = "/notes")]
+#[action(get = "/notes", tool)]
 async fn count_notes(ctx: Ctx) -> Result<i64> {
     ctx.sql("SELECT count(*) FROM notes").scalar().await
 }
 
+/// Says who asks, whom nobody but an operator can name here.
+#[action(tool = "who-am-i")]
+async fn who(#[guard] caller: ApiKey) -> Result<Text> {
+    Ok(caller.holder.into())
+}
+
 #[bunbase::main]
 async fn main() -> Result<()> {
-    App::new().config("app.name", "notes").config("app.version", "1.0.0").migrations::<Migrator>().run().await
+    let app = App::new().config("app.name", "notes").config("app.version", "1.0.0");
+    app.migrations::<Migrator>().state(ApiKeys::new()).run().await
 }

@@ -29,7 +29,7 @@ fn assert_told(said: &Said, parts: &[&str]) {
 fn help_lists_the_commands() {
     let said = alone(&["--help"]);
     assert!(said.ok);
-    for command in ["serve", "dev", "migrate", "routes", "openapi", "call"] {
+    for command in ["serve", "dev", "migrate", "routes", "openapi", "call", "mcp"] {
         assert!(said.out.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {}", said.out);
     }
     assert_told(&alone(&["swim"]), &["swim", "--help"]);
@@ -42,7 +42,8 @@ fn routes_are_a_table() {
     assert_eq!(rows[0], ["METHOD", "PATH", "ACTION", "GUARDS", "SOURCE"]);
     assert_eq!(rows[1][..4], ["GET", "/notes", "count_notes", "-"]);
     assert_eq!(rows[2][..4], ["POST", "/notes", "add_note", "-"]);
-    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[3][..3], ["-", "-", "who"]);
+    assert_eq!(rows.len(), 4);
 }
 
 #[test]

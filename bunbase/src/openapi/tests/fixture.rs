@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::{
     Error,
     action::{
-        ActionMeta, Created, ErrorVariant, HeaderDoc, Method, ModuleMeta, Output, OutputDoc, Redirect, Sse, Trigger,
+        ActionMeta, Created, ErrorDoc, ErrorVariant, HeaderDoc, Method, ModuleMeta, Output, OutputDoc, Redirect, Sse,
+        Trigger,
     },
     context::Ctx,
     error::Retry,
@@ -154,6 +155,7 @@ pub(super) const ENTRY: ActionEntry = ActionEntry {
     output: <() as Output>::describe,
     errors: &[],
     open_errors: false,
+    check_errors: ErrorDoc::NONE,
     guards: Vec::new,
     providers: Vec::new,
 };
@@ -358,7 +360,13 @@ static ACTIONS: &[ActionEntry] = &[
         providers: || {
             let security =
                 Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
-            vec![GuardDoc { name: "session".to_owned(), errors: &[], open_errors: false, security: Some(security) }]
+            vec![GuardDoc {
+                name: "session".to_owned(),
+                errors: &[],
+                open_errors: false,
+                security: Some(security),
+                needs_caller: true,
+            }]
         },
         ..ENTRY
     },

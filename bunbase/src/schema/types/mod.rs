@@ -3,7 +3,7 @@
 mod collections;
 mod ids;
 mod numbers;
-mod text;
+pub(crate) mod text;
 mod time;
 
 use schemars::schema::{InstanceType, Schema as Node, SchemaObject};

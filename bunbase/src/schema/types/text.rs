@@ -9,7 +9,7 @@ use super::of_type;
 use crate::schema::{Checker, FromText, Generator, Mistake, Schema, ToText};
 
 /// What every string must match: no U+0000, which Postgres cannot store and C libraries cut at.
-const NO_NUL: &str = r"^[^\u0000]*$";
+pub(crate) const NO_NUL: &str = r"^[^\u0000]*$";
 
 impl Schema for String {
     fn label() -> Cow<'static, str> {

@@ -1,8 +1,13 @@
-//! The rules between an input struct and the doors of its action, checked by the compiler.
+//! The rules between the input, the output, the guards and the doors of an action, checked by the compiler.
 //!
-//! `#[action]` sees parameters but not the fields of a struct; it emits a constant that runs [`check`] over the struct's field
-//! table. For parameters the macro has the same rules itself, and underlines them.
+//! `#[action]` sees parameters but not the fields of a struct, and names but not types; it emits constants that run these functions
+//! over what the types say about themselves. For parameters the macro has the same rules itself, and underlines them.
 
+mod doors;
+mod report;
+
+pub use self::doors::{carried, delivered, job, needs_caller, replayed, scheduled, unattended, unattended_parameter};
+use self::report::Report;
 use super::{Method, Output, placement::Placement};
 use crate::schema::{Field, FromText, Source};
 
@@ -27,54 +32,14 @@ pub const fn raw<T: Output>() {
 /// With every mistake, each naming the field and the action: at compile time.
 #[track_caller]
 pub const fn check(fields: &[Field], method: Method, template: &str, action: &str) {
-    let mut report = Report { bytes: [0; 4096], length: 0 };
+    let mut report = Report::NOTHING;
     let mut index = 0;
     while index < fields.len() {
         report = field(report, fields, index, method, template, action);
         index += 1;
     }
     report = parameters(report, fields, template, action);
-    if report.length > 0 {
-        let (text, _) = report.bytes.split_at(report.length);
-        match std::str::from_utf8(text) {
-            Ok(text) => panic!("{}", text),
-            Err(_) => panic!("the input does not fit this door"),
-        }
-    }
-}
-
-/// The mistakes found so far, as text.
-struct Report {
-    bytes: [u8; 4096],
-    length: usize,
-}
-
-impl Report {
-    /// Adds a line made of parts. What does not fit is left out, whole characters at a time.
-    const fn line(mut self, parts: &[&str]) -> Self {
-        if self.length > 0 {
-            self = self.add("\n");
-        }
-        let mut index = 0;
-        while index < parts.len() {
-            self = self.add(parts[index]);
-            index += 1;
-        }
-        self
-    }
-
-    const fn add(mut self, text: &str) -> Self {
-        let text = text.as_bytes();
-        if self.length + text.len() <= self.bytes.len() {
-            let mut index = 0;
-            while index < text.len() {
-                self.bytes[self.length + index] = text[index];
-                index += 1;
-            }
-            self.length += text.len();
-        }
-        self
-    }
+    report.tell();
 }
 
 /// Checks one field: its type, its place, and the fields before it.
