@@ -3,6 +3,15 @@
 //! Here: rules of recurrence, the store of schedules, and the ticker that takes what is due. Not here: what a tick does; `app` makes
 //! a job of it, in the transaction that takes the tick. May name: `db`, `clock`, `error`.
 
+mod cron;
+mod rule;
+mod zone;
+
+pub use self::{
+    rule::{Rule, RuleError},
+    zone::Zone,
+};
+
 /// What happens to ticks that nobody took, because no instance was running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {
