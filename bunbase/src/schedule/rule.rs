@@ -40,7 +40,7 @@ pub struct Rule(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// So many seconds.
     Every(u64),
     Once(DateTime<Utc>),
@@ -63,7 +63,7 @@ impl Rule {
     /// # Errors
     /// When it is malformed, or names a day that never comes.
     pub fn cron(text: &str) -> Result<Self, RuleError> {
-        Cron::parse(text).map(|cron| Self(Kind::Cron(cron)))
+        Cron::parse(text).map(|cron| Self(Kind::Cron(Box::new(cron))))
     }
 
     /// An interval.
