@@ -39,6 +39,7 @@ pub(super) enum Order {
 }
 
 /// Has the name of a component that is the framework's own.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Problem;
 impl Schema for Problem {
     const COMPONENT: bool = true;
@@ -61,6 +62,7 @@ const TASK: &[Field] = &[
     Field::new::<(u8, String)>("pair", None),
 ];
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Task;
 impl Schema for Task {
     const COMPONENT: bool = true;
@@ -76,6 +78,7 @@ impl Schema for Task {
 }
 
 /// Stands for the type of an uploaded file.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Upload;
 impl Schema for Upload {
     const COMPONENT: bool = true;

@@ -17,6 +17,7 @@ mod mounts;
 mod routing;
 mod streams;
 mod texts;
+mod values;
 mod wire;
 
 use std::time::Duration;
