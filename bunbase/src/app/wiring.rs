@@ -6,7 +6,7 @@ use super::App;
 use crate::{
     Error, Result,
     clock::Clock,
-    config::{self, Config},
+    config::{self, Config, HEALTH_PATHS},
     context::Services,
     db::{self, Db, migrate::Plan},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
@@ -14,7 +14,7 @@ use crate::{
         self,
         reference::{self, Reference},
     },
-    registry::Registry,
+    registry::{BuiltInPath, Registry},
 };
 
 /// An application, ready to serve.
@@ -31,8 +31,12 @@ pub(crate) struct Wired {
 }
 
 /// Collects the actions of the binary, or says everything that is wrong with them.
-pub(crate) fn registry(app: &App) -> Result<Registry> {
-    Registry::collect(&app.modules).map_err(|mistakes| Error::new(500, "registry", mistakes.to_string()))
+pub(crate) fn registry(app: &App, config: &Config) -> Result<Registry> {
+    let served = config.served_paths().into_iter();
+    // The path of tools is taken only where there are tools.
+    let served = served.filter(|(key, _)| *key != Some("mcp.path")).map(|(key, path)| BuiltInPath { path, key });
+    Registry::collect_beside(&served.collect::<Vec<_>>(), &app.modules)
+        .map_err(|mistakes| Error::new(500, "registry", mistakes.to_string()))
 }
 
 /// Makes the API document.
@@ -71,7 +75,7 @@ impl Wired {
     /// # Errors
     /// What is wrong with the actions, the database's address, or the paths of the built-in endpoints.
     pub(crate) async fn new(app: App, config: Config) -> Result<Self> {
-        let registry = registry(&app)?;
+        let registry = registry(&app, &config)?;
         let config = Arc::new(config);
         let document = document(&registry, &config, app.description);
         let db = Db::open(&database(&config)).await?;
@@ -136,10 +140,11 @@ fn settings(config: &Config) -> http::Settings {
 }
 
 fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
+    let [full, live, ready] = HEALTH_PATHS.map(str::to_owned);
     let mut all = vec![
-        ("/_health".to_owned(), builtin::full(health.clone())),
-        ("/_health/live".to_owned(), builtin::live(health.clone())),
-        ("/_health/ready".to_owned(), builtin::ready(health.clone())),
+        (full, builtin::full(health.clone())),
+        (live, builtin::live(health.clone())),
+        (ready, builtin::ready(health.clone())),
     ];
     if config.openapi.enabled {
         all.push((config.openapi.path.clone(), builtin::asset(document.asset().clone(), None)));
