@@ -69,22 +69,13 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "cannot be true while `openapi.enabled` is false: the page shows the document".to_owned(),
     );
     let paths = config.served_paths();
-    for (index, (key, path)) in
-        paths.iter().enumerate().filter_map(|(index, (key, path))| Some((index, ((*key)?, path))))
-    {
-        match paths[..index].iter().find(|(other, taken)| taken == path && *other != Some(key)) {
-            Some((Some(other), _)) => {
-                rule(true, key, other, format!("serves {path}, as does `{other}`; one of them needs another path"));
-            }
-            Some((None, _)) => {
-                rule(
-                    true,
-                    key,
-                    key,
-                    format!("serves {path}, which is one of the health endpoints; choose another path"),
-                );
-            }
-            None => {}
+    for (index, (key, path)) in paths.iter().enumerate() {
+        let Some(key) = key else { continue };
+        let taken = paths[..index].iter().find(|(other, taken)| taken == path && *other != Some(key));
+        if let Some((Some(other), _)) = taken {
+            rule(true, key, other, format!("serves {path}, as does `{other}`; one of them needs another path"));
+        } else if taken.is_some() {
+            rule(true, key, key, format!("serves {path}, which is a health endpoint; choose another path"));
         }
     }
 }

@@ -195,8 +195,8 @@ fn values_that_contradict_each_other_are_refused() {
 #[test]
 fn paths_that_collide_name_both_keys() {
     for (file, message) in [
-        ("docs.path = '/_health'", "`docs.path` serves /_health, which is one of the health endpoints"),
-        ("mcp.path = '/_health/live/'", "`mcp.path` serves /_health/live, which is one of the health endpoints"),
+        ("docs.path = '/_health'", "`docs.path` serves /_health, which is a health endpoint"),
+        ("mcp.path = '/_health/live/'", "`mcp.path` serves /_health/live, which is a health endpoint"),
         ("mcp.path = '/docs'", "`mcp.path` serves /docs, as does `docs.path`"),
         ("openapi.path = '/docs/'", "`docs.path` serves /docs, as does `openapi.path`"),
         ("openapi.path = '/docs/boot.js'", "`docs.path` serves /docs/boot.js, as does `openapi.path`"),

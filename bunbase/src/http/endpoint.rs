@@ -120,7 +120,6 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     };
     let in_flight = route.in_flight.clone();
     let finish = async move {
-        let _running = running;
         let (provided, message) = prepared;
         let left = route.runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
         let perform = Runner::perform::<A>(ctx, provided, message);
@@ -135,7 +134,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         };
         let reply = result.map_err(Error::from).and_then(written);
         let response = match reply {
-            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace).await,
+            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await,
             Err(error) => Err(error),
         };
         response.unwrap_or_else(|error| route.refuse(&error, trace))
