@@ -100,9 +100,9 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
-        Command::Routes => print(&routes::table(&wiring::registry(&app)?)),
+        Command::Routes => print(&routes::table(&wiring::registry(&app, &config)?)),
         Command::Openapi => {
-            let document = wiring::document(&wiring::registry(&app)?, &config, app.description);
+            let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
             print(&(document.pretty() + "\n"))
         }
         Command::Call { action, json } => call(app, config, &action, &json).await,

@@ -6,13 +6,15 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Error, Result, queue::JobStore};
+use crate::{
+    Error, Result,
+    queue::{JobStore, Lease},
+};
 
 /// The job behind a run, as its handler sees it: [`Ctx::job`](super::Ctx::job).
 #[derive(Clone)]
 pub struct Job {
-    pub(crate) id: Uuid,
-    pub(crate) claims: i32,
+    pub(crate) lease: Lease,
     pub(crate) origin: Option<Arc<str>>,
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) cancelled: CancellationToken,
@@ -21,7 +23,7 @@ pub struct Job {
 impl Job {
     /// Returns its id: what enqueuing it answered. The same in each attempt.
     pub fn id(&self) -> Uuid {
-        self.id
+        self.lease.id
     }
 
     /// Returns what it came from: an event's id, a schedule and its tick, a webhook's delivery id; `None` for one that an action
@@ -36,7 +38,7 @@ impl Job {
     /// 409 `job_lost` when this worker's lease has run out and the job is another's: then stop. 503 when the database is away.
     pub async fn progress(&self, progress: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(progress)?;
-        if self.store.progress(self.id, self.claims, &text).await? {
+        if self.store.progress(self.lease, &text).await? {
             return Ok(());
         }
         Err(Error::new(409, "job_lost", "the lease of this job has run out; it is another worker's, or over"))
@@ -51,6 +53,6 @@ impl Job {
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job").field("id", &self.id).field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Job").field("id", &self.lease.id).field("origin", &self.origin).finish_non_exhaustive()
     }
 }

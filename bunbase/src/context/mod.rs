@@ -44,7 +44,7 @@ use crate::{
     action::Door,
     clock::Clock,
     config::Config,
-    db::{Db, Sql},
+    db::{Db, Sql, notify::Notifier},
     error::Place,
     guard::Provider,
     queue::JobStore,
@@ -85,6 +85,8 @@ pub struct Services {
     pub config: Arc<Config>,
     /// The time.
     pub clock: Clock,
+    /// What wakes workers and relays, here and in other processes.
+    pub notifier: Notifier,
     /// Where jobs are kept.
     pub jobs: Arc<dyn JobStore>,
     /// What remembers every run.

@@ -123,7 +123,6 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     };
     let in_flight = route.in_flight.clone();
     let finish = async move {
-        let _running = running;
         let (provided, message) = prepared;
         let runner = &route.runner;
         let left = runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
@@ -138,7 +137,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             },
         };
         let response = match result.map_err(Error::from) {
-            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace).await,
+            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await,
             Err(error) => Err(error),
         };
         match response {

@@ -11,7 +11,8 @@ use crate::{
     Error, Result,
     action::{Action, Door, Output},
     context::{Ctx, Tx},
-    queue::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
+    db::notify::Notifier,
+    queue::{self, Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
 };
 
 /// A job that is stored when it is awaited.
@@ -112,7 +113,11 @@ impl Place<'_> {
                 inner.db.refuse_beside_transaction("enqueue through `tx.enqueue(…)`, not through `ctx`")?;
                 let store = &inner.services.jobs;
                 match inner.db.joined(true).await? {
-                    None => store.insert(jobs).await,
+                    None => {
+                        let stored = store.insert(jobs).await?;
+                        wake(&inner.services.notifier, &queues(jobs));
+                        Ok(stored)
+                    }
                     Some(shared) => store_in(ctx, &shared, jobs).await,
                 }
             }
@@ -122,11 +127,16 @@ impl Place<'_> {
 }
 
 async fn store_in(ctx: &Ctx, shared: &crate::context::Shared, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
-    let store = &ctx.inner().services.jobs;
-    let stored = store.insert_in(shared.tx(), jobs).await?;
-    let (store, queues) = (store.clone(), queues(jobs));
-    shared.after_commit(move || queues.iter().for_each(|queue| store.wake(queue)));
+    let services = &ctx.inner().services;
+    let stored = services.jobs.insert_in(shared.tx(), jobs).await?;
+    let (notifier, queues) = (services.notifier.clone(), queues(jobs));
+    shared.after_commit(move || wake(&notifier, &queues));
     Ok(stored)
+}
+
+/// Wakes the workers of these queues, here and in other processes.
+fn wake(notifier: &Notifier, queues: &[String]) {
+    queues.iter().for_each(|queue| notifier.notify(&queue::topic(queue)));
 }
 
 fn queues(jobs: &[NewJob]) -> Vec<String> {

@@ -57,8 +57,7 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
         identity,
         attempt: job.attempt,
         job: Some(Job {
-            id: job.id,
-            claims: job.claims,
+            lease: job.lease(),
             origin: job.origin.as_deref().map(Into::into),
             store: services.jobs.clone(),
             cancelled,

@@ -17,16 +17,14 @@ mod store;
 
 use std::sync::Arc;
 
+use self::record::history;
 pub use self::{
     claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
     entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
-    record::{
-        Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
-    },
+    record::{Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status},
     store::{JobStore, Settings},
 };
-use self::record::history;
 use crate::{
     clock::Clock,
     db::{Db, DbBackend},
@@ -38,6 +36,11 @@ pub fn open(db: Db, clock: Clock, settings: Settings) -> Arc<dyn JobStore> {
         DbBackend::Postgres => Arc::new(postgres::Postgres::new(db, clock, settings)),
         _ => Arc::new(sqlite::Sqlite::new(db, clock, settings)),
     }
+}
+
+/// Returns the topic that wakes the workers of a queue.
+pub fn topic(queue: &str) -> String {
+    format!("queue/{queue}")
 }
 
 #[cfg(test)]

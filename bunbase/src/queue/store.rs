@@ -41,9 +41,6 @@ pub trait JobStore: fmt::Debug + Send + Sync + 'static {
     /// Stores jobs as part of a transaction. Wake the workers when it has committed.
     fn insert_in<'a>(&'a self, tx: &'a Tx, jobs: &'a [NewJob]) -> BoxFuture<'a, Result<Vec<Enqueued>>>;
 
-    /// Wakes the workers of a queue, here and in other processes. Jobs that are stored outside of a transaction do it by themselves.
-    fn wake(&self, queue: &str);
-
     /// Takes due jobs under a lease, most urgent first.
     fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claims>>;
 

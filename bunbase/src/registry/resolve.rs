@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{ActionEntry, Mistakes, ModuleEntry, check, collect};
+use super::{ActionEntry, BuiltInPath, Mistakes, ModuleEntry, check, collect};
 use crate::{
     action::{Method, Trigger},
     guard::{DynGuard, GuardDoc},
@@ -89,17 +89,35 @@ impl Registry {
     /// # Errors
     /// Every mistake at once, each with file and line.
     pub fn collect(listed: &[&'static str]) -> Result<Self, Mistakes> {
-        Self::of(&collect::actions(), &collect::modules(), listed)
+        Self::collect_beside(&[], listed)
+    }
+
+    /// Collects and checks all actions of the binary, which leave the paths of `built_in` alone.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub fn collect_beside(built_in: &[BuiltInPath], listed: &[&'static str]) -> Result<Self, Mistakes> {
+        Self::beside(built_in, &collect::actions(), &collect::modules(), listed)
     }
 
     /// Checks and joins the given actions and modules.
+    #[cfg(test)]
     pub(crate) fn of(
         actions: &[&'static ActionEntry],
         modules: &[&'static ModuleEntry],
         listed: &[&'static str],
     ) -> Result<Self, Mistakes> {
+        Self::beside(&[], actions, modules, listed)
+    }
+
+    pub(super) fn beside(
+        built_in: &[BuiltInPath],
+        actions: &[&'static ActionEntry],
+        modules: &[&'static ModuleEntry],
+        listed: &[&'static str],
+    ) -> Result<Self, Mistakes> {
         let actions: Vec<_> = actions.iter().map(|entry| join(entry, modules)).collect();
-        check::all(&actions, modules, listed)?;
+        check::all(&actions, modules, listed, built_in)?;
         Ok(Self { actions, modules: modules.to_vec() })
     }
 

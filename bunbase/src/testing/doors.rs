@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     context::Identity,
     invoke::{CallError, Calls, Invocation, JobRunner},
-    queue::{Claim, Claimed, JobHandler, Outcome},
+    queue::{Claim, Claimed, Failed, JobHandler, Outcome},
 };
 
 /// The lease of jobs that a test runs inline.
@@ -132,15 +132,14 @@ impl TestApp {
     pub async fn drain(&self) -> usize {
         let runner = JobRunner::new(self.services.clone());
         for attempts in 0..10_000 {
-            self.relay().await;
             let Some(job) = self.next_job().await else { return attempts };
-            let (id, claims) = (job.id, job.claims);
+            let lease = job.lease();
             let jobs = &self.services.jobs;
             let ended = match runner.run(job, CancellationToken::new()).await {
-                Outcome::Completed => jobs.complete(&[(id, claims)]).await.map(|_| ()),
-                Outcome::Failed(failure) => jobs.fail(id, claims, &failure).await.map(|_| ()),
-                Outcome::Cancelled => jobs.cancelled(id, claims).await.map(|_| ()),
-                Outcome::Released => jobs.release(&[(id, claims)]).await.map(|_| ()),
+                Outcome::Completed => jobs.complete(&[lease]).await.map(|_| ()),
+                Outcome::Failed(failure) => jobs.fail(&[Failed { lease, failure }]).await.map(|_| ()),
+                Outcome::Cancelled => jobs.cancelled(&[lease]).await.map(|_| ()),
+                Outcome::Released => jobs.release(&[lease]).await.map(|_| ()),
             };
             ended.unwrap_or_else(|error| panic!("{error:?}"));
         }
@@ -154,7 +153,7 @@ impl TestApp {
             for grouped in [false, true] {
                 let claim = Claim { queue: queue.clone(), limit: 1, lease: LEASE, worker: "test".to_owned(), grouped };
                 let claimed = self.services.jobs.claim(&claim).await.unwrap_or_else(|error| panic!("{error:?}"));
-                if let Some(job) = claimed.into_iter().next() {
+                if let Some(job) = claimed.jobs.into_iter().next() {
                     return Some(job);
                 }
             }

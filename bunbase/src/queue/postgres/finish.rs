@@ -190,10 +190,9 @@ impl Postgres {
         let (ids, claims) = arrays(jobs);
         let statement = self.db.sql(HEARTBEAT).bind(self.offset_us()).bind(ids).bind(claims).bind(micros(lease));
         let rows = statement.all::<Beat>().await?;
-        let held = rows.into_iter().map(|Beat { id, claims, cancel_requested }| Held {
-            lease: Lease { id, claims },
-            cancel_requested,
-        });
+        let held = rows
+            .into_iter()
+            .map(|Beat { id, claims, cancel_requested }| Held { lease: Lease { id, claims }, cancel_requested });
         Ok(held.collect())
     }
 

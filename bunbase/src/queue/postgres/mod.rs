@@ -38,8 +38,7 @@ use uuid::Uuid;
 
 use super::{
     Cancel, Claim, Claims, DeadLetter, Ended, Enqueued, Failed, FailureFilter, Held, Job, JobFilter, JobStore, Lease,
-    NewJob, Priority, Reaped, Requeued, Settings, Stats, groups::Walk,
-    listing,
+    NewJob, Priority, Reaped, Requeued, Settings, Stats, groups::Walk, listing,
 };
 use crate::{
     Result,

@@ -78,7 +78,8 @@ fn hex(id: Uuid) -> String {
 
 /// Returns leases as JSON: `[["…", 1], …]`.
 fn json(leases: &[Lease]) -> String {
-    serde_json::Value::from_iter(leases.iter().map(|lease| serde_json::json!([hex(lease.id), lease.claims]))).to_string()
+    serde_json::Value::from_iter(leases.iter().map(|lease| serde_json::json!([hex(lease.id), lease.claims])))
+        .to_string()
 }
 
 /// Returns ids as JSON.

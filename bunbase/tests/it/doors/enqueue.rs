@@ -43,7 +43,13 @@ async fn store(ctx: Ctx, lines: Vec<String>, fail: Option<bool>, outside: Option
 
 /// Stores one job as it is told.
 #[action(post = "/one")]
-async fn one(ctx: Ctx, line: String, fail_until: Option<u32>, status: Option<u16>, key: Option<String>) -> Result<bool> {
+async fn one(
+    ctx: Ctx,
+    line: String,
+    fail_until: Option<u32>,
+    status: Option<u16>,
+    key: Option<String>,
+) -> Result<bool> {
     let message = Note { line, fail_until, status };
     let mut job = ctx.enqueue(message).after(Duration::from_secs(60)).priority(Priority::High);
     if let Some(key) = key {
