@@ -29,14 +29,14 @@ async fn note(ctx: Ctx, line: String, fail_until: Option<u32>, status: Option<u1
 
 /// Stores jobs in a transaction that may fail.
 #[action(post = "/store")]
-async fn store(ctx: Ctx, lines: Vec<String>, fail: Option<bool>, outside: Option<bool>) -> Result<usize> {
+async fn store(ctx: Ctx, lines: Vec<String>, fail: Option<bool>, outside: Option<bool>) -> Result<u64> {
     ctx.identify(Identity::user("7"));
     ctx.transaction(async |tx| {
         if outside == Some(true) {
             ctx.enqueue(Note::new("outside".to_owned())).await?;
         }
         let stored = tx.enqueue_all(lines.iter().cloned().map(Note::new)).await?;
-        if fail == Some(true) { Err(Error::conflict("all of it")) } else { Ok(stored.len()) }
+        if fail == Some(true) { Err(Error::conflict("all of it")) } else { Ok(stored.len() as u64) }
     })
     .await
 }

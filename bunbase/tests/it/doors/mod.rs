@@ -5,4 +5,4 @@ mod compute;
 mod enqueue;
 mod retries;
 
-pub use super::http::soon;
+pub(crate) use super::http::soon;

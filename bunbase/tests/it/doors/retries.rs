@@ -35,7 +35,7 @@ async fn stumble(ctx: Ctx) -> Result<u32> {
 }
 
 /// Has less time than its wait.
-#[action(post = "/hurry", retry(attempts = 3, base = "1h"), timeout = "10s")]
+#[action(post = "/hurry", retry(attempts = 3, base = "1h", max = "2h", jitter = none), timeout = "10s")]
 async fn hurry(ctx: Ctx) -> Result<()> {
     ctx.state::<Begun>()?.0.fetch_add(1, Ordering::SeqCst);
     Err(Error::new(503, "away", "away"))

@@ -37,7 +37,7 @@ fn mistakes(answer: &TestResponse) -> Vec<String> {
 }
 
 /// Waits for something that must happen soon.
-pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, work: impl IntoFuture<Output = T>) -> T {
     let waited = tokio::time::timeout(Duration::from_secs(20), work).await;
     waited.unwrap_or_else(|_| panic!("this did not happen within 20 s: {what}"))
 }
