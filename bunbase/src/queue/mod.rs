@@ -11,9 +11,12 @@ mod groups;
 mod job;
 mod listing;
 mod postgres;
+mod reaper;
 mod record;
 mod sqlite;
 mod store;
+mod wake;
+mod worker;
 
 use std::sync::Arc;
 
@@ -21,10 +24,13 @@ pub use self::{
     claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
     entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
+    reaper::{Reaper, ReaperSettings},
     record::{
         Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
     },
     store::{JobStore, Settings},
+    wake::Wake,
+    worker::{Worker, WorkerSettings, worker_name},
 };
 use self::record::history;
 use crate::{
