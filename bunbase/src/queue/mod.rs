@@ -11,9 +11,12 @@ mod groups;
 mod job;
 mod listing;
 mod postgres;
+mod reaper;
 mod record;
 mod sqlite;
 mod store;
+mod wake;
+mod worker;
 
 use std::sync::Arc;
 
@@ -22,8 +25,13 @@ pub use self::{
     claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
     entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
-    record::{Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status},
+    reaper::{Reaper, ReaperSettings},
+    record::{
+        Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
+    },
     store::{JobStore, Settings},
+    wake::Wake,
+    worker::{Worker, WorkerSettings, worker_name},
 };
 use crate::{
     clock::Clock,
@@ -36,11 +44,6 @@ pub fn open(db: Db, clock: Clock, settings: Settings) -> Arc<dyn JobStore> {
         DbBackend::Postgres => Arc::new(postgres::Postgres::new(db, clock, settings)),
         _ => Arc::new(sqlite::Sqlite::new(db, clock, settings)),
     }
-}
-
-/// Returns the topic that wakes the workers of a queue.
-pub fn topic(queue: &str) -> String {
-    format!("queue/{queue}")
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
     queue::{Cancel, FailureFilter, Priority, Requeued},
 };
 
-const CANCEL: &str = concat!(
+pub(super) const CANCEL: &str = concat!(
     "UPDATE job_queue AS job SET cancel_requested = TRUE,
         status = CASE WHEN job.status = 'running' THEN 'running' ELSE 'cancelled' END,
         finished_at = CASE WHEN job.status <> 'running' THEN ",
@@ -23,13 +23,13 @@ const CANCEL: &str = concat!(
     RETURNING job.status = 'running' AS runs"
 );
 
-const RESCHEDULE: &str = concat!(
+pub(super) const RESCHEDULE: &str = concat!(
     "UPDATE job_queue SET run_at = $3, waiting_since = GREATEST($3, ",
     now!(),
     ") WHERE id = $2 AND status IN ('pending', 'retrying')"
 );
 
-const PRIORITISE: &str = concat!(
+pub(super) const PRIORITISE: &str = concat!(
     "UPDATE job_queue SET priority = $3, waiting_since = GREATEST(run_at, ",
     now!(),
     ") WHERE id = $2 AND status IN ('pending', 'retrying')"
@@ -46,7 +46,7 @@ macro_rules! meant {
 }
 
 /// Moves dead letters back. The fencing token goes on from where it was: the worker that failed may still be there.
-const RETRY: &str = concat!(
+pub(super) const RETRY: &str = concat!(
     "WITH gone AS (
         DELETE FROM job_failures WHERE id = ANY(ARRAY",
     meant!(),
@@ -64,7 +64,7 @@ const RETRY: &str = concat!(
 );
 
 /// Names `$1` only so that every statement here binds it first.
-const DISCARD: &str =
+pub(super) const DISCARD: &str =
     concat!("DELETE FROM job_failures WHERE $1::bigint IS NOT NULL AND id = ANY(ARRAY", meant!(), ")");
 
 #[derive(FromQueryResult)]

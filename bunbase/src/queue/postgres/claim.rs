@@ -53,7 +53,7 @@ pub(super) use take;
 /// at. The outer LIMIT stops reading, and thereby locking, before a level that is not needed. `= ANY(ARRAY(…))`, not a join: a
 /// plan for any `$3` takes the result for a tenth of the table and would join by reading it all. There is always a first row, which
 /// says of a job that is NULL whether groups wait and when the next job is due.
-const CLAIM: &str = concat!(
+pub(super) const CLAIM: &str = concat!(
     "WITH critical AS MATERIALIZED ",
     level!("3"),
     ", high AS MATERIALIZED ",

@@ -19,7 +19,7 @@ macro_rules! held {
     };
 }
 
-const COMPLETE: &str = concat!(
+pub(super) const COMPLETE: &str = concat!(
     "UPDATE job_queue AS job SET status = 'completed', leased_until = NULL, finished_at = ",
     now!(),
     ", unique_key = ",
@@ -30,7 +30,7 @@ const COMPLETE: &str = concat!(
 );
 
 /// As [`COMPLETE`], but a job stays only while its unique key must.
-const COMPLETE_AND_DELETE: &str = concat!(
+pub(super) const COMPLETE_AND_DELETE: &str = concat!(
     "WITH gone AS (
         DELETE FROM job_queue AS job USING ",
     held!(),
@@ -48,7 +48,7 @@ const COMPLETE_AND_DELETE: &str = concat!(
     ) SELECT id FROM gone UNION ALL SELECT id FROM kept"
 );
 
-const CANCELLED: &str = concat!(
+pub(super) const CANCELLED: &str = concat!(
     "UPDATE job_queue AS job SET status = 'cancelled', leased_until = NULL, finished_at = ",
     now!(),
     ", unique_key = ",
@@ -58,7 +58,7 @@ const CANCELLED: &str = concat!(
     " RETURNING job.id"
 );
 
-const RELEASE: &str = concat!(
+pub(super) const RELEASE: &str = concat!(
     "UPDATE job_queue AS job SET leased_until = NULL, attempt = job.attempt - 1,
         status = CASE WHEN job.cancel_requested THEN 'cancelled' WHEN job.attempt > 1 THEN 'retrying' ELSE 'pending' END,
         finished_at = CASE WHEN job.cancel_requested THEN ",
@@ -70,7 +70,7 @@ const RELEASE: &str = concat!(
     " RETURNING job.id"
 );
 
-const HEARTBEAT: &str = concat!(
+pub(super) const HEARTBEAT: &str = concat!(
     "UPDATE job_queue AS job SET leased_until = ",
     now!(),
     " + ",
@@ -131,7 +131,7 @@ macro_rules! settle {
 }
 pub(super) use settle;
 
-const FAIL: &str = concat!(
+pub(super) const FAIL: &str = concat!(
     "WITH failed AS MATERIALIZED (
         SELECT job.id, job.queue, why.code, why.message, GREATEST(why.retry_us, 0) AS retry_us,
             job.cancel_requested AS is_stopped,

@@ -15,7 +15,7 @@ use crate::{
 
 /// Held by whoever takes jobs of groups until it commits, so that the next one counts what it took. Taken by a statement of its own:
 /// the snapshot of one that waited would be older than the lock. The number is "bbgroups" in ASCII.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7089342504628482163)";
+pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(7089342504628482163)";
 
 /// The most urgent due jobs of one level.
 macro_rules! level {
@@ -67,7 +67,7 @@ macro_rules! take_free {
 }
 
 /// Takes from the `$6` most urgent jobs. Says how many it looked at.
-const TAKE_URGENT: &str = concat!(
+pub(super) const TAKE_URGENT: &str = concat!(
     "WITH head AS MATERIALIZED (SELECT * FROM ",
     level!("3"),
     " AS critical UNION ALL SELECT * FROM ",
@@ -84,7 +84,7 @@ const TAKE_URGENT: &str = concat!(
 
 /// Takes from the next `$6` groups behind `$7`, in the order of their keys: the index is asked for the next greater key again and
 /// again, so that it costs the same however many jobs the groups have. Says how many groups it looked at, and the last one.
-const TAKE_WALKING: &str = concat!(
+pub(super) const TAKE_WALKING: &str = concat!(
     "WITH RECURSIVE walk AS (
         (SELECT group_key, 1::bigint AS n FROM job_queue
             WHERE queue = $2 AND status IN ('pending', 'retrying') AND group_key IS NOT NULL AND group_key > $7

@@ -21,7 +21,7 @@ macro_rules! columns {
 }
 
 /// Stores one job that has no unique key: a plain `INSERT` without a set to unfold, as quick as one can be.
-const INSERT: &str = concat!(
+pub(super) const INSERT: &str = concat!(
     "INSERT INTO job_queue ",
     columns!(),
     " VALUES ($2, $3, $4, $5, 'pending', $6, COALESCE($7, ",
@@ -82,14 +82,14 @@ macro_rules! insert_wanted {
 }
 
 /// Stores jobs of which none has a unique key.
-const INSERT_MANY: &str = concat!(wanted!(), insert_wanted!(), " ORDER BY n");
+pub(super) const INSERT_MANY: &str = concat!(wanted!(), insert_wanted!(), " ORDER BY n");
 
 /// Stores those jobs whose unique keys are free, and says who holds the others. A key whose period is over is taken over;
 /// the insert names `expired` so that it runs after it.
 ///
 /// `holder` is NULL when the key was taken after the statement began: its snapshot does not show who did, so it is asked again. The
 /// order of the keys is that of the locks: two batches with the same keys wait for each other instead of both being stuck.
-const INSERT_UNIQUE: &str = concat!(
+pub(super) const INSERT_UNIQUE: &str = concat!(
     wanted!(),
     ", expired AS (
         UPDATE job_queue AS job SET unique_key = NULL, unique_scope = NULL, unique_until = NULL

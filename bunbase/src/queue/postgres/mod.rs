@@ -29,6 +29,8 @@ mod finish;
 mod groups;
 mod insert;
 mod upkeep;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, time::Duration};
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Takes back up to `$2` jobs whose leases have expired; `$3` and `$4` say why. Several reapers take different ones.
-const REAP: &str = concat!(
+pub(super) const REAP: &str = concat!(
     "WITH failed AS MATERIALIZED (
         SELECT job.id, job.queue, why.code, why.message, 0::bigint AS retry_us, job.cancel_requested AS is_stopped,
             NOT job.cancel_requested AND job.attempt >= job.max_attempts AS is_dead, ",
@@ -74,11 +74,11 @@ macro_rules! raise {
     };
 }
 
-const RAISE: &str = raise!("IS NULL");
-const RAISE_GROUPED: &str = raise!("IS NOT NULL");
+pub(super) const RAISE: &str = raise!("IS NULL");
+pub(super) const RAISE_GROUPED: &str = raise!("IS NOT NULL");
 
 /// Deletes up to `$3` jobs that ended more than `$2` ago. One that keeps its unique key for a period stays for that long.
-const PRUNE: &str = concat!(
+pub(super) const PRUNE: &str = concat!(
     "DELETE FROM job_queue WHERE id = ANY(ARRAY(
         SELECT id FROM job_queue WHERE finished_at IS NOT NULL AND finished_at <= ",
     now!(),
@@ -90,7 +90,7 @@ const PRUNE: &str = concat!(
 );
 
 /// Deletes up to `$3` dead letters that failed more than `$2` ago.
-const PRUNE_FAILURES: &str = concat!(
+pub(super) const PRUNE_FAILURES: &str = concat!(
     "DELETE FROM job_failures WHERE id = ANY(ARRAY(
         SELECT id FROM job_failures WHERE failed_at <= ",
     now!(),

@@ -15,7 +15,7 @@ use crate::{
     queue::{Cancel, FailureFilter, Priority, Requeued},
 };
 
-const CANCEL: &str = concat!(
+pub(super) const CANCEL: &str = concat!(
     "UPDATE job_queue SET cancel_requested = TRUE,
         status = CASE WHEN status = 'running' THEN 'running' ELSE 'cancelled' END,
         finished_at = CASE WHEN status <> 'running' THEN $1 END,
@@ -26,21 +26,21 @@ const CANCEL: &str = concat!(
     RETURNING status = 'running' AS runs"
 );
 
-const RESCHEDULE: &str = "UPDATE job_queue SET run_at = $3, waiting_since = max($3, $1)
+pub(super) const RESCHEDULE: &str = "UPDATE job_queue SET run_at = $3, waiting_since = max($3, $1)
     WHERE id = $2 AND status IN ('pending', 'retrying')";
 
-const PRIORITISE: &str = "UPDATE job_queue SET priority = $3, waiting_since = max(run_at, $1)
+pub(super) const PRIORITISE: &str = "UPDATE job_queue SET priority = $3, waiting_since = max(run_at, $1)
     WHERE id = $2 AND status IN ('pending', 'retrying')";
 
 /// The dead letters of a filter, up to `$5` of them, oldest first.
-const MEANT: &str = "SELECT id FROM job_failures
+pub(super) const MEANT: &str = "SELECT id FROM job_failures
     WHERE ($1 IS NULL OR id IN (SELECT unhex(value) FROM json_each($1))) AND ($2 IS NULL OR queue = $2)
         AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR failed_at <= $4)
     ORDER BY failed_at, id LIMIT $5";
 
 /// Copies dead letters back; [`DISCARD`] removes them, in the same transaction. The fencing token goes on from where it was: the worker
 /// that failed may still be there.
-const RETRY: &str = "
+pub(super) const RETRY: &str = "
     INSERT INTO job_queue (id, queue, action, input, status, priority, run_at, waiting_since, max_attempts, claims, group_key,
         group_limit, position, door, origin, identity, traceparent, errors, created_at)
     SELECT id, queue, action, input, 'pending', priority, $1, $1, max_attempts, claims, group_key, group_limit, position, door,
@@ -48,7 +48,7 @@ const RETRY: &str = "
     FROM job_failures WHERE id IN (SELECT unhex(value) FROM json_each($2)) ORDER BY id
     RETURNING queue";
 
-const DISCARD: &str = "DELETE FROM job_failures WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+pub(super) const DISCARD: &str = "DELETE FROM job_failures WHERE id IN (SELECT unhex(value) FROM json_each($1))";
 
 impl Sqlite {
     pub(super) async fn ask_to_cancel(&self, id: Uuid) -> Result<Cancel> {

@@ -42,7 +42,7 @@ macro_rules! first_of_all {
 }
 
 /// When the first job is due, and the first of a group. A plain read, so that it goes to a reader.
-const FIRST: &str =
+pub(super) const FIRST: &str =
     concat!("SELECT ", first_of_all!("IS NULL"), " AS plain_at, ", first_of_all!("IS NOT NULL"), " AS grouped_at");
 
 /// The due jobs of one level in the order of the index, as far as they are asked for.
@@ -75,8 +75,16 @@ pub(super) use take;
 
 /// Claims up to `$5` due jobs of queue `$4`. The reaper, not this, takes back expired leases. One range of the index a level; levels
 /// behind the limit are not read.
-const CLAIM: &str =
-    take!(level!("3"), " UNION ALL ", level!("2"), " UNION ALL ", level!("1"), " UNION ALL ", level!("0"), " LIMIT $5");
+pub(super) const CLAIM: &str = take!(
+    level!("3"),
+    " UNION ALL ",
+    level!("2"),
+    " UNION ALL ",
+    level!("1"),
+    " UNION ALL ",
+    level!("0"),
+    " LIMIT $5"
+);
 
 /// A job that was taken.
 #[derive(FromQueryResult)]

@@ -32,7 +32,7 @@ macro_rules! lasting_key {
 }
 pub(super) use lasting_key;
 
-const COMPLETE: &str = concat!(
+pub(super) const COMPLETE: &str = concat!(
     "UPDATE job_queue SET status = 'completed', leased_until = NULL, finished_at = $1, unique_key = ",
     lasting_key!(),
     " WHERE ",
@@ -41,10 +41,10 @@ const COMPLETE: &str = concat!(
 );
 
 /// Deletes jobs that are done, but for those whose unique keys must stay.
-const DELETE: &str =
+pub(super) const DELETE: &str =
     concat!("DELETE FROM job_queue WHERE ", held!(), " AND (", lasting_key!(), ") IS NULL RETURNING id");
 
-const CANCELLED: &str = concat!(
+pub(super) const CANCELLED: &str = concat!(
     "UPDATE job_queue SET status = 'cancelled', leased_until = NULL, finished_at = $1, unique_key = ",
     lasting_key!(),
     " WHERE ",
@@ -52,7 +52,7 @@ const CANCELLED: &str = concat!(
     " RETURNING id"
 );
 
-const RELEASE: &str = concat!(
+pub(super) const RELEASE: &str = concat!(
     "UPDATE job_queue SET leased_until = NULL, attempt = attempt - 1,
         status = CASE WHEN cancel_requested THEN 'cancelled' WHEN attempt > 1 THEN 'retrying' ELSE 'pending' END,
         finished_at = CASE WHEN cancel_requested THEN $1 END,
@@ -64,30 +64,30 @@ const RELEASE: &str = concat!(
 );
 
 /// Names `$1` only so that every statement here binds it first.
-const HEARTBEAT: &str = concat!(
+pub(super) const HEARTBEAT: &str = concat!(
     "UPDATE job_queue SET leased_until = $3 WHERE $1 IS NOT NULL AND ",
     held!(),
     " RETURNING id, claims, cancel_requested"
 );
 
-const FAILED: &str = concat!(
+pub(super) const FAILED: &str = concat!(
     "SELECT id, queue, attempt, max_attempts, cancel_requested, errors FROM job_queue WHERE $1 IS NOT NULL AND ",
     held!(),
     " ORDER BY id"
 );
 
 /// Copies jobs to the dead letters; the next statement removes them from the queue, in the same transaction.
-const BURY: &str = "
+pub(super) const BURY: &str = "
     INSERT INTO job_failures (id, queue, action, input, priority, attempts, max_attempts, claims, group_key, group_limit, position,
         door, origin, identity, traceparent, error_code, error, errors, created_at, failed_at)
     SELECT job.id, queue, action, input, priority, attempt, max_attempts, claims, group_key, group_limit, position, door, origin,
         identity, traceparent, value ->> 'code', value ->> 'message', value ->> 'history', created_at, $1
     FROM json_each($2) JOIN job_queue AS job ON job.id = unhex(value ->> 'id') ORDER BY job.id";
 
-const REMOVE: &str = "DELETE FROM job_queue WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+pub(super) const REMOVE: &str = "DELETE FROM job_queue WHERE id IN (SELECT unhex(value) FROM json_each($1))";
 
 /// Lets jobs wait for their next attempt, or be cancelled when that was asked for.
-const WAIT: &str = concat!(
+pub(super) const WAIT: &str = concat!(
     "UPDATE job_queue SET status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'retrying' END, leased_until = NULL,
         errors = failed.value ->> 'history', run_at = failed.value ->> 'run_at', waiting_since = failed.value ->> 'run_at',
         finished_at = CASE WHEN cancel_requested THEN $1 END,

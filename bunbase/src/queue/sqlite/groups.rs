@@ -65,7 +65,7 @@ macro_rules! free {
 }
 
 /// Chooses from the `$4` most urgent jobs of queue `$2`.
-const URGENT: &str = concat!(
+pub(super) const URGENT: &str = concat!(
     "WITH head AS MATERIALIZED (",
     level!("3"),
     " UNION ALL ",
@@ -80,7 +80,7 @@ const URGENT: &str = concat!(
 
 /// Chooses from the next `$4` groups behind `$5`, in the order of their keys: the index is asked for the next greater key again and
 /// again, so that it costs the same however many jobs the groups have.
-const WALKING: &str = concat!(
+pub(super) const WALKING: &str = concat!(
     "WITH RECURSIVE walk (group_key, n) AS (
         SELECT min(group_key), 1 FROM job_queue INDEXED BY job_queue_groups
         WHERE queue = $2 AND status IN ('pending', 'retrying') AND group_key IS NOT NULL AND group_key > $5
@@ -100,7 +100,7 @@ const WALKING: &str = concat!(
     free!("(SELECT count(group_key) FROM walk)", "(SELECT max(group_key) FROM walk)")
 );
 
-const TAKE: &str = take!("SELECT unhex(value) FROM json_each($4)");
+pub(super) const TAKE: &str = take!("SELECT unhex(value) FROM json_each($4)");
 
 #[derive(FromQueryResult)]
 struct Chosen {

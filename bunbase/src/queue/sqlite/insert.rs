@@ -21,7 +21,7 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str = concat!(
+pub(super) const INSERT: &str = concat!(
     "INSERT INTO job_queue ",
     columns!(),
     " VALUES ($2, $3, $4, $5, 'pending', $6, $7, max($7, $1), $1, $8, NULL, NULL, NULL, $9, $10, $11, $12, $13, $14, $15)"
@@ -42,14 +42,14 @@ macro_rules! insert_many {
     };
 }
 
-const INSERT_MANY: &str = insert_many!();
+pub(super) const INSERT_MANY: &str = insert_many!();
 
 /// Lets go of keys whose period is over, where a new job wants them.
-const EXPIRE: &str = "UPDATE job_queue SET unique_key = NULL, unique_scope = NULL, unique_until = NULL
+pub(super) const EXPIRE: &str = "UPDATE job_queue SET unique_key = NULL, unique_scope = NULL, unique_until = NULL
     WHERE unique_key IN (SELECT value ->> 'unique_key' FROM json_each($2)) AND unique_until <= $1";
 
 /// Stores those jobs whose unique keys are free. Touching the holder of a key makes the statement say who that is.
-const INSERT_UNIQUE: &str = concat!(
+pub(super) const INSERT_UNIQUE: &str = concat!(
     insert_many!(),
     " ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO UPDATE SET unique_key = excluded.unique_key
     RETURNING id, unique_key"

@@ -9,6 +9,8 @@ mod finish;
 mod groups;
 mod insert;
 mod upkeep;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, time::Duration};
 

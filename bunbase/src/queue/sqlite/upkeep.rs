@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// Whether a lease has expired. A plain read, so that it goes to a reader.
-const HAS_EXPIRED: &str = "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'running' AND leased_until < $1)";
+pub(super) const HAS_EXPIRED: &str = "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'running' AND leased_until < $1)";
 
-const EXPIRED: &str = "SELECT id, queue, attempt, max_attempts, cancel_requested, errors FROM job_queue
+pub(super) const EXPIRED: &str = "SELECT id, queue, attempt, max_attempts, cancel_requested, errors FROM job_queue
     WHERE status = 'running' AND leased_until < $1 ORDER BY leased_until, id LIMIT $2";
 
 /// Up to `$2` jobs that have waited since `$1`. Each level of each queue is a range of the index, and who waits for long is at its
@@ -45,20 +45,20 @@ macro_rules! waiting {
     };
 }
 
-const WAITING: &str = waiting!("job_queue_due", "IS NULL");
-const WAITING_GROUPED: &str = waiting!("job_queue_grouped", "IS NOT NULL");
+pub(super) const WAITING: &str = waiting!("job_queue_due", "IS NULL");
+pub(super) const WAITING_GROUPED: &str = waiting!("job_queue_grouped", "IS NOT NULL");
 
-const RAISE: &str = "UPDATE job_queue SET priority = priority + 1, waiting_since = $2
+pub(super) const RAISE: &str = "UPDATE job_queue SET priority = priority + 1, waiting_since = $2
     WHERE id IN (SELECT unhex(value) FROM json_each($3)) AND status IN ('pending', 'retrying') AND priority < 3
         AND waiting_since <= $1";
 
 /// Deletes up to `$3` jobs that ended before `$2`. One that keeps its unique key for a period stays for that long.
-const PRUNE: &str = "DELETE FROM job_queue WHERE id IN (
+pub(super) const PRUNE: &str = "DELETE FROM job_queue WHERE id IN (
     SELECT id FROM job_queue WHERE finished_at IS NOT NULL AND finished_at <= $2 AND (unique_key IS NULL OR unique_until <= $1)
     ORDER BY finished_at LIMIT $3)";
 
 /// Deletes up to `$3` dead letters that failed before `$2`, which is before `$1`.
-const PRUNE_FAILURES: &str = "DELETE FROM job_failures WHERE id IN (
+pub(super) const PRUNE_FAILURES: &str = "DELETE FROM job_failures WHERE id IN (
     SELECT id FROM job_failures WHERE failed_at <= $2 AND failed_at <= $1 ORDER BY failed_at, id LIMIT $3)";
 
 impl Sqlite {

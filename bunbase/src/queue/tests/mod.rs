@@ -5,7 +5,10 @@ mod claiming;
 mod endings;
 mod enqueueing;
 mod groups;
+mod probe;
+mod reaper;
 mod upkeep;
+mod worker;
 
 use std::{sync::Arc, time::Duration};
 
