@@ -1,9 +1,33 @@
 //! Events: named payloads that any number of actions subscribe to, delivered at least once to each.
 //!
-//! Here: the outbox, its relay, and wake-ups between instances. Not here: what a subscriber does; `app` makes jobs of an event, in the
-//! transaction that marks it as dispatched. May name: `db`, `clock`, `error`.
+//! Here: the outbox, the relay that empties it, and the broadcast to all instances. Not here: what a subscriber does; `app` makes
+//! jobs of an event, in the transaction that marks it as dispatched. May name: `db`, `clock`, `error`, `service`.
+
+mod broadcast;
+mod deliver;
+mod event;
+mod listener;
+mod name;
+mod outbox;
+mod parked;
+mod postgres;
+mod relay;
+mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::{
+    broadcast::{Broadcast, Subscription},
+    deliver::Deliver,
+    event::{Emitted, NewEvent},
+    listener::Listener,
+    name::is_valid_name,
+    outbox::{Emission, Events, Stats},
+    parked::Parked,
+    relay::{Relay, Settings},
+};
 
 /// A typed event: its name and its payload. `#[event("task.created")]` on a struct implements it.
 #[diagnostic::on_unimplemented(

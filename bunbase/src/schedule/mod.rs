@@ -27,15 +27,16 @@ pub use self::{
     zone::Zone,
 };
 
-/// What happens to ticks that nobody took, because no instance was running.
+/// What happens to ticks that nobody took in time, because no instance was running. A tick that is late by no more than
+/// `schedule.grace` is no missed one: it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missed {
     /// Nothing. The default.
     #[default]
     Skip,
-    /// One run for all of them.
+    /// One run for all of them, as the latest.
     Once,
-    /// One run for each, oldest first; at most 1000.
+    /// One run for each, oldest first; at most 1000, and what is behind them is left out.
     All,
 }
 
