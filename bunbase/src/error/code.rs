@@ -8,6 +8,12 @@ pub const PROBLEM_TYPE: &str = "about:blank";
 pub const BAD_REQUEST: &str = "bad_request";
 /// 400: the body is not JSON, or not a form.
 pub const MALFORMED_BODY: &str = "malformed_body";
+/// 400: the idempotency key is not one.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+/// 401: a webhook's delivery is not signed as it must be.
+pub const WEBHOOK_SIGNATURE: &str = "webhook_signature";
+/// 409: the call with this idempotency key still runs.
+pub const IDEMPOTENCY_RUNNING: &str = "idempotency_running";
 /// 413: the body is larger than allowed.
 pub const BODY_TOO_LARGE: &str = "body_too_large";
 /// 413: a file of a form is larger than allowed.
@@ -18,6 +24,8 @@ pub const TOO_MANY_PARTS: &str = "too_many_parts";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// 422: fields of the input are wrong; `errors` lists them.
 pub const INVALID_INPUT: &str = "invalid_input";
+/// 422: another call had this idempotency key.
+pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
 /// 500: the cause is in the log.
 pub const INTERNAL: &str = "internal";
 /// 503: the database has no room, lock or turn for the call.
