@@ -42,6 +42,7 @@ pub mod queue;
 pub mod registry;
 pub mod schedule;
 pub mod schema;
+pub mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod webhook;

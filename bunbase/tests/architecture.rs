@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 11] = [
     &["error", "asset", "clock"],
     &["config", "schema"],
     &["db"],
-    &["queue", "schedule", "events", "idempotency", "webhook"],
+    &["queue", "schedule", "events", "idempotency", "webhook", "seal"],
     &["context", "guard", "action"],
     &["registry"],
     &["invoke"],
