@@ -99,8 +99,8 @@ impl Flights {
     }
 
     /// Gives the answer to those that wait for it. Who comes later finds it in the table.
-    pub(super) fn end(&self, owner: Name, call: Fingerprint, answer: Stored) {
-        if let Some(Shared { flight, .. }) = self.lock().remove(&owner) {
+    pub(super) fn end(&self, owner: &Name, call: Fingerprint, answer: Stored) {
+        if let Some(Shared { flight, .. }) = self.lock().remove(owner) {
             flight.known.send_modify(|known| known.ended = Some((call, answer)));
         }
     }
@@ -146,7 +146,7 @@ impl Deref for Joined<'_> {
 impl Joined<'_> {
     /// Gives the answer to the others.
     pub(super) fn end(&self, call: Fingerprint, answer: Stored) {
-        self.flights.end(self.name.clone(), call, answer);
+        self.flights.end(&self.name, call, answer);
     }
 }
 

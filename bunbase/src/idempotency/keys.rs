@@ -242,7 +242,7 @@ impl Held {
     /// answered at once.
     pub fn committed(mut self, answer: Stored) {
         if let Some(owner) = self.owner.take() {
-            self.keys.0.flights.end(owner.name(), self.fingerprint, answer);
+            self.keys.0.flights.end(&owner.name(), self.fingerprint, answer);
         }
     }
 
@@ -254,7 +254,7 @@ impl Held {
         let Some(owner) = &self.owner else { return Ok(false) };
         let is_kept = self.keys.0.store.finish(owner, &answer).await?;
         if let Some(owner) = self.owner.take().filter(|_| is_kept) {
-            self.keys.0.flights.end(owner.name(), self.fingerprint, answer);
+            self.keys.0.flights.end(&owner.name(), self.fingerprint, answer);
         }
         Ok(is_kept)
     }

@@ -16,7 +16,9 @@ pub(super) fn of(given: Option<&str>, signed: &[&[u8]]) -> String {
 
 fn hash(signed: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
-    signed.iter().for_each(|part| hash.update(part));
+    for part in signed {
+        hash.update(part);
+    }
     let mut text = "sha256:".to_owned();
     for byte in hash.finalize() {
         // Writing to a `String` cannot fail.

@@ -43,7 +43,9 @@ impl Keys {
     pub(super) fn signed<S: AsRef<[u8]>>(&self, parts: &[&[u8]], signatures: &[S]) -> bool {
         self.codes.iter().any(|code| {
             let mut code = code.clone();
-            parts.iter().for_each(|part| code.update(part));
+            for part in parts {
+                code.update(part);
+            }
             signatures
                 .iter()
                 .take(MOST_SIGNATURES)
@@ -110,7 +112,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_in_hex_reads_back(bytes: [u8; 32]) {
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text = super::super::tests::hex(&bytes);
             prop_assert_eq!(from_hex(&text), Some(bytes));
             prop_assert_eq!(from_hex(&text.to_uppercase()), Some(bytes));
         }

@@ -30,12 +30,14 @@ pub(super) fn sign(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
 
 pub(super) fn sign_raw(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut code = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    parts.iter().for_each(|part| code.update(part));
+    for part in parts {
+        code.update(part);
+    }
     code.finalize().into_bytes().to_vec()
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The key of every scheme below; a secret of Standard Webhooks is its base64.
