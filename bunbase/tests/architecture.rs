@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["error", "asset", "clock", "service"],
     &["config", "schema"],
     &["db"],
-    &["queue", "schedule", "events", "idempotency", "webhook", "runs"],
+    &["queue", "schedule", "events", "idempotency", "webhook", "runs", "seal"],
     &["context", "guard", "action"],
     &["registry"],
     &["invoke"],

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Source, check,
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Secret, Source, check,
     sections::sections, setting::Setting,
 };
 
@@ -20,6 +20,10 @@ sections! {
         version: String = "0.0.0".to_owned(), says "the package's version", check check::non_empty;
         /// What this process does: `http`, `worker`, `scheduler`. `--roles` sets it too.
         roles: Vec<String> = words(["http", "worker", "scheduler"]), check check::roles;
+        /// What keys are derived from: at least 32 bytes that nobody can guess. Needed where actions have `#[sensitive]` fields.
+        secret: Secret = Secret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET";
+        /// Secrets that `app.secret` has replaced. What was sealed under them can still be opened.
+        previous_secrets: Vec<Secret> = Vec::new();
     }
 
     /// The HTTP server.

@@ -1,6 +1,6 @@
 //! The address of a database, which may hold a password.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use super::{Value, setting::Setting};
 
@@ -48,6 +48,16 @@ impl ConnectionUrl {
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
         self.0.starts_with("sqlite:")
+    }
+
+    /// Returns the file of a SQLite database; `None` for one in memory, and for other databases.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.0.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let is_memory = path.is_empty() || path == ":memory:" || query.split('&').any(|pair| pair == "mode=memory");
+        (!is_memory).then(|| percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned().into())
     }
 }
 
@@ -146,6 +156,20 @@ mod tests {
         for url in ["mysql://me:hunter2@db/app", "hunter2", "postgres://me:hunter2@db:port/app", "", "sqlite://"] {
             let message = ConnectionUrl::new(url).unwrap_err();
             assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_file_is_where_the_database_is() {
+        for (url, file) in [
+            ("sqlite://data/app.db", Some("data/app.db")),
+            ("sqlite:app.db", Some("app.db")),
+            ("sqlite:///var/my%20data/app.db?mode=rwc", Some("/var/my data/app.db")),
+            ("sqlite::memory:", None),
+            ("sqlite://app.db?mode=memory", None),
+            ("postgres://me@db/app", None),
+        ] {
+            assert_eq!(ConnectionUrl::new(url).unwrap().sqlite_file(), file.map(PathBuf::from), "{url}");
         }
     }
 

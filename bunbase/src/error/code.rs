@@ -10,6 +10,12 @@ pub const BAD_REQUEST: &str = "bad_request";
 pub const MALFORMED_BODY: &str = "malformed_body";
 /// 406: the caller takes none of the content types that there are.
 pub const NOT_ACCEPTABLE: &str = "not_acceptable";
+/// 400: the idempotency key is not one.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+/// 401: a webhook's delivery is not signed as it must be.
+pub const WEBHOOK_SIGNATURE: &str = "webhook_signature";
+/// 409: the call with this idempotency key still runs.
+pub const IDEMPOTENCY_RUNNING: &str = "idempotency_running";
 /// 413: the body is larger than allowed.
 pub const BODY_TOO_LARGE: &str = "body_too_large";
 /// 413: a file of a form is larger than allowed.
@@ -18,18 +24,12 @@ pub const FILE_TOO_LARGE: &str = "file_too_large";
 pub const TOO_MANY_PARTS: &str = "too_many_parts";
 /// 415: the body is of another content type than the one that is read.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
-/// 401: a webhook's delivery is not signed as it should be.
-pub const WEBHOOK_SIGNATURE: &str = "webhook_signature";
-/// 409: a call with the same idempotency key is still running.
-pub const IDEMPOTENCY_RUNNING: &str = "idempotency_running";
-/// 422: the idempotency key was used with another input.
-pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
-/// 422: the idempotency key is none.
-pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 422: fields of the input are wrong; `errors` lists them.
 pub const INVALID_INPUT: &str = "invalid_input";
 /// 404: no action has this name.
 pub const ACTION_UNKNOWN: &str = "action_unknown";
+/// 422: another call had this idempotency key.
+pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
 /// 500: the cause is in the log.
 pub const INTERNAL: &str = "internal";
 /// 503: the database has no room, lock or turn for the call.

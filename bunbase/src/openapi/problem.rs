@@ -132,9 +132,9 @@ pub(super) const OTHER_INPUT: ErrorVariant = framework(
     "this idempotency key was used with another input",
     "The idempotency key was used with another input.",
 );
-/// 422, for an operation that takes an idempotency key.
+/// 400, for an operation that takes an idempotency key.
 pub(super) const NO_KEY: ErrorVariant = framework(
-    422,
+    400,
     code::IDEMPOTENCY_KEY,
     "an idempotency key is 1 to 255 visible ASCII characters",
     "The idempotency key is none: it has 1 to 255 visible ASCII characters.",

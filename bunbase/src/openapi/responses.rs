@@ -193,21 +193,31 @@ pub(super) fn failures(
 fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
     let mut own: Vec<(_, &[ErrorVariant])> = Vec::new();
     if traits.json {
-        own.push(("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF]));
+        own.push(if traits.idempotent {
+            ("BadRequestOrKey", &[problem::NOT_JSON, problem::BROKEN_OFF, problem::NO_KEY])
+        } else {
+            ("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF])
+        });
         own.push(("PayloadTooLarge", &[problem::TOO_LARGE]));
     }
     if traits.form {
-        own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
+        own.push(if traits.idempotent {
+            ("BadFormOrKey", &[problem::NOT_A_FORM, problem::BROKEN_OFF, problem::NO_KEY])
+        } else {
+            ("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF])
+        });
         own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
+    }
+    if traits.idempotent && !traits.json && !traits.form {
+        own.push(("BadKey", &[problem::NO_KEY]));
     }
     if traits.json || traits.form {
         own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
     }
     match (traits.input, traits.idempotent) {
         (true, false) => own.push(("InvalidInput", &[problem::INVALID])),
-        (true, true) => own.push(("InvalidInputOrKey", &[problem::INVALID, problem::OTHER_INPUT, problem::NO_KEY])),
-        (false, true) => own.push(("InvalidKey", &[problem::NO_KEY])),
-        (false, false) => {}
+        (true, true) => own.push(("InvalidInputOrKey", &[problem::INVALID, problem::OTHER_INPUT])),
+        (false, _) => {}
     }
     if traits.idempotent {
         own.push(("StillRunning", &[problem::STILL_RUNNING]));

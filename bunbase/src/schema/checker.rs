@@ -15,12 +15,36 @@ pub struct Checker {
     place: Place,
     pointer: String,
     errors: Vec<FieldError>,
+    /// Places of sensitive values, when those are what is looked for.
+    sensitive: Option<Vec<String>>,
 }
 
 impl Checker {
     /// Starts at the root of `place`.
     pub fn new(place: Place) -> Self {
-        Self { place, pointer: String::new(), errors: Vec::new() }
+        Self { place, pointer: String::new(), errors: Vec::new(), sensitive: None }
+    }
+
+    /// Starts at the root, to find the sensitive values of what has no mistakes.
+    pub(super) fn finding_sensitive() -> Self {
+        Self { sensitive: Some(Vec::new()), ..Self::new(Place::Body) }
+    }
+
+    /// Returns whether sensitive values are looked for.
+    pub(super) fn finds_sensitive(&self) -> bool {
+        self.sensitive.is_some()
+    }
+
+    /// Says that the value here is sensitive.
+    pub(super) fn sensitive(&mut self) {
+        if let Some(places) = &mut self.sensitive {
+            places.push(self.pointer.clone());
+        }
+    }
+
+    /// Returns the places of the sensitive values, as JSON pointers.
+    pub(super) fn into_sensitive(self) -> Vec<String> {
+        self.sensitive.unwrap_or_default()
     }
 
     /// Goes on at the root of another part of the request.

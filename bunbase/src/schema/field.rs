@@ -86,6 +86,9 @@ impl Field {
 
     /// Reports every mistake of a JSON value for this field.
     pub fn check(&self, value: &Value, checker: &mut Checker) {
+        if self.sensitive {
+            checker.sensitive();
+        }
         let before = checker.count();
         (self.check_type)(value, checker);
         // A value of the wrong type breaks its constraints in ways that say nothing new.

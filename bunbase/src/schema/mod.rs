@@ -13,6 +13,7 @@ mod generator;
 mod patch;
 pub mod record;
 pub mod rules;
+pub(crate) mod sensitive;
 mod text;
 pub(crate) mod types;
 pub mod variant;

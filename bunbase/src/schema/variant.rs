@@ -191,6 +191,12 @@ pub fn check(tagging: Tagging, variants: &[Variant], value: &Value, checker: &mu
                 (None, None) => {}
             }
         }
+        // Which of them it is matters less than that none is left out.
+        Tagging::Untagged if checker.finds_sensitive() => {
+            for payload in variants.iter().filter_map(|variant| variant.payload) {
+                (payload.check)(value, checker);
+            }
+        }
         Tagging::Untagged => {
             if !variants.iter().any(|variant| fits(variant, value)) {
                 let names: Vec<_> = variants.iter().map(|variant| variant.rust_name).collect();
