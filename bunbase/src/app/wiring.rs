@@ -142,7 +142,7 @@ fn settings(config: &Config) -> http::Settings {
 fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
     let [full, live, ready] = HEALTH_PATHS.map(str::to_owned);
     let mut all = vec![
-        (full, builtin::full(health.clone())),
+        (full, builtin::full(health.clone(), &config.app.version)),
         (live, builtin::live(health.clone())),
         (ready, builtin::ready(health.clone())),
     ];

@@ -67,5 +67,5 @@ async fn count_notes(ctx: Ctx) -> Result<i64> {
 
 #[bunbase::main]
 async fn main() -> Result<()> {
-    App::new().config("app.name", "notes").config("app.version", "1.0.0").migrations::<Migrator>().run().await
+    App::new().config("app.name", "notes").migrations::<Migrator>().run().await
 }
