@@ -96,7 +96,8 @@ pub use bunbase_macros::ActionError;
 pub use bunbase_macros::action;
 /// Starts `async fn main` on a runtime with a thread a core, or with `worker_threads = 4`.
 ///
-/// An error that it returns is written to standard error with its causes, one a line, and the process ends with code 1.
+/// An error that it returns is written to standard error with its causes, one a line, and the process ends with code 1. The
+/// version of the package is the default of `app.version`.
 ///
 /// ```
 /// #[bunbase::main]
@@ -210,7 +211,7 @@ pub mod __private {
         __bunbase_register as register, __bunbase_wrap_input as wrap_input, action, context, error, events,
         glue::{
             MainOutput, Provide, ProviderOf, boxed_guard, boxed_verify, crate_name, join, module_name, no_modules,
-            outer_module, run_main, run_test, text,
+            outer_module, package, run_main, run_test, text,
         },
         guard, http, invoke, queue, registry, schedule, schema, webhook,
     };

@@ -31,6 +31,9 @@ struct Arguments {
     /// The configuration file, instead of `bunbase.toml`.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Prints the application's name and version.
+    #[arg(long, short = 'V')]
+    version: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +100,9 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     };
     let is_dev = matches!(arguments.command, Some(Command::Dev));
     let (app, config) = configure(app, &arguments, is_dev)?;
+    if arguments.version {
+        return print(&format!("{} {}\n", config.app.name, config.app.version));
+    }
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
