@@ -259,7 +259,7 @@ macro_rules! __bunbase_wrap_input {
                 &self,
                 serializer: S,
             ) -> $crate::__private::std::result::Result<S::Ok, S::Error> {
-                <$input as $crate::__private::serde::Serialize>::serialize(&self.0, serializer)
+                <$input as $crate::schema::Schema>::encode(&self.0, serializer)
             }
         }
 
@@ -267,7 +267,7 @@ macro_rules! __bunbase_wrap_input {
             fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> $crate::__private::std::result::Result<Self, D::Error> {
-                <$input as $crate::__private::serde::Deserialize>::deserialize(deserializer).map(Self)
+                <$input as $crate::schema::Schema>::decode(deserializer).map(Self)
             }
         }
 

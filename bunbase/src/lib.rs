@@ -45,6 +45,7 @@ pub mod registry;
 pub mod runs;
 pub mod schedule;
 pub mod schema;
+pub mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod webhook;

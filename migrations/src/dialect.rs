@@ -12,9 +12,11 @@ pub(crate) struct Dialect {
     pub(crate) bytes: &'static str,
     /// A primary key that counts up.
     pub(crate) counter: &'static str,
-    /// How a table is stored whose rows change often: room in each page for the next version of a row, and a cleaner that
-    /// does not wait for a fifth of a large table to be dead.
+    /// How a table is stored whose rows change often: room in each page for the next version of a row, a cleaner that
+    /// does not wait for a fifth of a large table to be dead, and pages that stay when they are empty.
     pub(crate) storage: &'static str,
+    /// Whether the plan of a statement outlives what the tables were like when it was made.
+    pub(crate) keeps_plans: bool,
 }
 
 const SQLITE: Dialect = Dialect {
@@ -25,6 +27,7 @@ const SQLITE: Dialect = Dialect {
     bytes: "BLOB",
     counter: "INTEGER PRIMARY KEY AUTOINCREMENT",
     storage: "",
+    keeps_plans: false,
 };
 
 const POSTGRES: Dialect = Dialect {
@@ -34,7 +37,9 @@ const POSTGRES: Dialect = Dialect {
     no: "FALSE",
     bytes: "BYTEA",
     counter: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-    storage: " WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0)",
+    storage: " WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, \
+              vacuum_truncate = false)",
+    keeps_plans: true,
 };
 
 /// Runs the statements of an engine, in order.

@@ -17,7 +17,7 @@ impl MigrationName for Migration {
 
 fn tables(of: Dialect) -> Vec<String> {
     let Dialect { uuid, time, boolean, no, storage, .. } = of;
-    vec![
+    let mut statements = vec![
         format!(
             "CREATE TABLE job_queue (
                 id {uuid} NOT NULL PRIMARY KEY,
@@ -52,6 +52,7 @@ fn tables(of: Dialect) -> Vec<String> {
                 CHECK ((status = 'running') = (leased_until IS NOT NULL)),
                 CHECK ((status IN ('completed', 'cancelled')) = (finished_at IS NOT NULL)),
                 CHECK ((group_key IS NULL) = (group_limit IS NULL)),
+                CHECK (position IS NULL OR group_key IS NOT NULL),
                 CHECK ((unique_key IS NULL) OR (unique_scope IS NOT NULL))
             ){storage}"
         ),
@@ -62,9 +63,17 @@ fn tables(of: Dialect) -> Vec<String> {
         "CREATE INDEX job_queue_grouped ON job_queue (queue, priority, run_at, id)
             WHERE status IN ('pending', 'retrying') AND group_key IS NOT NULL"
             .to_owned(),
-        // Who of a group runs, and who came first.
-        "CREATE INDEX job_queue_group ON job_queue (group_key, status, position)
-            WHERE group_key IS NOT NULL AND status IN ('pending', 'retrying', 'running')"
+        // Where the walk over the grouped ones meets groups that are full: the next group, and its most urgent jobs.
+        "CREATE INDEX job_queue_groups ON job_queue (queue, group_key, priority DESC, run_at, id)
+            WHERE status IN ('pending', 'retrying') AND group_key IS NOT NULL"
+            .to_owned(),
+        // Whose turn it is in an ordered group, whether it is due or not.
+        "CREATE INDEX job_queue_turn ON job_queue (group_key, position, id)
+            WHERE status IN ('pending', 'retrying') AND position IS NOT NULL"
+            .to_owned(),
+        // How many of a group run.
+        "CREATE INDEX job_queue_group_running ON job_queue (group_key)
+            WHERE status = 'running' AND group_key IS NOT NULL"
             .to_owned(),
         "CREATE INDEX job_queue_leases ON job_queue (leased_until) WHERE status = 'running'".to_owned(),
         "CREATE UNIQUE INDEX job_queue_unique ON job_queue (unique_key) WHERE unique_key IS NOT NULL".to_owned(),
@@ -78,6 +87,7 @@ fn tables(of: Dialect) -> Vec<String> {
                 priority SMALLINT NOT NULL,
                 attempts INTEGER NOT NULL,
                 max_attempts INTEGER NOT NULL,
+                claims INTEGER NOT NULL,
                 group_key TEXT,
                 group_limit INTEGER,
                 position BIGINT,
@@ -93,9 +103,26 @@ fn tables(of: Dialect) -> Vec<String> {
             )"
         ),
         "CREATE INDEX job_failures_action ON job_failures (action, failed_at)".to_owned(),
-        "CREATE INDEX job_failures_failed_at ON job_failures (failed_at)".to_owned(),
-    ]
+        "CREATE INDEX job_failures_failed_at ON job_failures (failed_at, id)".to_owned(),
+    ];
+    if of.keeps_plans {
+        statements.extend(PAGES.map(str::to_owned));
+    }
+    statements
 }
+
+/// Gives the table 256 pages that stay when they are empty.
+///
+/// Postgres keeps the plan of a statement that it has seen a few times. A table that is small at that moment is read as a whole,
+/// and a worker that idled through the night would go on reading it so with a million jobs in it. A table that is never small
+/// gets plans that hold for both.
+const PAGES: [&str; 2] = [
+    "INSERT INTO job_queue (id, queue, action, input, status, priority, run_at, max_attempts, door, identity, traceparent,
+            created_at, waiting_since)
+        SELECT gen_random_uuid(), '', '', repeat(' ', 1800), 'pending', 0, now(), 1, '', '', '', now(), now()
+        FROM generate_series(1, 1024)",
+    "DELETE FROM job_queue",
+];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -29,13 +29,23 @@ fn tables(of: Dialect) -> Vec<String> {
                 paused {boolean} NOT NULL DEFAULT {no},
                 next_run_at {time},
                 last_tick_at {time},
+                last_job_id {uuid},
+                failures INTEGER NOT NULL DEFAULT 0,
+                retry_at {time},
+                error TEXT,
+                declared_at {time},
+                replaced TEXT,
                 created_at {time} NOT NULL,
-                updated_at {time} NOT NULL
+                updated_at {time} NOT NULL,
+                CHECK ((source = 'code') = (declared_at IS NOT NULL)),
+                CHECK ((failures = 0) = (retry_at IS NULL))
             )"
         ),
         format!(
             "CREATE INDEX schedules_due ON schedules (next_run_at) WHERE next_run_at IS NOT NULL AND paused = {no}"
         ),
+        // Those whose tick could not be made a job of.
+        "CREATE INDEX schedules_held ON schedules (retry_at) WHERE retry_at IS NOT NULL".to_owned(),
         format!(
             "CREATE TABLE schedule_ticks (
                 schedule TEXT NOT NULL,

@@ -25,6 +25,7 @@ pub(super) fn complete(item: &mut DeriveInput, model: Option<&Model>, errors: &m
     let serde = format!("{krate}::serde").replace(' ', "");
     let mut attrs: Vec<Attribute> = vec![parse_quote!(#[derive(#(#ours),*)]), parse_quote!(#[serde(crate = #serde)])];
     if let Some(model) = model {
+        attrs.extend(bound(model));
         annotate(item, model, &mut attrs);
     }
     // serde's attributes must follow a derive that knows them.
@@ -83,10 +84,22 @@ fn derives(attrs: &mut [Attribute], secrets: bool, errors: &mut Errors) -> Their
     theirs
 }
 
+/// Returns what `Serialize` needs of the type's parameters; serde's own guess would be `Serialize`.
+fn bound(model: &Model) -> Option<Attribute> {
+    let schema = format!("{}::schema::Schema", private()).replace(' ', "");
+    let bounds: Vec<_> =
+        model.generics.type_params().map(|parameter| format!("{}: {schema}", parameter.ident)).collect();
+    let bounds = bounds.join(", ");
+    (!bounds.is_empty()).then(|| parse_quote!(#[serde(bound(serialize = #bounds))]))
+}
+
 fn annotate(item: &mut DeriveInput, model: &Model, attrs: &mut Vec<Attribute>) {
     match (&mut item.data, &model.kind) {
         (Data::Struct(data), Kind::Record(fields) | Kind::Tuple(fields)) => {
             annotate_fields(&mut data.fields, fields, model);
+        }
+        (Data::Struct(data), Kind::Newtype(field)) => {
+            annotate_fields(&mut data.fields, std::slice::from_ref(&**field), model);
         }
         (Data::Enum(data), Kind::Enum(tagging, variants)) => {
             match tagging {
@@ -102,7 +115,10 @@ fn annotate(item: &mut DeriveInput, model: &Model, attrs: &mut Vec<Attribute>) {
                 }
                 match &variant.body {
                     Body::Record(fields) | Body::Tuple(fields) => annotate_fields(&mut item.fields, fields, model),
-                    Body::Plain | Body::Newtype(_) => {}
+                    Body::Newtype(field) => {
+                        annotate_fields(&mut item.fields, std::slice::from_ref(&**field), model);
+                    }
+                    Body::Plain => {}
                 }
             }
         }
@@ -123,8 +139,15 @@ fn annotate_fields(items: &mut Fields, fields: &[Field], model: &Model) {
         if let Some(path) = skip_if(field, model) {
             item.attrs.push(parse_quote!(#[serde(skip_serializing_if = #path)]));
         }
+        if last_name(&field.ty).is_none_or(|name| !PLAIN.iter().any(|plain| name == plain)) {
+            let encode = format!("{}::schema::wire::encode", private()).replace(' ', "");
+            item.attrs.push(parse_quote!(#[serde(serialize_with = #encode)]));
+        }
     }
 }
+
+/// Types of which serde writes every value as the schema says: their fields are spared a detour that costs compile time.
+const PLAIN: [&str; 12] = ["String", "Uuid", "bool", "char", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"];
 
 /// Returns the path of the function that says when a field is left out, as a literal.
 ///

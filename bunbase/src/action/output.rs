@@ -11,12 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use schemars::schema::{InstanceType, Schema as Node, SchemaObject};
-use serde::Serialize;
 
 use super::{Body, Reply};
 use crate::{
     Error,
-    schema::{Generator, Schema},
+    schema::{Generator, Schema, Wire},
 };
 
 /// What an action answers. `#[schema]` implements it on structs and enums.
@@ -100,7 +99,7 @@ macro_rules! json_outputs {
             }
 
             fn reply(self) -> Result<Reply, Error> {
-                Reply::json(200, &self)
+                Reply::json(200, &Wire(&self))
             }
         }
     )*};
@@ -109,12 +108,12 @@ json_outputs!(
     [] bool, [] String, [] char, [] u8, [] u16, [] u32, [] u64, [] i8, [] i16, [] i32, [] i64, [] f32, [] f64,
     [] uuid::Uuid, [] rust_decimal::Decimal, [] serde_json::Value, [] crate::schema::Base64,
     [] chrono::DateTime<chrono::Utc>, [] chrono::NaiveDate,
-    [T: Schema + Serialize + Send + 'static] Vec<T>,
-    [T: Schema + Serialize + Send + 'static] Option<T>,
-    [T: Schema + Serialize + Send + 'static] crate::db::page::Page<T>,
-    [V: Schema + Serialize + Send + 'static] BTreeMap<String, V>,
-    [V: Schema + Serialize + Send + 'static, S: BuildHasher + Send + 'static] HashMap<String, V, S>,
-    [A: Schema + Serialize + Send + 'static, B: Schema + Serialize + Send + 'static] (A, B),
+    [T: Schema + Send + 'static] Vec<T>,
+    [T: Schema + Send + 'static] Option<T>,
+    [T: Schema + Send + 'static] crate::db::page::Page<T>,
+    [V: Schema + Send + 'static] BTreeMap<String, V>,
+    [V: Schema + Send + 'static, S: BuildHasher + Default + Send + 'static] HashMap<String, V, S>,
+    [A: Schema + Send + 'static, B: Schema + Send + 'static] (A, B),
 );
 
 impl Output for () {
@@ -176,7 +175,7 @@ impl<T: Output> Output for Created<T> {
     fn reply(self) -> Result<Reply, Error> {
         let mut reply = self.body.reply()?;
         reply.status = 201;
-        reply.header("location", &self.location);
+        reply.header("location", &self.location)?;
         Ok(reply)
     }
 }
@@ -206,7 +205,7 @@ impl Output for Redirect {
 
     fn reply(self) -> Result<Reply, Error> {
         let mut reply = Reply::empty(303);
-        reply.header("location", &self.0);
+        reply.header("location", &self.0)?;
         Ok(reply)
     }
 }
@@ -320,7 +319,7 @@ impl<T> fmt::Debug for Sse<T> {
     }
 }
 
-impl<T: Schema + Serialize + Send + 'static> Output for Sse<T> {
+impl<T: Schema + Send + 'static> Output for Sse<T> {
     const STREAM: bool = true;
 
     fn describe(generator: &mut Generator) -> OutputDoc {
@@ -338,13 +337,13 @@ impl<T: Schema + Serialize + Send + 'static> Output for Sse<T> {
         let stream = Box::pin(self.0.map(|event| event.and_then(|event| frame(&event))));
         let body = Body::Stream { content_type: "text/event-stream".into(), stream };
         let mut reply = Reply { body, ..Reply::empty(200) };
-        reply.header("cache-control", &"no-store");
+        reply.header("cache-control", &"no-store")?;
         Ok(reply)
     }
 }
 
 /// Writes one event. JSON has no raw line breaks, so `data` is one line.
-fn frame<T: Serialize>(event: &SseEvent<T>) -> Result<Bytes, Error> {
+fn frame<T: Schema>(event: &SseEvent<T>) -> Result<Bytes, Error> {
     let line = |text: &str| text.replace(['\r', '\n'], " ");
     let mut text = String::new();
     if let Some(name) = &event.event {
@@ -358,7 +357,7 @@ fn frame<T: Serialize>(event: &SseEvent<T>) -> Result<Bytes, Error> {
         text.push('\n');
     }
     text.push_str("data: ");
-    text.push_str(&serde_json::to_string(&event.data)?);
+    text.push_str(&serde_json::to_string(&Wire(&event.data))?);
     text.push_str("\n\n");
     Ok(text.into())
 }

@@ -7,7 +7,7 @@ use futures_util::Stream;
 
 use crate::{
     Error,
-    schema::{CookieRules, ToText},
+    schema::{CookieRules, Mistake, ToText},
 };
 
 /// What a run answers: status, headers, cookies and a body.
@@ -87,15 +87,27 @@ impl Reply {
     }
 
     /// Adds a header, unless the value has no text.
-    pub fn header(&mut self, name: &'static str, value: &dyn ToText) {
-        if let Some(text) = value.to_text() {
+    ///
+    /// # Errors
+    /// When there are no words for the value.
+    pub fn header(&mut self, name: &'static str, value: &dyn ToText) -> Result<(), Error> {
+        if let Some(text) = value.to_text().map_err(|mistake| unwritable("header", name, &mistake))? {
             self.headers.push((Cow::Borrowed(name), text.into_owned()));
         }
+        Ok(())
     }
 
     /// Sets a cookie, or removes it when the value has no text.
-    pub fn cookie(&mut self, name: &'static str, value: &dyn ToText, rules: CookieRules) {
-        let value = value.to_text().map(Cow::into_owned);
+    ///
+    /// # Errors
+    /// When there are no words for the value.
+    pub fn cookie(&mut self, name: &'static str, value: &dyn ToText, rules: CookieRules) -> Result<(), Error> {
+        let value = value.to_text().map_err(|mistake| unwritable("cookie", name, &mistake))?.map(Cow::into_owned);
         self.cookies.push(SetCookie { name: Cow::Borrowed(name), value, rules });
+        Ok(())
     }
+}
+
+fn unwritable(part: &str, name: &str, mistake: &Mistake) -> Error {
+    Error::internal(format!("the value of the {part} `{name}` {}", mistake.message))
 }

@@ -10,6 +10,7 @@ use super::{App, Wired, banner, logging, routes, shutdown, wiring};
 use crate::context::Identity;
 use crate::{
     Error, Result,
+    action::Door,
     config::{Config, Loader},
     db::Db,
     http,
@@ -99,9 +100,9 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
-        Command::Routes => print(&routes::table(&wiring::registry(&app)?)),
+        Command::Routes => print(&routes::table(&wiring::registry(&app, &config)?)),
         Command::Openapi => {
-            let document = wiring::document(&wiring::registry(&app)?, &config, app.description);
+            let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
             print(&(document.pretty() + "\n"))
         }
         Command::Call { action, json } => call(app, config, &action, &json).await,
@@ -186,7 +187,7 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
         wired.migrations.up(&wired.services.db).await?;
     }
     let calls = Calls::of(&wired.services)?;
-    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(), input).await;
+    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(Door::Call), input).await;
     wired.services.db.close().await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),

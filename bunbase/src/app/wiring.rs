@@ -14,15 +14,16 @@ use super::tools;
 use crate::mcp;
 use crate::{
     Error, Result,
-    config::{self, Config},
+    config::{self, Config, HEALTH_PATHS},
     context::Services,
-    db::{self, Db, migrate::Plan},
+    db::{self, Db, migrate::Plan, notify::Notifier},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
     openapi::{
         self,
         reference::{self, Reference},
     },
-    registry::Registry,
+    queue,
+    registry::{BuiltInPath, Registry},
     runs::Recorder,
 };
 
@@ -42,8 +43,12 @@ pub(crate) struct Wired {
 }
 
 /// Collects the actions of the binary, or says everything that is wrong with them.
-pub(crate) fn registry(app: &App) -> Result<Registry> {
-    Registry::collect(&app.modules).map_err(|mistakes| Error::new(500, "registry", mistakes.to_string()))
+pub(crate) fn registry(app: &App, config: &Config) -> Result<Registry> {
+    let served = config.served_paths().into_iter();
+    // The path of tools is taken only where there are tools.
+    let served = served.filter(|(key, _)| *key != Some("mcp.path")).map(|(key, path)| BuiltInPath { path, key });
+    Registry::collect_beside(&served.collect::<Vec<_>>(), &app.modules)
+        .map_err(|mistakes| Error::new(500, "registry", mistakes.to_string()))
 }
 
 /// Makes the API document.
@@ -82,16 +87,21 @@ impl Wired {
     /// # Errors
     /// What is wrong with the actions, the database's address, or the paths of the built-in endpoints.
     pub(crate) async fn new(app: App, config: Config) -> Result<Self> {
-        let registry = registry(&app)?;
+        let registry = registry(&app, &config)?;
         let config = Arc::new(config);
         let document = document(&registry, &config, app.description.clone());
         let db = Db::open(&database(&config)).await?;
         let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
+        let clock = app.clock;
+        let notifier = Notifier::start(db.clone(), clock.clone(), Some(database(&config)));
+        let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
         let services = Arc::new(Services {
             state: app.state,
             db,
             config: config.clone(),
-            clock: app.clock,
+            clock,
+            notifier,
+            jobs,
             recorder: if config.persistence.enabled {
                 Recorder::new(config.persistence.max_buffer_size)
             } else {
@@ -121,6 +131,10 @@ impl Wired {
             tools,
         })
     }
+}
+
+fn job_settings(config: &Config) -> queue::Settings {
+    queue::Settings { retention: config.queue.retention, failure_retention: config.queue.failure_retention }
 }
 
 fn checks(own: Vec<(&'static str, HealthCheck)>, db: &Db) -> Vec<(&'static str, HealthCheck)> {
@@ -168,10 +182,11 @@ fn settings(config: &Config) -> http::Settings {
 }
 
 fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
+    let [full, live, ready] = HEALTH_PATHS.map(str::to_owned);
     let mut all = vec![
-        ("/_health".to_owned(), builtin::full(health.clone())),
-        ("/_health/live".to_owned(), builtin::live(health.clone())),
-        ("/_health/ready".to_owned(), builtin::ready(health.clone())),
+        (full, builtin::full(health.clone())),
+        (live, builtin::live(health.clone())),
+        (ready, builtin::ready(health.clone())),
     ];
     if config.openapi.enabled {
         all.push((config.openapi.path.clone(), builtin::asset(document.asset().clone(), None)));

@@ -45,6 +45,9 @@ pub use table::{
 pub use url::{ConnectionUrl, redact};
 pub use value::Value;
 
+/// Where the health endpoints are: paths that no key may name.
+pub(crate) const HEALTH_PATHS: [&str; 3] = ["/_health", "/_health/live", "/_health/ready"];
+
 /// Returns every key there is, in the order of the documentation.
 pub fn keys() -> &'static [Key] {
     table::KEYS

@@ -1,6 +1,6 @@
 //! Rules between keys, and the values that keys take from each other.
 
-use super::{Config, Problem, Source, table::KEYS};
+use super::{Config, HEALTH_PATHS, Problem, Source, table::KEYS};
 
 impl Config {
     /// Gives every key that is not set, and is like another, the other's value.
@@ -10,6 +10,31 @@ impl Config {
                 (key.inherit)(self);
             }
         }
+    }
+}
+
+impl Config {
+    /// Returns every path that is served besides those of actions, each with the key that moves it.
+    pub(crate) fn served_paths(&self) -> Vec<(Option<&'static str>, String)> {
+        let mut paths: Vec<_> = HEALTH_PATHS.iter().map(|path| (None, (*path).to_owned())).collect();
+        // A slash at the end makes no other path, but for the root.
+        let mut serve = |key, path: &str| {
+            let path = path.trim_end_matches('/');
+            paths.push((Some(key), if path.is_empty() { "/".to_owned() } else { path.to_owned() }));
+        };
+        if self.openapi.enabled {
+            serve("openapi.path", &self.openapi.path);
+        }
+        if self.openapi.enabled && self.docs.enabled {
+            let docs = self.docs.path.trim_end_matches('/');
+            serve("docs.path", docs);
+            serve("docs.path", &format!("{docs}/reference.js"));
+            serve("docs.path", &format!("{docs}/boot.js"));
+        }
+        if self.mcp.enabled {
+            serve("mcp.path", &self.mcp.path);
+        }
+        paths
     }
 }
 
@@ -43,10 +68,14 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "openapi.enabled",
         "cannot be true while `openapi.enabled` is false: the page shows the document".to_owned(),
     );
-    rule(
-        config.docs.enabled && config.openapi.path == config.docs.path,
-        "docs.path",
-        "openapi.path",
-        format!("is {}, as is `openapi.path`; one of them needs another path", config.docs.path),
-    );
+    let paths = config.served_paths();
+    for (index, (key, path)) in paths.iter().enumerate() {
+        let Some(key) = key else { continue };
+        let taken = paths[..index].iter().find(|(other, taken)| taken == path && *other != Some(key));
+        if let Some((Some(other), _)) = taken {
+            rule(true, key, other, format!("serves {path}, as does `{other}`; one of them needs another path"));
+        } else if taken.is_some() {
+            rule(true, key, key, format!("serves {path}, which is a health endpoint; choose another path"));
+        }
+    }
 }

@@ -185,11 +185,29 @@ fn values_that_contradict_each_other_are_refused() {
     let starts = [
         "bunbase.toml:2: `database.min_connections` is 30, more than",
         "bunbase.toml:5: `cors.credentials` cannot be true",
-        "bunbase.toml:7: `docs.path` is /openapi.json",
+        "bunbase.toml:7: `docs.path` serves /openapi.json, as does `openapi.path`",
     ];
     assert_eq!(problems.len(), starts.len(), "{problems:?}");
     for (problem, start) in problems.iter().zip(starts) {
         assert!(problem.starts_with(start), "{problem}");
+    }
+}
+
+#[test]
+fn paths_that_collide_name_both_keys() {
+    for (file, message) in [
+        ("docs.path = '/_health'", "`docs.path` serves /_health, which is a health endpoint"),
+        ("mcp.path = '/_health/live/'", "`mcp.path` serves /_health/live, which is a health endpoint"),
+        ("mcp.path = '/docs'", "`mcp.path` serves /docs, as does `docs.path`"),
+        ("openapi.path = '/docs/'", "`docs.path` serves /docs, as does `openapi.path`"),
+        ("openapi.path = '/docs/boot.js'", "`docs.path` serves /docs/boot.js, as does `openapi.path`"),
+    ] {
+        let problems = shown(Loader::new().file(file));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with(&format!("bunbase.toml:1: {message}")), "{problems:?}");
+    }
+    for file in ["docs.path = '/mcp'\nmcp.enabled = false", "openapi.enabled = false\nmcp.path = '/openapi.json'"] {
+        assert_eq!(shown(Loader::new().file(file)), Vec::<String>::new(), "{file}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod database;
 mod identity;
+mod job;
 mod request;
 mod state;
 mod trace;
@@ -28,6 +29,7 @@ use tokio::sync::{Mutex, Semaphore};
 pub use self::{
     database::Database,
     identity::{Identity, UnknownIdentity},
+    job::Job,
     request::{Request, RequestHead},
     state::State,
     trace::TraceId,
@@ -42,9 +44,10 @@ use crate::{
     action::Door,
     clock::Clock,
     config::Config,
-    db::{Db, Sql},
+    db::{Db, Sql, notify::Notifier},
     error::Place,
     guard::Provider,
+    queue::JobStore,
     runs::Recorder,
     schema::FromText,
 };
@@ -62,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) attempt: AtomicU32,
     /// Who causes it; a guard may establish that.
     pub(crate) identity: RwLock<Identity>,
+    pub(crate) job: Option<Job>,
     pub(crate) request: Option<Request>,
     /// The message's fields, behind a door that has no path.
     pub(crate) fields: Option<Value>,
@@ -81,6 +85,10 @@ pub struct Services {
     pub config: Arc<Config>,
     /// The time.
     pub clock: Clock,
+    /// What wakes workers and relays, here and in other processes.
+    pub notifier: Notifier,
+    /// Where jobs are kept.
+    pub jobs: Arc<dyn JobStore>,
     /// What remembers every run.
     pub recorder: Recorder,
     /// How many runs that compute may do so at a time: as many as there are cores.
@@ -128,6 +136,11 @@ impl Ctx {
     /// Establishes who causes this run; for guards and providers that have checked it.
     pub fn identify(&self, identity: Identity) {
         *self.0.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    }
+
+    /// Returns the job behind this run; `None` behind doors without a queue.
+    pub fn job(&self) -> Option<&Job> {
+        self.0.job.as_ref()
     }
 
     /// Returns the time, cut to microseconds: what both databases keep. A test may move it.

@@ -59,6 +59,15 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// Returns a `traceparent` of this trace, with a new parent id: how it is handed on.
+    pub fn to_traceparent(self) -> String {
+        let parent = Self::random().to_hex();
+        let parent = std::str::from_utf8(&parent[..16]).unwrap_or_default();
+        // All zero is no parent id.
+        let parent = if parent.bytes().all(|digit| digit == b'0') { "0000000000000001" } else { parent };
+        format!("00-{self}-{parent}-01")
+    }
+
     /// Returns the bytes.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0

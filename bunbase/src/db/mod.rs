@@ -3,10 +3,12 @@
 //! Here: what every room above needs from a database, and nothing that knows an action or a request. [`Db`] and the
 //! connection inside [`Tx`] are SeaORM connections, so entities and queries work on them unchanged. Not here: tables of
 //! one room (their queries live beside their only caller), the tables' definitions (`migrations`), and what a handler
-//! may reach (`context`). May name: `error`.
+//! may reach (`context`). May name: `error`, `clock`.
 
 mod connection;
+mod listener;
 pub mod migrate;
+pub mod notify;
 pub mod page;
 mod pool;
 mod scan;

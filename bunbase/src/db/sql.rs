@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, TryGetable, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Statement, TryGetable, TryGetableMany, Value};
 
 use super::scan;
 use crate::{Error, Result};
@@ -97,6 +97,16 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     pub async fn scalar<V: TryGetable>(self) -> Result<V> {
         let row = self.first().await?.ok_or_else(no_row)?;
         Ok(row.try_get_by_index(0)?)
+    }
+
+    /// Returns the columns of all rows, by position, as a tuple.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub async fn columns<T: TryGetableMany>(self) -> Result<Vec<T>> {
+        let (connection, statement) = self.statement()?;
+        let rows = connection.query_all_raw(statement).await?;
+        Ok(rows.iter().map(|row| T::try_get_many_by_index(row)).collect::<Result<_, _>>().map_err(DbErr::from)?)
     }
 
     /// Runs the statement and returns how many rows it changed.

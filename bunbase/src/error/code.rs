@@ -18,6 +18,14 @@ pub const FILE_TOO_LARGE: &str = "file_too_large";
 pub const TOO_MANY_PARTS: &str = "too_many_parts";
 /// 415: the body is of another content type than the one that is read.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
+/// 401: a webhook's delivery is not signed as it should be.
+pub const WEBHOOK_SIGNATURE: &str = "webhook_signature";
+/// 409: a call with the same idempotency key is still running.
+pub const IDEMPOTENCY_RUNNING: &str = "idempotency_running";
+/// 422: the idempotency key was used with another input.
+pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
+/// 422: the idempotency key is none.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 422: fields of the input are wrong; `errors` lists them.
 pub const INVALID_INPUT: &str = "invalid_input";
 /// 404: no action has this name.

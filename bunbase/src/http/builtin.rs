@@ -67,8 +67,9 @@ async fn passed(
     });
     let headers = headers.collect();
     let request = Request::new(head.clone());
+    let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
-    respond::respond(reply, Overrides { status: None, content_type: None }, &head, &settings, trace).await
+    respond::respond(reply, Overrides { status: None, content_type: None }, &head, &settings, trace, sending).await
 }
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

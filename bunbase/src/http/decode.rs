@@ -91,7 +91,7 @@ fn texts<A: Action>(plan: &Plan, head: &Head, slots: &mut A::Slots) -> bool {
 }
 
 /// Returns the decoded texts of one parameter; none where it is missing.
-fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
+pub(super) fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts<'h> {
     match source {
         TextSource::Path(position) => {
             let raw = head.raw_param(*position);

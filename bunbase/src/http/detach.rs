@@ -1,4 +1,4 @@
-//! Runs whose client has left.
+//! Runs that shutdown waits for: their answers over time, and those whose client has left.
 
 use std::{
     pin::Pin,
@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::Stream;
 use tokio::sync::Notify;
 
 /// Counts the runs of a server, so that shutdown can wait for them.
@@ -17,6 +18,7 @@ pub(crate) struct InFlight(Arc<Counter>);
 
 #[derive(Debug, Default)]
 struct Counter {
+    stopping: AtomicBool,
     closed: AtomicBool,
     running: AtomicUsize,
     ended: Notify,
@@ -32,6 +34,15 @@ impl InFlight {
     /// Returns how many runs there are.
     pub(crate) fn count(&self) -> usize {
         self.0.running.load(Ordering::Acquire)
+    }
+
+    /// Says that the server is about to stop: from now on each connection ends with its next answer.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
     }
 
     /// Says that the workers are about to end: from now on nothing can be handed to their runtimes.
@@ -62,11 +73,39 @@ impl InFlight {
 #[derive(Debug)]
 pub(crate) struct Running(Arc<Counter>);
 
+impl Running {
+    /// Counts another part of the same run.
+    pub(crate) fn another(&self) -> Self {
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        Self(self.0.clone())
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.ended.notify_waiters();
         }
+    }
+}
+
+/// An answer over time, which is part of its run: the run is counted until it ends, or its client has left.
+pub(crate) struct Counted<S> {
+    stream: S,
+    _running: Running,
+}
+
+impl<S> Counted<S> {
+    pub(crate) fn new(stream: S, running: Running) -> Self {
+        Self { stream, _running: running }
+    }
+}
+
+impl<S: Stream + Unpin> Stream for Counted<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        Pin::new(&mut self.stream).poll_next(context)
     }
 }
 

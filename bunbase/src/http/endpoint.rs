@@ -19,6 +19,7 @@ use super::{
     problem,
     respond::{self, Overrides},
     settings::{CancelOnDisconnect, Settings},
+    webhook::Webhook,
 };
 use crate::{
     Error,
@@ -70,12 +71,14 @@ pub(crate) struct HttpRoute {
     pub(crate) settings: Arc<Settings>,
     pub(crate) services: Arc<Services>,
     pub(crate) in_flight: InFlight,
+    /// For the route of a webhook.
+    pub(crate) webhook: Option<Webhook>,
     /// How to authenticate, for 401 (RFC 9110 section 11.6.1).
     pub(crate) challenge: Option<HeaderValue>,
 }
 
 impl HttpRoute {
-    fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
+    pub(super) fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
         let mut response = problem::respond(error, trace);
         if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (response.status(), &self.challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge.clone());
@@ -95,6 +98,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         door: Door::Http,
         identity: Identity::Anonymous,
         attempt: 1,
+        job: None,
         request: Some(Request::new(head.clone())),
         fields: None,
         chain: Vec::new(),
@@ -119,7 +123,6 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     };
     let in_flight = route.in_flight.clone();
     let finish = async move {
-        let _running = running;
         let (provided, message) = prepared;
         let runner = &route.runner;
         let left = runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
@@ -134,7 +137,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             },
         };
         let response = match result.map_err(Error::from) {
-            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace).await,
+            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await,
             Err(error) => Err(error),
         };
         match response {

@@ -22,6 +22,7 @@ mod service;
 mod settings;
 mod table;
 mod upload;
+mod webhook;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::server::application;

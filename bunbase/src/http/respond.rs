@@ -12,7 +12,13 @@ use actix_web::{
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 
-use super::{compress, head::Head, problem, settings::Settings};
+use super::{
+    compress,
+    detach::{Counted, Running},
+    head::Head,
+    problem,
+    settings::Settings,
+};
 use crate::{
     Error, Result,
     action::{Body, Reply, SetCookie},
@@ -31,7 +37,7 @@ pub(crate) struct Overrides {
 /// Answers above this size are compressed on another thread.
 const LARGE: usize = 128 * 1024;
 
-/// Writes a reply.
+/// Writes a reply. A stream goes on `running` until it has ended.
 ///
 /// # Errors
 /// 500 when a header or a cookie has a value that HTTP cannot carry.
@@ -41,6 +47,7 @@ pub(crate) async fn respond(
     head: &Head,
     settings: &Settings,
     trace: TraceId,
+    running: Running,
 ) -> Result<HttpResponse> {
     let status = overrides.status.unwrap_or(reply.status);
     let status = match (&reply.body, status) {
@@ -87,7 +94,8 @@ pub(crate) async fn respond(
                 return Ok(builder.streaming(stream::empty::<Result<Bytes>>()));
             }
             // The status is on its way: the log is all that is left to tell.
-            Ok(builder.streaming(stream.inspect_err(move |error| problem::log(error, trace))))
+            let stream = stream.inspect_err(move |error| problem::log(error, trace));
+            Ok(builder.streaming(Counted::new(stream, running)))
         }
     }
 }

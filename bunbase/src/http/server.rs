@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_cors::Cors as ActixCors;
@@ -23,6 +23,9 @@ use super::{
     table::Table,
 };
 use crate::{Error, Result};
+
+/// The least time that connections have to end once their runs have: the last bytes of an answer are on their way.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -53,7 +56,8 @@ pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<Runnin
         .disable_signals()
         .keep_alive(settings.keep_alive)
         .h1_allow_half_closed(false)
-        .shutdown_timeout(1);
+        // Longer than ours, which is the one that counts.
+        .shutdown_timeout(settings.shutdown_timeout.saturating_add(GRACE).as_secs() + 1);
     if settings.workers > 0 {
         server = server.workers(settings.workers);
     }
@@ -133,17 +137,20 @@ impl RunningServer {
         &self.addresses
     }
 
-    /// Stops: readiness flips, no connection is accepted any more, running requests end, the workers end.
+    /// Stops: readiness flips, no connection is accepted any more, running requests and streams end, the workers end.
     ///
-    /// Waits for running requests at most `http.shutdown_timeout`, and says how many were cut off after that.
+    /// Waits for them at most `http.shutdown_timeout`, and says how many were cut off after that. Mounted services of actix have the
+    /// same time; how many of theirs are cut off is not known.
     ///
     /// # Errors
     /// 500 when a worker failed.
     pub async fn stop(self) -> Result<()> {
         self.health.stop();
-        self.handle.pause().await;
-        let limit: Duration = self.table.settings.shutdown_timeout;
         let in_flight = &self.table.in_flight;
+        in_flight.stop();
+        self.handle.pause().await;
+        let started = Instant::now();
+        let limit = self.table.settings.shutdown_timeout;
         let drained = tokio::time::timeout(limit, in_flight.drained()).await.is_ok();
         if !drained {
             tracing::warn!(
@@ -152,7 +159,20 @@ impl RunningServer {
             );
         }
         in_flight.close();
-        self.handle.stop(drained).await;
+        // What is left are answers that are being sent, mounted services, and connections that actix closes because they are idle.
+        let left = limit.saturating_sub(started.elapsed()).max(GRACE);
+        if drained && tokio::time::timeout(left, self.handle.stop(true)).await.is_err() {
+            tracing::warn!("connections were cut off: they did not end within `http.shutdown_timeout`");
+            // Dropping the server is what tells its workers to end at once.
+            self.done.abort();
+            return match self.done.await {
+                Err(error) if error.is_panic() => Err(Error::internal(error)),
+                _ => Ok(()),
+            };
+        }
+        if !drained {
+            self.handle.stop(false).await;
+        }
         self.done.await.map_err(Error::internal)?.map_err(Error::internal)
     }
 }

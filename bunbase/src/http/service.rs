@@ -6,7 +6,7 @@ use actix_web::{
     HttpMessage, HttpResponse,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method,
+        ConnectionType, Method,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
@@ -30,6 +30,8 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
 pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
+    // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
+    let stopping = table.in_flight.is_stopping();
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
     let payload = request.take_payload();
     let found = table.find(request.method(), request.uri().path());
@@ -58,7 +60,10 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
         }
         Target::Nothing => problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace),
     };
-    let response = finish(response, trace);
+    let mut response = finish(response, trace);
+    if stopping {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     log(&head.method, head.uri.path(), &response, started, trace);
     Ok(request.into_response(response))
 }

@@ -11,18 +11,19 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     detach::{InFlight, Running},
-    endpoint::{self, HttpRoute},
+    endpoint::{self, Endpoint, HttpRoute},
     head::Head,
     plan::Plan,
     respond::Overrides,
     settings::Settings,
+    webhook::{self, Webhook},
 };
 use crate::{
     Error, Result, action,
     context::{Services, TraceId},
     guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
-    registry::Registry,
+    registry::{Registry, Route},
 };
 
 type Handler<A, T> = Arc<dyn Fn(A) -> LocalBoxFuture<'static, T> + Send + Sync>;
@@ -107,6 +108,7 @@ impl Table {
         let endpoints = endpoint::all();
         let mut shapes: BTreeMap<String, PathEntry> = BTreeMap::new();
         let mut runners = Vec::new();
+        let mut problems: Vec<String> = Vec::new();
         for action in registry.actions() {
             let meta = &action.entry.meta;
             let at = (meta.module_path, meta.name);
@@ -115,23 +117,37 @@ impl Table {
             let endpoint = endpoints
                 .get(&at)
                 .ok_or_else(|| Error::internal(format!("`{}` is registered without its HTTP entry", action.name)))?;
-            let docs = action.guard_docs();
-            for route in &action.routes {
-                let plan = Plan::new(action, route, settings.max_body_bytes);
+            let challenge = challenge(&action.guard_docs());
+            let mut add = |route: &Route, plan: Plan, endpoint: Endpoint, webhook: Option<Webhook>| {
                 let entry = shapes.entry(route.shape()).or_insert_with(PathEntry::empty);
-                let names = plan.param_names.clone();
+                entry.param_names = plan.param_names.clone();
                 entry.methods[slot(route.method)] = Some(Arc::new(HttpRoute {
-                    endpoint: *endpoint,
+                    endpoint,
                     runner: runner.clone(),
                     plan: Arc::new(plan),
                     overrides: Overrides { status: meta.status, content_type: meta.content_type },
                     settings: settings.clone(),
                     services: services.clone(),
                     in_flight: in_flight.clone(),
-                    challenge: challenge(&docs),
+                    webhook,
+                    challenge: challenge.clone(),
                 }));
-                entry.param_names = names;
+            };
+            for route in &action.routes {
+                add(route, Plan::new(action, route, settings.max_body_bytes), *endpoint, None);
             }
+            for hook in &action.webhooks {
+                let verify = (hook.verify)();
+                if let Some(problem) = verify.problem() {
+                    problems.push(format!("the webhook `{}` of `{}`: {problem}", hook.path, action.name));
+                }
+                let plan = webhook::plan(action, hook.own, &hook.path, settings.max_body_bytes);
+                let endpoint = Endpoint { at, handle: webhook::handle };
+                add(&hook.route(), plan, endpoint, Some(Webhook { verify, action: action.name }));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
         for (path, builtin) in builtins {
             let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{CallError, Decode, Invocation, Runner, Typed, Written, invoke};
 use crate::{
     Error, Result,
-    action::{Action, Body, Door, Reply},
+    action::{Action, Body, Door, Reply, RetryPolicy},
     context::{Ctx, Identity, Scope, Services, TraceId, Tx},
-    error::{Place, code},
+    error::{FieldError, Place, code},
     schema::{Checker, record},
 };
 
@@ -99,6 +99,11 @@ impl Calls {
         self.by_type
             .get(&TypeId::of::<A>())
             .ok_or_else(|| Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>())))
+    }
+
+    /// Returns the retry policy of the action of this name, where it declares one.
+    pub(super) fn retry_of(&self, name: &str) -> Option<RetryPolicy> {
+        self.by_name.get(name).and_then(|(runner, _)| runner.meta.retry)
     }
 
     /// Runs an action by its full name, with one JSON object of all fields.
@@ -203,6 +208,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         door: Door::Call,
         identity: ctx.identity(),
         attempt: 1,
+        job: None,
         request: inner.request.clone(),
         fields: None,
         chain: inner.chain.clone(),
@@ -230,20 +236,41 @@ impl<A: Action> Decode<A> for Message<A> {
 struct Json(Value);
 
 impl<A: Action> Decode<A> for Json {
-    async fn decode(self, _ctx: &Ctx) -> Result<A> {
-        let failure = match A::deserialize(&self.0) {
-            Ok(message) if message.valid() => return Ok(message),
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
-        let mut checker = Checker::new(Place::Body);
-        record::check(A::FIELDS, &self.0, &mut checker, |_| true);
-        if checker.count() == 0 {
-            checker
-                .fail("type", failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string()));
+    async fn decode(self, ctx: &Ctx) -> Result<A> {
+        // What another service, or a newer version of the emitter, says beyond what this action knows is none of its business.
+        let is_tolerant = matches!(ctx.door(), Door::Event | Door::Webhook);
+        let mut value = self.0;
+        loop {
+            let failure = match A::deserialize(&value) {
+                Ok(message) if message.valid() => return Ok(message),
+                Ok(_) => None,
+                Err(error) => Some(error),
+            };
+            let mut checker = Checker::new(Place::Body);
+            record::check(A::FIELDS, &value, &mut checker, |_| true);
+            if checker.count() == 0 {
+                let text = failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string());
+                checker.fail("type", text);
+            }
+            let errors = checker.into_errors();
+            // The checker stops counting at some number, so what is left may have more of them.
+            if !is_tolerant || !remove_unknown(&mut value, &errors) {
+                return Err(Error::invalid(errors));
+            }
         }
-        Err(Error::invalid(checker.into_errors()))
     }
+}
+
+/// Removes the keys that nobody knows. Answers whether there were any.
+fn remove_unknown(value: &mut Value, errors: &[FieldError]) -> bool {
+    let mut removed = false;
+    for error in errors.iter().filter(|error| error.code == "unknown") {
+        let Some((parent, key)) = error.pointer.rsplit_once('/') else { continue };
+        if let Some(Value::Object(entries)) = value.pointer_mut(parent) {
+            removed |= entries.remove(&key.replace("~1", "/").replace("~0", "~")).is_some();
+        }
+    }
+    removed
 }
 
 fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFuture<'static, Result<Reply>> {
@@ -251,13 +278,14 @@ fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFutur
 }
 
 impl Invocation {
-    /// A call that begins a trace of its own and has no request behind it.
-    pub fn fresh() -> Self {
+    /// A run that begins a trace of its own, has no request behind it, and is caused by nobody that is known.
+    pub fn fresh(door: Door) -> Self {
         Self {
             trace: TraceId::random(),
-            door: Door::Call,
+            door,
             identity: Identity::Anonymous,
             attempt: 1,
+            job: None,
             request: None,
             fields: None,
             chain: Vec::new(),

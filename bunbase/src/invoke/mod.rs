@@ -6,7 +6,9 @@
 mod attempts;
 mod call;
 mod compute;
+mod enqueue;
 mod error;
+mod jobs;
 mod outcome;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -19,12 +21,14 @@ pub(crate) use self::outcome::Outcome;
 pub use self::{
     attempts::{Settle, Typed, Written},
     call::{Callable, Calls},
+    enqueue::Enqueue,
     error::CallError,
+    jobs::JobRunner,
 };
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Door},
-    context::{Ctx, Database, Identity, Inner, Lazy, Request, Scope, Services, TraceId},
+    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
 };
@@ -53,6 +57,8 @@ pub struct Invocation {
     pub identity: Identity,
     /// Which attempt of the queue this is; 1 behind doors that have no queue.
     pub attempt: u32,
+    /// The job behind it.
+    pub job: Option<Job>,
     /// The HTTP request behind it.
     pub request: Option<Request>,
     /// The message's fields, where guards cannot read them from a path.
@@ -89,7 +95,7 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, door, identity, attempt, request, fields, mut chain, caller, scope } = call;
+        let Invocation { trace, door, identity, attempt, job, request, fields, mut chain, caller, scope } = call;
         chain.push(self.name);
         // One transaction for all that it writes, so that the answer can be stored in it.
         let scope = match scope {
@@ -105,6 +111,7 @@ impl Runner {
             door,
             attempt: attempt.into(),
             identity: identity.into(),
+            job,
             request,
             fields,
             chain,

@@ -92,10 +92,9 @@ impl Handler {
         let services = &self.server.0.services;
         let call = Invocation {
             trace,
-            door: Door::Tool,
             identity: self.identity.clone(),
             request: caller.as_ref().map(|caller| caller.request.clone()),
-            ..Invocation::fresh()
+            ..Invocation::fresh(Door::Tool)
         };
         let reply = match Calls::of(services) {
             Ok(calls) => calls.reply_by_name(services, entry.action, call, input).await,

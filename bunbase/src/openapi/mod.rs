@@ -136,6 +136,13 @@ pub fn document(registry: &Registry, info: &Info) -> Document {
             };
             *slot = Some(operation);
         }
+        for hook in &action.webhooks {
+            let shape = hook.route().shape();
+            let (path, item) =
+                paths.entry(shape).or_insert_with(|| (hook.path.replace("{*", "{"), PathItem::default()));
+            let names: Vec<String> = placement::parameters(path).map(str::to_owned).collect();
+            item.post = Some(operation::of_webhook(action, hook, &names, &mut builder));
+        }
     }
     let api = OpenApi {
         openapi: "3.0.3".to_owned(),
@@ -164,7 +171,7 @@ fn server(server: &Server) -> ApiServer {
 /// Returns the tags in use, in the order in which they are met, with what their modules say about them.
 fn tags(registry: &Registry) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
-    for action in registry.actions().iter().filter(|action| !action.routes.is_empty()) {
+    for action in registry.actions().iter().filter(|action| action.all_routes().next().is_some()) {
         for name in &action.tags {
             if tags.iter().all(|tag| tag.name != *name) {
                 tags.push(Tag { name: (*name).to_owned(), ..Tag::default() });
@@ -214,6 +221,12 @@ impl<'r> Builder<'r> {
             return action.name.to_owned();
         }
         let base = format!("{}_{}", action.name, route.method.as_str().to_lowercase());
+        self.free(&base, |builder, id| builder.ids.insert(id.to_owned()))
+    }
+
+    /// Returns the id of a webhook's operation.
+    fn webhook_id(&mut self, action: &Registered) -> String {
+        let base = format!("{}_webhook", action.name);
         self.free(&base, |builder, id| builder.ids.insert(id.to_owned()))
     }
 

@@ -6,7 +6,7 @@ use super::{
     Builder, body, parameters,
     responses::{self, Traits},
 };
-use crate::registry::{Registered, Route};
+use crate::registry::{Registered, Route, WebhookRoute};
 
 /// Describes one route. `names` are its path parameters as the document calls them.
 pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: &mut Builder<'_>) -> Operation {
@@ -18,8 +18,12 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
         form: request_body.as_ref().is_some_and(body::is_form),
         input: !action.entry.fields.is_empty(),
         timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
+        idempotent: meta.idempotent,
     };
-    let parameters = parameters::of(action, route, names, &mut builder.generator);
+    let mut parameters = parameters::of(action, route, names, &mut builder.generator);
+    if meta.idempotent {
+        parameters.push(RefOr::Object(parameters::idempotency_key()));
+    }
     let (status, success) = responses::success(action, builder);
     let (failures, default) = responses::failures(action, &guards, traits, builder);
     let mut answers = Responses { default, ..Responses::default() };
@@ -36,6 +40,37 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
         responses: answers,
         deprecated: meta.deprecated,
         security: builder.schemes.requirements(&guards),
+        ..Operation::default()
+    }
+}
+
+/// Describes a webhook. Whoever sends it does not read this document; whoever runs it does.
+pub(super) fn of_webhook(
+    action: &Registered,
+    hook: &WebhookRoute,
+    names: &[String],
+    builder: &mut Builder<'_>,
+) -> Operation {
+    let meta = &action.entry.meta;
+    let route = hook.route();
+    let request_body = body::of(action, &route, builder);
+    let mut parameters = parameters::of(action, &route, names, &mut builder.generator);
+    for (name, description) in (hook.verify)().headers() {
+        parameters.push(RefOr::Object(parameters::header(name, description, true)));
+    }
+    let mut answers = Responses::default();
+    let found = responses::of_webhook(request_body.is_some(), builder);
+    answers.responses.extend(found.into_iter().map(|(status, response)| (status.to_string(), response)));
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Operation {
+        tags: action.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        summary: text(meta.summary),
+        description: text(meta.description),
+        operation_id: Some(builder.webhook_id(action)),
+        parameters,
+        request_body: request_body.map(RefOr::Object),
+        responses: answers,
+        deprecated: meta.deprecated,
         ..Operation::default()
     }
 }

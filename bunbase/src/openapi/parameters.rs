@@ -77,6 +77,24 @@ fn parameter(field: &Field, place: Placement, generator: &mut Generator) -> Para
     }
 }
 
+/// Returns the header that makes a repeated call get the first one's answer (draft-ietf-httpapi-idempotency-key-header).
+pub(super) fn idempotency_key() -> Parameter {
+    let text =
+        "Makes a repeated call get the answer of the first one with this key. Choose it anew for each intention.";
+    let mut parameter = header("Idempotency-Key", text, false);
+    if let ParameterValue::Schema { schema, .. } = &mut parameter.value {
+        schema.string().max_length = Some(255);
+        schema.string().min_length = Some(1);
+        schema.string().pattern = Some("^[!-~]+$".to_owned());
+    }
+    parameter
+}
+
+/// Returns a header that the framework itself reads.
+pub(super) fn header(name: &str, description: &str, required: bool) -> Parameter {
+    Parameter { location: "header".to_owned(), description: Some(description.to_owned()), required, ..text(name) }
+}
+
 fn text(name: &str) -> Parameter {
     Parameter {
         name: name.to_owned(),

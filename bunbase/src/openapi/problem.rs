@@ -111,6 +111,34 @@ pub(super) const TOO_MANY_PARTS: ErrorVariant = framework(
     "a form may have at most 100 fields",
     "The form has too many fields or files.",
 );
+/// 401, for a webhook.
+pub(super) const NOT_SIGNED: ErrorVariant = framework(
+    401,
+    code::WEBHOOK_SIGNATURE,
+    "the delivery is not signed as it should be",
+    "The signature is missing, wrong, or too old.",
+);
+/// 409, for an operation that takes an idempotency key.
+pub(super) const STILL_RUNNING: ErrorVariant = framework(
+    409,
+    code::IDEMPOTENCY_RUNNING,
+    "a call with this idempotency key is still running; try again later",
+    "A call with the same idempotency key is still running.",
+);
+/// 422, for an operation that takes an idempotency key.
+pub(super) const OTHER_INPUT: ErrorVariant = framework(
+    422,
+    code::IDEMPOTENCY_MISMATCH,
+    "this idempotency key was used with another input",
+    "The idempotency key was used with another input.",
+);
+/// 422, for an operation that takes an idempotency key.
+pub(super) const NO_KEY: ErrorVariant = framework(
+    422,
+    code::IDEMPOTENCY_KEY,
+    "an idempotency key is 1 to 255 visible ASCII characters",
+    "The idempotency key is none: it has 1 to 255 visible ASCII characters.",
+);
 /// 415, for an operation with a body.
 pub(super) const WRONG_TYPE: ErrorVariant = framework(
     415,

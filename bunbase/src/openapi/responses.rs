@@ -39,6 +39,8 @@ pub(super) struct Traits {
     pub(super) input: bool,
     /// Whether its time is limited.
     pub(super) timeout: bool,
+    /// Whether it takes an idempotency key.
+    pub(super) idempotent: bool,
 }
 
 /// Returns the status and the answer of a success.
@@ -58,6 +60,38 @@ pub(super) fn success(action: &Registered, builder: &mut Builder<'_>) -> (u16, R
         response.content.insert(content_type, media);
     }
     (status, response)
+}
+
+/// Returns the answer to a webhook's delivery, and how one can be refused, by status.
+pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<u16, RefOr<Response>> {
+    let accepted = json!({
+        "type": "object",
+        "required": ["delivery_id"],
+        "properties": { "delivery_id": { "type": "string", "description": "The id of the delivery; a second one with it changes nothing." } },
+    });
+    let media = MediaType { schema: Some(raw(accepted)), ..MediaType::default() };
+    let mut response = Response { description: "The delivery is stored.".to_owned(), ..Response::default() };
+    response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
+    response.content.insert("application/json".to_owned(), media);
+    let mut found = BTreeMap::from([(202, RefOr::Object(response))]);
+    let mut failures: Vec<(_, &[ErrorVariant])> = vec![
+        ("NotSigned", &[problem::NOT_SIGNED]),
+        ("PayloadTooLarge", &[problem::TOO_LARGE]),
+        ("InternalError", &[problem::INTERNAL]),
+        ("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]),
+        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT]),
+    ];
+    failures.push(if has_body {
+        ("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF])
+    } else {
+        ("BrokenOff", &[problem::BROKEN_OFF])
+    });
+    for (name, variants) in failures {
+        let status = variants[0].status;
+        builder.responses.entry(name.to_owned()).or_insert_with(|| failure(status, variants, false));
+        found.insert(status, response_ref(name));
+    }
+    found
 }
 
 /// Returns the headers of an answer by name. A name that is there several times is one entry: OpenAPI has no other way.
@@ -169,8 +203,14 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
     if traits.json || traits.form {
         own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
     }
-    if traits.input {
-        own.push(("InvalidInput", &[problem::INVALID]));
+    match (traits.input, traits.idempotent) {
+        (true, false) => own.push(("InvalidInput", &[problem::INVALID])),
+        (true, true) => own.push(("InvalidInputOrKey", &[problem::INVALID, problem::OTHER_INPUT, problem::NO_KEY])),
+        (false, true) => own.push(("InvalidKey", &[problem::NO_KEY])),
+        (false, false) => {}
+    }
+    if traits.idempotent {
+        own.push(("StillRunning", &[problem::STILL_RUNNING]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
     own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
@@ -212,7 +252,7 @@ fn failure(status: u16, variants: &[ErrorVariant], open: bool) -> Response {
     }
     let schema = raw(json!({ "allOf": [{ "$ref": problem::component(PROBLEM) }, narrowed] }));
     let mut response = failure_with(description, schema, variants);
-    if matches!(status, 429 | 503) {
+    if matches!(status, 429 | 503) || variants.iter().any(|variant| variant.code == problem::STILL_RUNNING.code) {
         response.headers.insert("Retry-After".to_owned(), header_ref(RETRY_HEADER));
     }
     response

@@ -3,19 +3,25 @@
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
+use sea_orm::{DeriveActiveEnum, EnumIter};
 use uuid::Uuid;
 
 /// How urgent a job is. A worker takes the most urgent first, and within one priority those that are due longest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "i16", db_type = "SmallInteger")]
 pub enum Priority {
     /// When there is nothing else to do.
+    #[sea_orm(num_value = 0)]
     Low,
     /// The default.
     #[default]
+    #[sea_orm(num_value = 1)]
     Normal,
     /// Before the others.
+    #[sea_orm(num_value = 2)]
     High,
     /// Before everything.
+    #[sea_orm(num_value = 3)]
     Critical,
 }
 

@@ -5,10 +5,43 @@
 //! passes `conformance`; nothing else changes. May name: `db`, `clock`, `error`.
 
 pub mod backoff;
+mod claim;
+mod entity;
+mod groups;
 mod job;
+mod listing;
+mod postgres;
+mod record;
+mod sqlite;
 mod store;
 
+use std::sync::Arc;
+
+use self::record::history;
 pub use self::{
+    claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
+    entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
-    store::{Claim, Claimed, Failure, Held, JobHandler, JobStore, Outcome},
+    record::{Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status},
+    store::{JobStore, Settings},
 };
+use crate::{
+    clock::Clock,
+    db::{Db, DbBackend},
+};
+
+/// Opens the queue in a database whose tables are there.
+pub fn open(db: Db, clock: Clock, settings: Settings) -> Arc<dyn JobStore> {
+    match db.backend() {
+        DbBackend::Postgres => Arc::new(postgres::Postgres::new(db, clock, settings)),
+        _ => Arc::new(sqlite::Sqlite::new(db, clock, settings)),
+    }
+}
+
+/// Returns the topic that wakes the workers of a queue.
+pub fn topic(queue: &str) -> String {
+    format!("queue/{queue}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,130 +1,114 @@
-//! What a database must do for the queue, and what the queue asks of whoever runs the jobs.
+//! What a database must do for the queue.
 
 use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Enqueued, NewJob, Priority};
-use crate::{Result, db::Tx};
+use super::{
+    Cancel, Claim, Claims, DeadLetter, Ended, Enqueued, Failed, FailureFilter, Held, Job, JobFilter, Lease, NewJob,
+    Priority, Reaped, Requeued, Stats,
+};
+use crate::{
+    Result,
+    db::{
+        Tx,
+        page::{Cursor, Page},
+    },
+};
 
-/// What a worker asks for.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The queue.
-    pub queue: String,
-    /// How many jobs at most.
-    pub limit: u32,
-    /// How long they are its own unless it says more.
-    pub lease: Duration,
-    /// Who it is: host, process and a random part, for people who look at the table.
-    pub worker: String,
-    /// Whether to look among the jobs of groups, which costs a lock, or among the others.
-    pub grouped: bool,
-}
-
-/// A job that a worker holds. `claims` is its fencing token: what names an older one changes nothing.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// The id.
-    pub id: Uuid,
-    /// How often it was claimed, this time included.
-    pub claims: i32,
-    /// The queue.
-    pub queue: String,
-    /// The full name of the action.
-    pub action: String,
-    /// The input.
-    pub input: String,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-    /// How many it has.
-    pub max_attempts: u32,
-    /// See [`NewJob::door`].
-    pub door: String,
-    /// See [`NewJob::origin`].
-    pub origin: Option<String>,
-    /// See [`NewJob::identity`].
-    pub identity: String,
-    /// See [`NewJob::traceparent`].
-    pub traceparent: String,
-    /// When it was stored.
-    pub created_at: DateTime<Utc>,
-}
-
-/// Why an attempt failed.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The stable code.
-    pub code: String,
-    /// The text, without secrets.
-    pub message: String,
-    /// How long to wait before the next attempt; `None` is to the dead letters at once.
-    pub retry_after: Option<Duration>,
-}
-
-/// How a run of a job ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// It is done.
-    Completed,
-    /// It failed; whether there is another attempt is in the failure, and `max_attempts` has the last word.
-    Failed(Failure),
-    /// It was asked to stop, and did.
-    Cancelled,
-    /// It did not begin, or was stopped for the shutdown: it goes back without being charged an attempt.
-    Released,
-}
-
-/// A job that its worker still holds, as a heartbeat found it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The id.
-    pub id: Uuid,
-    /// The fencing token.
-    pub claims: i32,
-    /// Whether somebody asked for it to be cancelled.
-    pub cancel_requested: bool,
-}
-
-/// Runs jobs for the queue, which does not know what they do.
-pub trait JobHandler: Send + Sync + 'static {
-    /// Runs one attempt. Must end soon after `cancelled` is; must not panic.
-    fn run(&self, job: Claimed, cancelled: CancellationToken) -> BoxFuture<'static, Outcome>;
+/// How long jobs that have ended are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Those that are done or cancelled. `None` deletes them as they end, but for one that keeps its unique key for a period.
+    pub retention: Option<Duration>,
+    /// Dead letters. `None` is for ever.
+    pub failure_retention: Option<Duration>,
 }
 
 /// Where jobs are kept. Due times and leases are judged by the database's clock, moved by the [`Clock`](crate::clock::Clock)'s offset.
 ///
 /// Every method that ends or extends a claim names the fencing token, and changes nothing for a claim that is no longer held.
+/// A method that takes a `limit` does so much at most and says how much it did: call it until that is less than the limit.
+///
+/// # Errors
+/// Those of the database.
 pub trait JobStore: fmt::Debug + Send + Sync + 'static {
     /// Stores jobs in one statement, outside of any transaction. Answers in their order.
     fn insert<'a>(&'a self, jobs: &'a [NewJob]) -> BoxFuture<'a, Result<Vec<Enqueued>>>;
 
-    /// Stores jobs as part of a transaction.
+    /// Stores jobs as part of a transaction. Wake the workers when it has committed.
     fn insert_in<'a>(&'a self, tx: &'a Tx, jobs: &'a [NewJob]) -> BoxFuture<'a, Result<Vec<Enqueued>>>;
 
     /// Takes due jobs under a lease, most urgent first.
-    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Vec<Claimed>>>;
+    fn claim<'a>(&'a self, claim: &'a Claim) -> BoxFuture<'a, Result<Claims>>;
 
     /// Ends jobs that are done. Returns those that were still held.
-    fn complete<'a>(&'a self, done: &'a [(Uuid, i32)]) -> BoxFuture<'a, Result<Vec<Uuid>>>;
+    fn complete<'a>(&'a self, done: &'a [Lease]) -> BoxFuture<'a, Result<Vec<Uuid>>>;
 
-    /// Ends attempts that failed: to wait for the next one, or in the dead letters. Returns whether it was still held.
-    fn fail<'a>(&'a self, id: Uuid, claims: i32, failure: &'a Failure) -> BoxFuture<'a, Result<bool>>;
+    /// Ends attempts that failed: to wait for the next one, or in the dead letters, or cancelled if that was asked for. Returns those
+    /// that were still held.
+    fn fail<'a>(&'a self, failed: &'a [Failed]) -> BoxFuture<'a, Result<Vec<Ended>>>;
 
-    /// Ends a run that was cancelled. Returns whether it was still held.
-    fn cancelled(&self, id: Uuid, claims: i32) -> BoxFuture<'_, Result<bool>>;
+    /// Ends runs that were cancelled. Returns those that were still held.
+    fn cancelled<'a>(&'a self, jobs: &'a [Lease]) -> BoxFuture<'a, Result<Vec<Uuid>>>;
 
-    /// Hands jobs back without charging an attempt. Returns how many were still held.
-    fn release<'a>(&'a self, jobs: &'a [(Uuid, i32)]) -> BoxFuture<'a, Result<u64>>;
+    /// Hands jobs back without charging an attempt; one that was asked to stop is cancelled. Returns those that were still held.
+    fn release<'a>(&'a self, jobs: &'a [Lease]) -> BoxFuture<'a, Result<Vec<Uuid>>>;
 
     /// Extends the leases of jobs. What is not in the answer is lost.
-    fn heartbeat<'a>(&'a self, jobs: &'a [(Uuid, i32)], lease: Duration) -> BoxFuture<'a, Result<Vec<Held>>>;
+    fn heartbeat<'a>(&'a self, jobs: &'a [Lease], lease: Duration) -> BoxFuture<'a, Result<Vec<Held>>>;
 
     /// Stores what a handler reports of its progress. Returns whether it was still held.
-    fn progress<'a>(&'a self, id: Uuid, claims: i32, progress: &'a str) -> BoxFuture<'a, Result<bool>>;
+    fn progress<'a>(&'a self, job: Lease, progress: &'a str) -> BoxFuture<'a, Result<bool>>;
+
+    /// Takes back jobs whose leases have expired: to wait for the next attempt, or in the dead letters when there is none.
+    fn reap(&self, limit: u32) -> BoxFuture<'_, Result<Reaped>>;
+
+    /// Raises jobs by one priority that have waited for `after` since they were due or raised. Returns how many.
+    fn raise(&self, after: Duration, limit: u32) -> BoxFuture<'_, Result<u64>>;
+
+    /// Deletes jobs and dead letters that were kept for long enough, `limit` of each. Returns how many.
+    fn prune(&self, limit: u32) -> BoxFuture<'_, Result<u64>>;
+
+    /// Returns a job, whether it has ended or not.
+    fn get(&self, id: Uuid) -> BoxFuture<'_, Result<Option<Job>>>;
+
+    /// Lists jobs, newest first.
+    fn list<'a>(
+        &'a self,
+        filter: &'a JobFilter,
+        limit: u32,
+        cursor: Option<&'a Cursor>,
+    ) -> BoxFuture<'a, Result<Page<Job>>>;
+
+    /// Counts what waits, runs and is dead, in the queues that hold something and in those of `known`.
+    fn stats<'a>(&'a self, known: &'a [String]) -> BoxFuture<'a, Result<Stats>>;
+
+    /// Cancels a job: at once when it waits, otherwise by telling its worker.
+    fn cancel(&self, id: Uuid) -> BoxFuture<'_, Result<Cancel>>;
+
+    /// Says when a job that waits may run. Returns whether it waited.
+    fn reschedule(&self, id: Uuid, at: DateTime<Utc>) -> BoxFuture<'_, Result<bool>>;
+
+    /// Says how urgent a job is that waits. Returns whether it waited.
+    fn prioritise(&self, id: Uuid, priority: Priority) -> BoxFuture<'_, Result<bool>>;
+
+    /// Returns a dead letter.
+    fn failure(&self, id: Uuid) -> BoxFuture<'_, Result<Option<DeadLetter>>>;
+
+    /// Lists dead letters, the latest first.
+    fn failures<'a>(
+        &'a self,
+        filter: &'a FailureFilter,
+        limit: u32,
+        cursor: Option<&'a Cursor>,
+    ) -> BoxFuture<'a, Result<Page<DeadLetter>>>;
+
+    /// Makes jobs of dead letters again, with all their attempts and their history. Returns how many, and where.
+    fn retry<'a>(&'a self, filter: &'a FailureFilter, limit: u32) -> BoxFuture<'a, Result<Requeued>>;
+
+    /// Deletes dead letters. Returns how many.
+    fn discard<'a>(&'a self, filter: &'a FailureFilter, limit: u32) -> BoxFuture<'a, Result<u64>>;
 }

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use super::{ModuleEntry, Registered, resolve};
+use super::{ModuleEntry, Registered, Route, resolve};
 use crate::action::{
-    Method, Trigger,
+    Trigger,
     placement::{Placement, parameter_name, parameters},
 };
 
@@ -21,14 +21,24 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
+/// A path that is not an action's: of the health endpoints, of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltInPath {
+    /// The path, without parameters.
+    pub path: String,
+    /// The configuration key that moves it, where there is one.
+    pub key: Option<&'static str>,
+}
+
 pub(super) fn all(
     actions: &[Registered],
     modules: &[&'static ModuleEntry],
     listed: &[&'static str],
+    built_in: &[BuiltInPath],
 ) -> Result<(), Mistakes> {
     let mut mistakes = Vec::new();
     names(actions, &mut mistakes);
-    routes(actions, &mut mistakes);
+    routes(actions, built_in, &mut mistakes);
     path_fields(actions, &mut mistakes);
     tools(actions, &mut mistakes);
     callers(actions, &mut mistakes);
@@ -61,29 +71,54 @@ fn names(actions: &[Registered], mistakes: &mut Vec<String>) {
     }
 }
 
-fn routes(actions: &[Registered], mistakes: &mut Vec<String>) {
-    let mut seen: BTreeMap<(Method, String), &Registered> = BTreeMap::new();
-    let mut table: matchit::Router<()> = matchit::Router::new();
-    for action in actions {
-        for route in &action.routes {
-            let shape = route.shape();
-            // The same shape with another method shares an entry of the table.
-            let known = Method::ALL.iter().any(|method| seen.contains_key(&(*method, shape.clone())));
-            if !known && let Err(error) = table.insert(shape.clone(), ()) {
-                mistakes.push(format!("the path `{}` of {} cannot be served: {error}", route.path, place(action)));
-            }
-            if let Some(first) = seen.insert((route.method, shape), action) {
-                let (first, second) = (place(first), place(action));
-                mistakes.push(format!("{} {} is bound twice: by {first} and by {second}", route.method, route.path));
-            }
+fn routes(actions: &[Registered], built_in: &[BuiltInPath], mistakes: &mut Vec<String>) {
+    let all: Vec<(&Registered, Route)> =
+        actions.iter().flat_map(|action| action.all_routes().map(move |route| (action, route))).collect();
+    let mut table = matchit::Router::new();
+    let mut seen: BTreeMap<String, Vec<(&Registered, &Route)>> = BTreeMap::new();
+    for (action, route) in all.iter().map(|(action, route)| (*action, route)) {
+        let (shape, method, path) = (route.shape(), route.method, &route.path);
+        if let Some(taken) = built_in.iter().find(|taken| taken.path == shape) {
+            let instead = taken.key.map(|key| format!(", or `{key}`")).unwrap_or_default();
+            let action = place(action);
+            mistakes.push(format!("{method} {path} of {action} is a built-in endpoint; move the action{instead}"));
+            continue;
         }
+        // The same shape with another method shares an entry of the table.
+        if let Some(others) = seen.get_mut(&shape) {
+            if let Some((first, _)) = others.iter().find(|(_, other)| other.method == method) {
+                let (first, second) = (place(first), place(action));
+                mistakes.push(format!("{method} {path} is bound twice: by {first} and by {second}"));
+            }
+            others.push((action, route));
+            continue;
+        }
+        if let Err(error) = table.insert(shape.clone(), ()) {
+            let action = place(action);
+            let first = seen.iter().find(|(other, _)| clash(other, &shape)).and_then(|(_, routes)| routes.first());
+            mistakes.push(match first {
+                Some((first, other)) => format!(
+                    "the paths `{}` of {} and `{path}` of {action} cannot be told apart; change one of them",
+                    other.path,
+                    place(first)
+                ),
+                None => format!("the path `{path}` of {action} cannot be served: {error}"),
+            });
+        }
+        seen.insert(shape, vec![(action, route)]);
     }
+}
+
+/// Returns whether no table can hold both. The error of one that holds more names a path that nobody wrote.
+fn clash(first: &str, second: &str) -> bool {
+    let mut table = matchit::Router::new();
+    table.insert(first, ()).is_ok() && table.insert(second, ()).is_err()
 }
 
 /// The joined template and the `#[path]` fields must name the same parameters.
 fn path_fields(actions: &[Registered], mistakes: &mut Vec<String>) {
     for action in actions {
-        for route in &action.routes {
+        for route in &action.all_routes().collect::<Vec<_>>() {
             let fields: Vec<String> = action
                 .entry
                 .fields

@@ -6,9 +6,11 @@
 mod check;
 mod collect;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
-    check::Mistakes,
+    check::{BuiltInPath, Mistakes},
     collect::{ActionEntry, ModuleEntry},
-    resolve::{Registered, Registry, Route},
+    resolve::{Registered, Registry, Route, WebhookRoute},
 };

@@ -2,10 +2,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{ActionEntry, Mistakes, ModuleEntry, check, collect};
+use super::{ActionEntry, BuiltInPath, Mistakes, ModuleEntry, check, collect};
 use crate::{
     action::{Method, Trigger},
     guard::{DynGuard, GuardDoc},
+    webhook::Verify,
 };
 
 /// All actions of the binary, checked.
@@ -26,6 +27,8 @@ pub struct Registered {
     pub modules: Vec<&'static ModuleEntry>,
     /// Its HTTP routes.
     pub routes: Vec<Route>,
+    /// Its webhooks.
+    pub webhooks: Vec<WebhookRoute>,
     /// All guards that refuse, in their order: each module's, then `guards = […]`.
     pub module_guards: Arc<[Box<dyn DynGuard>]>,
     /// Its own `guards = […]`.
@@ -45,6 +48,24 @@ pub struct Route {
     pub own: &'static str,
     /// The template with the prefixes of all modules.
     pub path: String,
+}
+
+/// The route of one webhook, reached by POST.
+#[derive(Clone, Debug)]
+pub struct WebhookRoute {
+    /// The template as the action wrote it.
+    pub own: &'static str,
+    /// The template with the prefixes of all modules.
+    pub path: String,
+    /// Makes the signature scheme.
+    pub verify: fn() -> Box<dyn Verify>,
+}
+
+impl WebhookRoute {
+    /// Returns the route that it takes among all others.
+    pub fn route(&self) -> Route {
+        Route { method: Method::Post, own: self.own, path: self.path.clone() }
+    }
 }
 
 impl Route {
@@ -68,17 +89,35 @@ impl Registry {
     /// # Errors
     /// Every mistake at once, each with file and line.
     pub fn collect(listed: &[&'static str]) -> Result<Self, Mistakes> {
-        Self::of(&collect::actions(), &collect::modules(), listed)
+        Self::collect_beside(&[], listed)
+    }
+
+    /// Collects and checks all actions of the binary, which leave the paths of `built_in` alone.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub fn collect_beside(built_in: &[BuiltInPath], listed: &[&'static str]) -> Result<Self, Mistakes> {
+        Self::beside(built_in, &collect::actions(), &collect::modules(), listed)
     }
 
     /// Checks and joins the given actions and modules.
+    #[cfg(test)]
     pub(crate) fn of(
         actions: &[&'static ActionEntry],
         modules: &[&'static ModuleEntry],
         listed: &[&'static str],
     ) -> Result<Self, Mistakes> {
+        Self::beside(&[], actions, modules, listed)
+    }
+
+    pub(super) fn beside(
+        built_in: &[BuiltInPath],
+        actions: &[&'static ActionEntry],
+        modules: &[&'static ModuleEntry],
+        listed: &[&'static str],
+    ) -> Result<Self, Mistakes> {
         let actions: Vec<_> = actions.iter().map(|entry| join(entry, modules)).collect();
-        check::all(&actions, modules, listed)?;
+        check::all(&actions, modules, listed, built_in)?;
         Ok(Self { actions, modules: modules.to_vec() })
     }
 
@@ -99,6 +138,11 @@ impl Registry {
 }
 
 impl Registered {
+    /// Returns all routes that it takes, those of its webhooks included.
+    pub fn all_routes(&self) -> impl Iterator<Item = Route> + '_ {
+        self.routes.iter().cloned().chain(self.webhooks.iter().map(WebhookRoute::route))
+    }
+
     /// Returns the names of its tools: what it declares, or its full name with `_` for the dots.
     pub fn tools(&self) -> impl Iterator<Item = Cow<'static, str>> {
         self.entry.meta.triggers.iter().filter_map(|trigger| match *trigger {
@@ -128,6 +172,11 @@ fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Regist
         _ => None,
     });
     let routes = routes.collect();
+    let webhooks = meta.triggers.iter().filter_map(|trigger| match *trigger {
+        Trigger::Webhook { path, verify } => Some(WebhookRoute { own: path, path: joined(path), verify }),
+        _ => None,
+    });
+    let webhooks = webhooks.collect();
     let mut tags: Vec<_> = mine.iter().flat_map(|module| module.meta.tags).chain(meta.tags).copied().collect();
     if tags.is_empty() {
         tags.extend(mine.iter().rev().map(|module| module.meta.name).find(|name| !name.is_empty()));
@@ -138,6 +187,7 @@ fn join(entry: &'static ActionEntry, modules: &[&'static ModuleEntry]) -> Regist
         // One leak an action and process: names go into metrics, spans and records without copies.
         name: Box::leak(name.into_boxed_str()),
         routes,
+        webhooks,
         module_guards: mine.iter().flat_map(|module| (module.guards)()).collect(),
         guards: (entry.guards)().into(),
         providers: (entry.providers)(),

@@ -7,6 +7,8 @@ mod buffer;
 mod record;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::writer::flush;
 pub use self::{
     buffer::Recorder,
     record::{RunRecord, RunStatus},

@@ -75,7 +75,7 @@ impl Writer {
 }
 
 /// Writes everything that waits. On failure the rest stays for the next time.
-pub(super) async fn flush(recorder: &Recorder, db: &Db) {
+pub(crate) async fn flush(recorder: &Recorder, db: &Db) {
     let rows = if db.backend() == DbBackend::Postgres { POSTGRES_ROWS } else { SQLITE_ROWS };
     loop {
         let batch = recorder.take(rows);

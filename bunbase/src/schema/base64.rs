@@ -38,8 +38,8 @@ impl FromText for Base64 {
 }
 
 impl ToText for Base64 {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(STANDARD.encode(&self.0).into())
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(STANDARD.encode(&self.0).into()))
     }
 }
 

@@ -207,7 +207,7 @@ impl<'de, T: Enum> Visitor<'de> for Adjacent<T> {
 }
 
 /// Decodes JSON of any kind, without keys that are there twice: `Value` itself keeps the last of them in silence.
-struct Distinct;
+pub(super) struct Distinct;
 
 impl<'de> DeserializeSeed<'de> for Distinct {
     type Value = Value;

@@ -3,9 +3,10 @@
 use std::{borrow::Cow, fmt, marker::PhantomData, time::Duration};
 
 use schemars::schema::Schema as Node;
+use serde::{Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::{Checker, Constraint, FromText, Generator, Mistake, Record, Schema};
+use super::{Checker, Constraint, FromText, Generator, Mistake, Record, Schema, Wire};
 
 /// Where the author said that a field is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +191,7 @@ impl CookieRules {
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<T>);
 
-impl<T: FromText + Schema + serde::Serialize> Probe<T> {
+impl<T: FromText + Schema> Probe<T> {
     /// How the type is read from text.
     pub const TEXT: Option<TextForm> = Some(TextForm { many: T::MANY, to_json: texts_to_json::<T> });
 
@@ -206,6 +207,14 @@ impl<T: Schema> Probe<T> {
         value.or_else(T::absent).ok_or(index)
     }
 
+    /// Decodes a value.
+    ///
+    /// # Errors
+    /// When it is not a value of this type.
+    pub fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        T::decode(deserializer)
+    }
+
     /// Returns whether all constraints of the type hold.
     pub fn valid(value: &T) -> bool {
         value.valid()
@@ -217,9 +226,9 @@ impl<T: Record> Probe<T> {
     pub const RECORD: Option<&'static [Field]> = Some(T::FIELDS);
 }
 
-fn texts_to_json<T: FromText + serde::Serialize>(texts: &[Cow<'_, str>]) -> Result<Value, Mistake> {
+fn texts_to_json<T: FromText + Schema>(texts: &[Cow<'_, str>]) -> Result<Value, Mistake> {
     let value = T::from_texts(texts)?;
-    serde_json::to_value(&value).map_err(|error| Mistake::new("type", error.to_string()))
+    serde_json::to_value(Wire(&value)).map_err(|error| Mistake::new("type", error.to_string()))
 }
 
 /// The answer of [`Probe`] for types that cannot be read from text.
@@ -246,6 +255,11 @@ pub trait NoSchema<T> {
     /// The value, or nothing.
     fn slot(value: Option<T>, index: usize) -> Result<T, usize> {
         value.ok_or(index)
+    }
+
+    /// Always an error.
+    fn decode<'de, D: Deserializer<'de>>(_deserializer: D) -> Result<T, D::Error> {
+        Err(D::Error::custom("this type has no schema"))
     }
 
     /// Always true.

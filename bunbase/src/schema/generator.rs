@@ -16,7 +16,7 @@ pub struct Generator {
 
 impl Generator {
     /// Returns a reference to the component of `T`, or its schema when it is not a component.
-    pub fn of<T: Schema + ?Sized>(&mut self) -> Node {
+    pub fn of<T: Schema>(&mut self) -> Node {
         if !T::COMPONENT {
             return Node::Object(T::schema(self));
         }
@@ -53,7 +53,7 @@ impl Generator {
     }
 
     /// Returns `T`'s label, made different from the label of another type by its module's name, then by a number.
-    pub(crate) fn name_of<T: Schema + ?Sized>(&mut self) -> String {
+    pub(crate) fn name_of<T: Schema>(&mut self) -> String {
         let rust = T::identity();
         if let Some(name) = self.names.get(rust) {
             return name.clone();

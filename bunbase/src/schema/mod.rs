@@ -16,11 +16,13 @@ pub mod rules;
 mod text;
 pub(crate) mod types;
 pub mod variant;
+pub mod wire;
 pub mod wrapper;
 
 use std::borrow::Cow;
 
 use schemars::schema::SchemaObject;
+use serde::{Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use self::{
@@ -33,6 +35,7 @@ pub use self::{
     record::Record,
     text::{FromText, Mistake, ToText},
     variant::{Payload, Tagging, Variant},
+    wire::Wire,
 };
 
 #[doc(hidden)]
@@ -44,14 +47,15 @@ pub use self::{
 
 /// Whatever can be described by a JSON Schema and checked against it.
 ///
-/// `#[schema]` implements this for structs and enums. By hand it is only needed for a type with a wire form of its own.
+/// `#[schema]` implements this for structs and enums. By hand it is only needed for a type with a wire form of its own, whose
+/// `Serialize` and `Deserialize` then have to be what its schema says.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no schema",
     label = "this type cannot be part of an input or an output",
     note = "put `#[schema]` on the struct or enum, or wrap the value in a type that has it",
     note = "numbers, `bool`, `String`, `Option`, `Vec`, maps, tuples, `Uuid`, dates, `Decimal` and `Base64` have a schema already"
 )]
-pub trait Schema {
+pub trait Schema: Serialize + DeserializeOwned {
     /// Whether a missing key stands for a value of this type: `true` for `Option` and [`Patch`].
     const OPTIONAL: bool = false;
 
@@ -73,6 +77,22 @@ pub trait Schema {
     /// Reports every mistake of `value`. Runs only after decoding has failed.
     fn check(value: &Value, checker: &mut Checker);
 
+    /// Decodes a value: what [`schema`](Self::schema) describes, and nothing laxer. `Deserialize` unless said.
+    ///
+    /// # Errors
+    /// When it is not a value of this type.
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
+    /// Writes a value that [`schema`](Self::schema) describes, and no other. `Serialize` unless said.
+    ///
+    /// # Errors
+    /// When there are no words for this value: a number that is not finite, a year of five digits.
+    fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize(serializer)
+    }
+
     /// Returns whether all constraints hold, in this value and in the values inside it.
     fn valid(&self) -> bool {
         true
@@ -84,10 +104,7 @@ pub trait Schema {
     }
 
     /// Returns the value that a missing key stands for.
-    fn absent() -> Option<Self>
-    where
-        Self: Sized,
-    {
+    fn absent() -> Option<Self> {
         None
     }
 }

@@ -6,7 +6,7 @@ use schemars::schema::SchemaObject;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Checker, Generator, Schema, types};
+use super::{Checker, Generator, Schema, types, wire::Wire};
 
 /// What a partial update says about one field, as in JSON Merge Patch (RFC 7396).
 ///
@@ -87,6 +87,14 @@ impl<T: Schema> Schema for Patch<T> {
         if !value.is_null() {
             T::check(value, checker);
         }
+    }
+
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<T>::decode(deserializer)?.map_or(Self::Clear, Self::Set))
+    }
+
+    fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_set().map(Wire).serialize(serializer)
     }
 
     fn valid(&self) -> bool {

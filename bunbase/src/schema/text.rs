@@ -77,19 +77,22 @@ impl<T: FromText> FromText for Vec<T> {
 )]
 pub trait ToText {
     /// Returns the text, or `None` where the header or cookie is left out.
-    fn to_text(&self) -> Option<Cow<'_, str>>;
+    ///
+    /// # Errors
+    /// When there are no words for this value: a number that is not finite, a year of five digits.
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake>;
 }
 
 impl<T: ToText> ToText for Option<T> {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        self.as_ref().and_then(T::to_text)
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        self.as_ref().map_or(Ok(None), T::to_text)
     }
 }
 
 impl<T: ToText> ToText for Vec<T> {
     /// Joins the items by commas, as lists in headers are written (RFC 9110 section 5.6.1).
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        let items: Vec<_> = self.iter().filter_map(T::to_text).collect();
-        (!items.is_empty()).then(|| items.join(", ").into())
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        let items = self.iter().filter_map(|item| item.to_text().transpose()).collect::<Result<Vec<_>, _>>()?;
+        Ok((!items.is_empty()).then(|| items.join(", ").into()))
     }
 }

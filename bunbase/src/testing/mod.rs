@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod doors;
 mod request;
 mod thread;
 
@@ -21,8 +22,12 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
 
-pub use self::request::{TestRequest, TestResponse};
 use self::thread::InProcess;
+pub use self::{
+    doors::{Run, TestCall},
+    request::{TestRequest, TestResponse},
+};
+pub use crate::assert_enqueued;
 pub use crate::db::testing::TestDatabase;
 use crate::{
     Result,
@@ -32,7 +37,6 @@ use crate::{
     context::Services,
     db::Db,
     http::{self, RunningServer},
-    invoke::{CallError, Calls, Invocation},
     openapi::Document,
     registry::Registry,
 };
@@ -103,13 +107,12 @@ impl TestApp {
         TestRequest::new(self, method, uri)
     }
 
-    /// Calls an action with its message, without HTTP.
+    /// Calls an action with its message, without HTTP; `.as_user("7")` says who calls.
     ///
     /// # Errors
     /// The action's own error, or the framework's.
-    pub async fn call<A: Action>(&self, message: A) -> Result<A::Output, CallError<A::Error>> {
-        let calls = Calls::of(&self.services).map_err(CallError::Framework)?;
-        calls.call(&self.services, Invocation::fresh(), message).await
+    pub fn call<A: Action>(&self, message: A) -> TestCall<'_, A> {
+        TestCall::new(self, message)
     }
 
     /// Returns the application's database.

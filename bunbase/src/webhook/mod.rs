@@ -38,6 +38,13 @@ pub trait Verify: Send + Sync + 'static {
     /// 401 when it is not signed as it should be, or outside the replay window. What is wrong is not told to the caller.
     fn verify(&self, delivery: &Delivery<'_>) -> Result<String>;
 
+    /// Returns what a verified delivery asks to be answered with at once, as the sender's first call to a new address does; such a delivery
+    /// makes no run.
+    fn handshake(&self, delivery: &Delivery<'_>) -> Option<String> {
+        let _ = delivery;
+        None
+    }
+
     /// Returns the headers that it reads, for the document: name and what it says.
     fn headers(&self) -> Vec<(&'static str, &'static str)>;
 

@@ -111,7 +111,7 @@ fn table(scope: &Scope<'_>, target: &TokenStream, tagging: &Tagging, variants: &
                     let k = private_at(span(ty));
                     Some(quote_spanned! {span(ty)=>
                         #index => #k::std::result::Result::Ok(
-                            Self::#ident(<#ty as #k::serde::Deserialize<'de>>::deserialize(payload)?)
+                            Self::#ident(#k::schema::Probe::<#ty>::decode(payload)?)
                         )
                     })
                 }
@@ -193,8 +193,12 @@ fn text(scope: &Scope<'_>, variants: &[Variant]) -> TokenStream {
         &quote!(#k::schema::ToText),
         &target,
         &quote! {
-            fn to_text(&self) -> #k::std::option::Option<#k::std::borrow::Cow<'_, #k::std::primitive::str>> {
-                #k::std::option::Option::Some(#k::std::borrow::Cow::Borrowed(match self { #(#names,)* }))
+            fn to_text(
+                &self,
+            ) -> #k::std::result::Result<#k::std::option::Option<#k::std::borrow::Cow<'_, #k::std::primitive::str>>, #k::schema::Mistake> {
+                #k::std::result::Result::Ok(#k::std::option::Option::Some(
+                    #k::std::borrow::Cow::Borrowed(match self { #(#names,)* }),
+                ))
             }
         },
     );

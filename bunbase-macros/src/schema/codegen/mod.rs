@@ -98,7 +98,7 @@ impl<'m> Scope<'m> {
             let clause = generics.make_where_clause();
             for name in names {
                 clause.predicates.push(parse_quote! {
-                    #name: #k::schema::Schema + #k::serde::de::DeserializeOwned + #k::std::marker::Send #more
+                    #name: #k::schema::Schema + #k::std::marker::Send #more
                 });
             }
         }
@@ -194,6 +194,23 @@ impl<'m> Scope<'m> {
             #valid
         };
         self.implement(&quote!(#k::schema::Schema), target, &body)
+    }
+
+    /// Emits the hidden type that decodes to one variant: it holds the enum itself, and is written like it.
+    fn hidden(&self, ident: &Ident) -> TokenStream {
+        let k = &self.k;
+        let target = self.target();
+        let (parameters, arguments, clause) = self.model.generics.split_for_impl();
+        let body = quote! {
+            fn serialize<__S: #k::serde::Serializer>(&self, serializer: __S) -> #k::std::result::Result<__S::Ok, __S::Error> {
+                #k::serde::Serialize::serialize(&self.0, serializer)
+            }
+        };
+        let serialize = self.implement(&quote!(#k::serde::Serialize), &quote!(#ident #arguments), &body);
+        quote! {
+            struct #ident #parameters (#target) #clause;
+            #serialize
+        }
     }
 
     /// Returns the name of the static that holds a pattern.

@@ -33,7 +33,7 @@ pub(super) fn output(scope: &Scope<'_>, target: &TokenStream) -> Option<TokenStr
     } else {
         in_parts(scope, target, fields)
     };
-    let more = quote!(+ #k::serde::Serialize + 'static);
+    let more = quote!(+ 'static);
     Some(scope.implement_with(&more, &quote!(#k::action::Output), target, &body))
 }
 
@@ -45,7 +45,7 @@ fn in_parts(scope: &Scope<'_>, target: &TokenStream, fields: &[Field]) -> TokenS
     let (hidden, start) = match whole {
         Some(field) => {
             let member = &field.member;
-            (None, quote!(#k::action::Reply::json(200, &self.#member)?))
+            (None, quote!(#k::action::Reply::json(200, &#k::schema::Wire(&self.#member))?))
         }
         None if unmarked.is_empty() => (None, quote!(#k::action::Reply::empty(204))),
         None => (Some(body_type(scope, target, &unmarked)), quote!(#k::action::Reply::json(200, &__Body(&self))?)),
@@ -53,10 +53,10 @@ fn in_parts(scope: &Scope<'_>, target: &TokenStream, fields: &[Field]) -> TokenS
     let parts = fields.iter().filter(|field| !field.skip).filter_map(|field| {
         let (member, name, at) = (&field.member, sent_as(field), span(&field.ty));
         match &field.mark.as_ref()?.place {
-            Place::Header => Some(quote_spanned!(at=> __reply.header(#name, &self.#member);)),
+            Place::Header => Some(quote_spanned!(at=> __reply.header(#name, &self.#member)?;)),
             Place::Cookie(cookie) => {
                 let rules = scope.cookie_rules(cookie);
-                Some(quote_spanned!(at=> __reply.cookie(#name, &self.#member, #rules);))
+                Some(quote_spanned!(at=> __reply.cookie(#name, &self.#member, #rules)?;))
             }
             _ => None,
         }
@@ -82,7 +82,7 @@ fn body_type(scope: &Scope<'_>, target: &TokenStream, unmarked: &[&Field]) -> To
     let k = &scope.k;
     let entries = unmarked.iter().map(|field| {
         let (member, key) = (&field.member, &field.key);
-        let write = quote!(#k::serde::ser::SerializeMap::serialize_entry(&mut __map, #key, &self.0.#member)?;);
+        let write = quote!(#k::serde::ser::SerializeMap::serialize_entry(&mut __map, #key, &#k::schema::Wire(&self.0.#member))?;);
         match skip_if(field, scope.model)
             .and_then(|path| syn::parse2::<syn::LitStr>(path).ok()?.parse::<syn::ExprPath>().ok())
         {
@@ -90,7 +90,7 @@ fn body_type(scope: &Scope<'_>, target: &TokenStream, unmarked: &[&Field]) -> To
             None => write,
         }
     });
-    let mut generics = scope.bounded(&quote!(+ #k::serde::Serialize));
+    let mut generics = scope.bounded(&TokenStream::new());
     generics.params.insert(0, syn::parse_quote!('__a));
     let (parameters, arguments, clause) = generics.split_for_impl();
     let allow = &scope.allow;

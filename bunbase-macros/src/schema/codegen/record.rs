@@ -44,8 +44,7 @@ pub(super) fn of_variant(
     fields: &[Field],
 ) -> TokenStream {
     let ident = &scope.model.ident;
-    let (parameters, arguments, clause) = scope.model.generics.split_for_impl();
-    let target = scope.target();
+    let (_, arguments, _) = scope.model.generics.split_for_impl();
     let shape = Shape {
         target: quote!(#hidden #arguments),
         component: false,
@@ -57,8 +56,9 @@ pub(super) fn of_variant(
     };
     let assertions = scope.assertions(fields);
     let record = record(scope, &shape, fields);
+    let hidden = scope.hidden(hidden);
     quote! {
-        struct #hidden #parameters (#target) #clause;
+        #hidden
         #record
         #assertions
     }
@@ -127,7 +127,7 @@ fn put(scope: &Scope<'_>, sent: &[&Field]) -> TokenStream {
         let (index, ty) = (number(index), &field.ty);
         let k = private_at(span(ty));
         quote_spanned! {span(ty)=>
-            #index => slots.#index = #k::std::option::Option::Some(<#ty as #k::serde::Deserialize<'de>>::deserialize(value)?)
+            #index => slots.#index = #k::std::option::Option::Some(#k::schema::Probe::<#ty>::decode(value)?)
         }
     });
     let [slots, index, value] = names(sent, ["slots", "index", "value"]);

@@ -55,7 +55,9 @@ pub(super) fn newtype(scope: &Scope<'_>, field: &Field) -> TokenStream {
         #[automatically_derived]
         #allow
         impl #parameters #k::schema::ToText for #target #clause {
-            fn to_text(&self) -> #k::std::option::Option<#k::std::borrow::Cow<'_, #k::std::primitive::str>> {
+            fn to_text(
+                &self,
+            ) -> #k::std::result::Result<#k::std::option::Option<#k::std::borrow::Cow<'_, #k::std::primitive::str>>, #k::schema::Mistake> {
                 #k::schema::ToText::to_text(&self.0)
             }
         }
@@ -82,8 +84,7 @@ pub(super) fn tuple(scope: &Scope<'_>, fields: &[Field]) -> TokenStream {
 /// Emits a hidden type that decodes to one variant with unnamed fields: it holds the enum itself.
 pub(super) fn of_variant(scope: &Scope<'_>, hidden: &Ident, variant: &Ident, fields: &[Field]) -> TokenStream {
     let ident = &scope.model.ident;
-    let (parameters, arguments, clause) = scope.model.generics.split_for_impl();
-    let target = scope.target();
+    let (_, arguments, _) = scope.model.generics.split_for_impl();
     let shape = Shape {
         component: false,
         label: scope.hidden_label(&variant.to_string()),
@@ -97,10 +98,8 @@ pub(super) fn of_variant(scope: &Scope<'_>, hidden: &Ident, variant: &Ident, fie
         [field] => one(scope, &hidden_target, &shape, field),
         fields => several(scope, &hidden_target, &shape, fields),
     };
-    quote! {
-        struct #hidden #parameters (#target) #clause;
-        #main
-    }
+    let hidden = scope.hidden(hidden);
+    quote!(#hidden #main)
 }
 
 /// What differs between a struct and a variant.
@@ -141,7 +140,7 @@ fn one(scope: &Scope<'_>, target: &TokenStream, shape: &Shape<'_>, field: &Field
     let value = shape.value(std::slice::from_ref(&local));
     let decode = {
         let k = private_at(span(ty));
-        quote_spanned!(span(ty)=> let #local = <#ty as #k::serde::Deserialize<'de>>::deserialize(deserializer)?;)
+        quote_spanned!(span(ty)=> let #local = #k::schema::Probe::<#ty>::decode(deserializer)?;)
     };
     let deserialize = scope.deserialize(target, &quote!(#decode #k::std::result::Result::Ok(#value)));
     quote!(#table #schema #deserialize)
@@ -163,7 +162,7 @@ fn several(scope: &Scope<'_>, target: &TokenStream, shape: &Shape<'_>, fields: &
     let locals: Vec<Ident> = (0..fields.len()).map(|index| format_ident!("__{index}")).collect();
     let value = shape.value(&locals);
     let body = quote! {
-        let (#(#locals,)*) = <(#(#types,)*) as #k::serde::Deserialize<'de>>::deserialize(deserializer)?;
+        let (#(#locals,)*) = #k::schema::Probe::<(#(#types,)*)>::decode(deserializer)?;
         #k::std::result::Result::Ok(#value)
     };
     let deserialize = scope.deserialize(target, &body);

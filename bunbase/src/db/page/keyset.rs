@@ -9,7 +9,7 @@ use sea_orm::{
 use serde_json::Value as Json;
 
 use super::{Cursor, CursorError, Limit, Page};
-use crate::{Error, Result};
+use crate::{Error, Result, schema::FromText};
 
 /// The order of a list, in columns that together are unique and never NULL: the basis of its pages.
 ///
@@ -201,7 +201,7 @@ fn key_of(value: Value) -> Option<Json> {
 
 /// Returns a key of a cursor as a value of the column's type; `None` when it does not fit.
 fn value_of(key: &Json, column: &ColumnType) -> Option<Value> {
-    let time = || key.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok()).map(|time| time.to_utc());
+    let time = || key.as_str().and_then(|text| DateTime::<Utc>::from_text(text).ok());
     Some(match column {
         ColumnType::Boolean => key.as_bool()?.into(),
         ColumnType::TinyInteger => i8::try_from(key.as_i64()?).ok()?.into(),
@@ -218,11 +218,11 @@ fn value_of(key: &Json, column: &ColumnType) -> Option<Value> {
             // Postgres stores no NUL and would answer with an error of its own.
             (!text.contains('\0')).then_some(text)?.into()
         }
-        ColumnType::Date => key.as_str()?.parse::<NaiveDate>().ok()?.into(),
-        ColumnType::Time => key.as_str()?.parse::<NaiveTime>().ok()?.into(),
+        ColumnType::Date => NaiveDate::from_text(key.as_str()?).ok()?.into(),
+        ColumnType::Time => NaiveTime::from_text(key.as_str()?).ok()?.into(),
         ColumnType::DateTime => NaiveDateTime::into(time()?.naive_utc()),
         ColumnType::Timestamp | ColumnType::TimestampWithTimeZone => time()?.into(),
-        ColumnType::Uuid => key.as_str()?.parse::<uuid::Uuid>().ok()?.into(),
+        ColumnType::Uuid => uuid::Uuid::from_text(key.as_str()?).ok()?.into(),
         _ => return None,
     })
 }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use schemars::schema::{InstanceType, Schema as Node, SchemaObject};
+use serde::{Deserialize, Deserializer, Serializer, ser::SerializeStruct};
 use serde_json::{Value, json};
 
 use super::{Cursor, CursorError, Limit, Page};
-use crate::schema::{Checker, FromText, Generator, Mistake, Schema, ToText, types::of_type};
+use crate::schema::{Checker, FromText, Generator, Mistake, Schema, ToText, Wire, types::of_type};
 
 impl Schema for Cursor {
     fn label() -> Cow<'static, str> {
@@ -36,8 +37,8 @@ impl FromText for Cursor {
 }
 
 impl ToText for Cursor {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(self.to_string().into())
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(self.to_string().into()))
     }
 }
 
@@ -80,8 +81,8 @@ impl<const DEFAULT: u32, const MAX: u32> FromText for Limit<DEFAULT, MAX> {
 }
 
 impl<const DEFAULT: u32, const MAX: u32> ToText for Limit<DEFAULT, MAX> {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(self.get().to_string().into())
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(self.get().to_string().into()))
     }
 }
 
@@ -117,6 +118,24 @@ impl<T: Schema> Schema for Page<T> {
             Some(cursor) => Option::<Cursor>::check(cursor, checker),
             None => checker.missing(),
         });
+    }
+
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(bound = "T: Schema", deny_unknown_fields)]
+        struct Parts<T> {
+            #[serde(deserialize_with = "Schema::decode")]
+            items: Vec<T>,
+            next_cursor: Option<Cursor>,
+        }
+        Parts::deserialize(deserializer).map(|Parts { items, next_cursor }| Self { items, next_cursor })
+    }
+
+    fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut page = serializer.serialize_struct("Page", 2)?;
+        page.serialize_field("items", &Wire(&self.items))?;
+        page.serialize_field("next_cursor", &self.next_cursor)?;
+        page.end()
     }
 
     fn valid(&self) -> bool {

@@ -40,6 +40,7 @@ pub(super) enum Order {
 }
 
 /// Has the name of a component that is the framework's own.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Problem;
 impl Schema for Problem {
     const COMPONENT: bool = true;
@@ -62,6 +63,7 @@ const TASK: &[Field] = &[
     Field::new::<(u8, String)>("pair", None),
 ];
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Task;
 impl Schema for Task {
     const COMPONENT: bool = true;
@@ -77,6 +79,7 @@ impl Schema for Task {
 }
 
 /// Stands for the type of an uploaded file.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Upload;
 impl Schema for Upload {
     const COMPONENT: bool = true;

@@ -3,15 +3,26 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt,
     hash::{BuildHasher, Hash},
+    marker::PhantomData,
     sync::Arc,
 };
 
 use schemars::schema::{InstanceType, SchemaObject};
+use serde::{
+    Deserializer, Serializer,
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+    ser::SerializeTuple,
+};
 use serde_json::{Value, json};
 
 use super::{null, nullable, of_type};
-use crate::schema::{Checker, FromText, Generator, Schema};
+use crate::schema::{
+    Checker, FromText, Generator, Schema,
+    choice::Distinct,
+    wire::{Part, TextPart, Wire},
+};
 
 impl<T: Schema> Schema for Option<T> {
     const OPTIONAL: bool = true;
@@ -27,6 +38,39 @@ impl<T: Schema> Schema for Option<T> {
     fn check(value: &Value, checker: &mut Checker) {
         if !value.is_null() {
             T::check(value, checker);
+        }
+    }
+
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Maybe<T>(PhantomData<T>);
+
+        impl<'de, T: Schema> Visitor<'de> for Maybe<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or null")
+            }
+
+            fn visit_none<E>(self) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_unit<E>(self) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+                T::decode(deserializer).map(Some)
+            }
+        }
+
+        deserializer.deserialize_option(Maybe(PhantomData))
+    }
+
+    fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            None => serializer.serialize_none(),
+            Some(value) => serializer.serialize_some(&Wire(value)),
         }
     }
 
@@ -61,6 +105,14 @@ macro_rules! transparent {
                 T::check(value, checker);
             }
 
+            fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                T::decode(deserializer).map(Self::new)
+            }
+
+            fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                T::encode(self, serializer)
+            }
+
             fn valid(&self) -> bool {
                 T::valid(self)
             }
@@ -78,7 +130,7 @@ macro_rules! transparent {
 transparent!(Box<T>, Arc<T>);
 
 macro_rules! lists {
-    ($([$($generics:tt)*] $type:ty, $label:literal, $unique:expr;)*) => {$(
+    ($([$($generics:tt)*] $type:ty, $label:literal, $unique:expr, $add:expr;)*) => {$(
         impl<$($generics)*> Schema for $type {
             fn label() -> Cow<'static, str> {
                 format!("{}Of{}", $label, T::label()).into()
@@ -107,6 +159,14 @@ macro_rules! lists {
                 }
             }
 
+            fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_seq(Items { list: Self::default(), add: $add, item: PhantomData })
+            }
+
+            fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.iter().map(Wire))
+            }
+
             fn valid(&self) -> bool {
                 self.iter().all(T::valid)
             }
@@ -114,9 +174,33 @@ macro_rules! lists {
     )*};
 }
 lists! {
-    [T: Schema] Vec<T>, "List", None::<bool>;
-    [T: Schema + Ord] BTreeSet<T>, "Set", Some(true);
-    [T: Schema + Eq + Hash, S: BuildHasher] HashSet<T, S>, "Set", Some(true);
+    [T: Schema] Vec<T>, "List", None::<bool>, |list: &mut Self, item| { list.push(item); true };
+    [T: Schema + Ord] BTreeSet<T>, "Set", Some(true), Self::insert;
+    [T: Schema + Eq + Hash, H: BuildHasher + Default] HashSet<T, H>, "Set", Some(true), Self::insert;
+}
+
+/// Decodes the items of a list. `add` answers whether the item was new, where that matters.
+struct Items<L, T> {
+    list: L,
+    add: fn(&mut L, T) -> bool,
+    item: PhantomData<T>,
+}
+
+impl<'de, L, T: Schema> Visitor<'de> for Items<L, T> {
+    type Value = L;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<L, A::Error> {
+        while let Some(item) = seq.next_element_seed(Part::new())? {
+            if !(self.add)(&mut self.list, item) {
+                return Err(A::Error::custom("an item is there twice"));
+            }
+        }
+        Ok(self.list)
+    }
 }
 
 macro_rules! maps {
@@ -148,6 +232,15 @@ macro_rules! maps {
                 }
             }
 
+            fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let add: fn(&mut Self, K, V) -> bool = |map, key, value| map.insert(key, value).is_none();
+                deserializer.deserialize_map(Entries { map: Self::default(), add, entry: PhantomData })
+            }
+
+            fn encode<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.iter().map(|(key, value)| (Wire(key), Wire(value))))
+            }
+
             fn valid(&self) -> bool {
                 self.iter().all(|(key, value)| key.valid() && value.valid())
             }
@@ -156,7 +249,32 @@ macro_rules! maps {
 }
 maps! {
     [K: Schema + FromText + Ord, V: Schema] BTreeMap<K, V>;
-    [K: Schema + FromText + Eq + Hash, V: Schema, S: BuildHasher] HashMap<K, V, S>;
+    [K: Schema + FromText + Eq + Hash, V: Schema, H: BuildHasher + Default] HashMap<K, V, H>;
+}
+
+/// Decodes the entries of a map. `add` answers whether the key was new.
+struct Entries<M, K, V> {
+    map: M,
+    add: fn(&mut M, K, V) -> bool,
+    entry: PhantomData<(K, V)>,
+}
+
+impl<'de, M, K: FromText, V: Schema> Visitor<'de> for Entries<M, K, V> {
+    type Value = M;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<M, A::Error> {
+        while let Some(key) = map.next_key_seed(TextPart::new())? {
+            let value = map.next_value_seed(Part::new())?;
+            if !(self.add)(&mut self.map, key, value) {
+                return Err(A::Error::custom("a key is there twice"));
+            }
+        }
+        Ok(self.map)
+    }
 }
 
 impl Schema for Value {
@@ -169,6 +287,10 @@ impl Schema for Value {
     }
 
     fn check(_value: &Value, _checker: &mut Checker) {}
+
+    fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Distinct.deserialize(deserializer)
+    }
 }
 
 impl Schema for () {
@@ -219,6 +341,33 @@ macro_rules! tuples {
                     }
                     other => checker.wrong_type("an array", other),
                 }
+            }
+
+            fn decode<'de, __D: Deserializer<'de>>(deserializer: __D) -> Result<Self, __D::Error> {
+                struct Parts<$($type),+>(PhantomData<($($type,)+)>);
+
+                impl<'de, $($type: Schema),+> Visitor<'de> for Parts<$($type),+> {
+                    type Value = ($($type,)+);
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        write!(f, "an array of {}", $count)
+                    }
+
+                    fn visit_seq<__A: SeqAccess<'de>>(self, mut seq: __A) -> Result<Self::Value, __A::Error> {
+                        Ok(($(
+                            seq.next_element_seed(Part::<$type>::new())?
+                                .ok_or_else(|| __A::Error::invalid_length($index, &self))?,
+                        )+))
+                    }
+                }
+
+                deserializer.deserialize_tuple($count, Parts(PhantomData))
+            }
+
+            fn encode<__S: Serializer>(&self, serializer: __S) -> Result<__S::Ok, __S::Error> {
+                let mut tuple = serializer.serialize_tuple($count)?;
+                $(tuple.serialize_element(&Wire(&self.$index))?;)+
+                tuple.end()
             }
 
             fn valid(&self) -> bool {

@@ -44,14 +44,14 @@ impl FromText for String {
 }
 
 impl ToText for String {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(Cow::Borrowed(self))
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(Cow::Borrowed(self)))
     }
 }
 
 impl ToText for &'static str {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(Cow::Borrowed(self))
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(Cow::Borrowed(self)))
     }
 }
 
@@ -83,7 +83,7 @@ impl FromText for char {
 }
 
 impl ToText for char {
-    fn to_text(&self) -> Option<Cow<'_, str>> {
-        Some(self.to_string().into())
+    fn to_text(&self) -> Result<Option<Cow<'_, str>>, Mistake> {
+        Ok(Some(self.to_string().into()))
     }
 }

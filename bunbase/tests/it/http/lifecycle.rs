@@ -1,8 +1,9 @@
 //! Clients that leave, and a server that stops.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bunbase::{prelude::*, testing::ListeningApp};
+use futures_util::StreamExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -68,6 +69,37 @@ async fn wait_by_get(ctx: Ctx) -> Result<()> {
 #[action(post = "/wait")]
 async fn wait_by_post(ctx: Ctx) -> Result<()> {
     Stages::run(&ctx).await
+}
+
+/// Sends something, waits, and sends the rest.
+#[action(get = "/stream")]
+async fn stream(ctx: Ctx) -> Result<ByteStream> {
+    let stages = ctx.state::<Stages>()?.clone();
+    let end = End(stages.clone(), Stage::Dropped);
+    let rest = futures_util::stream::once(async move {
+        let mut end = end;
+        stages.stage.send_replace(Stage::Running);
+        stages.go.notified().await;
+        end.1 = Stage::Done;
+        Ok::<_, bunbase::Error>(Bytes::from("rest"))
+    });
+    Ok(ByteStream::new(futures_util::stream::iter([Ok(Bytes::from("begin"))]).chain(rest)))
+}
+
+/// The same, as a service of actix.
+fn mount(config: &mut actix_web::web::ServiceConfig, stages: &Stages) {
+    let stages = stages.clone();
+    let wait = move || {
+        let stages = stages.clone();
+        async move {
+            let mut end = End(stages.clone(), Stage::Dropped);
+            stages.stage.send_replace(Stage::Running);
+            stages.go.notified().await;
+            end.1 = Stage::Done;
+            actix_web::HttpResponse::Ok().body("mounted")
+        }
+    };
+    config.route("/t/lifecycle/mounted", actix_web::web::get().to(wait));
 }
 
 async fn start(cancel: Option<&str>) -> (ListeningApp, Stages) {
@@ -189,6 +221,61 @@ async fn a_shutdown_gives_up_after_its_limit() {
     stages.reached(Stage::Running).await;
     soon("the shutdown", app.stop()).await.unwrap();
     stages.reached(Stage::Dropped).await;
+}
+
+/// Longer than actix itself waits for connections unless told otherwise.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn a_shutdown_waits_for_streams() {
+    let (app, stages) = start(None).await;
+    let mut client = begin(&app, "GET", "/t/lifecycle/stream").await;
+    assert!(head(&mut client).await.starts_with("HTTP/1.1 200"));
+    stages.reached(Stage::Running).await;
+    let mut stop = tokio::spawn(app.stop());
+    assert!(tokio::time::timeout(PATIENCE, &mut stop).await.is_err(), "the shutdown did not wait");
+    stages.go.notify_one();
+    let mut body = String::new();
+    soon("the rest", client.read_to_string(&mut body)).await.unwrap();
+    assert_eq!(body, "5\r\nbegin\r\n4\r\nrest\r\n0\r\n\r\n");
+    soon("the shutdown", stop).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_mounted_services() {
+    let stages = Stages::new();
+    let mounted = stages.clone();
+    let app = ListeningApp::start(App::new().configure(move |config| mount(config, &mounted))).await;
+    let mut client = begin(&app, "GET", "/t/lifecycle/mounted").await;
+    stages.reached(Stage::Running).await;
+    let mut stop = tokio::spawn(app.stop());
+    assert!(tokio::time::timeout(PATIENCE, &mut stop).await.is_err(), "the shutdown did not wait");
+    stages.go.notify_one();
+    assert!(head(&mut client).await.starts_with("HTTP/1.1 200"));
+    soon("the shutdown", stop).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_cut_off() {
+    for path in ["/t/lifecycle/stream", "/t/lifecycle/mounted"] {
+        let stages = Stages::new();
+        let mounted = stages.clone();
+        let app = App::new().state(stages.clone()).configure(move |config| mount(config, &mounted));
+        let app = ListeningApp::start(app.config("http.shutdown_timeout", "50ms")).await;
+        let _client = begin(&app, "GET", path).await;
+        stages.reached(Stage::Running).await;
+        soon("the shutdown", app.stop()).await.unwrap();
+        stages.reached(Stage::Dropped).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_the_shutdown_up() {
+    let (app, _stages) = start(None).await;
+    let mut kept = begin(&app, "GET", "/_health/live").await;
+    assert!(head(&mut kept).await.starts_with("HTTP/1.1 200"));
+    let stopped = tokio::time::timeout(PATIENCE, app.stop()).await;
+    stopped.expect("an idle connection is closed").unwrap();
 }
 
 #[tokio::test]

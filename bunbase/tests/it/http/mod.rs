@@ -13,10 +13,12 @@ mod forms;
 mod guards;
 mod health;
 mod lifecycle;
+mod log;
 mod mounts;
 mod routing;
 mod streams;
 mod texts;
+mod values;
 mod wire;
 
 use std::time::Duration;

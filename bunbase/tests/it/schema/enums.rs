@@ -93,7 +93,7 @@ fn plain_names_are_strings() {
     assert!(decode::<State>(r#""Open""#).is_none());
     assert_eq!(State::from_text("open").unwrap(), State::Open);
     assert_eq!(State::from_text("shut").unwrap_err().message, "`shut` is not one of `open`, `in_review`, `closed`");
-    assert_eq!(State::Done.to_text().unwrap(), "closed");
+    assert_eq!(State::Done.to_text().unwrap().unwrap(), "closed");
     const { assert!(Probe::<Vec<State>>::TEXT.is_some()) };
     let (_, components) = document::<State>();
     assert_eq!(

@@ -1,0 +1,169 @@
+//! The webhook door: a delivery is verified, stored with the job that it makes, and only then answered.
+
+use std::{borrow::Cow, fmt, future::Future, pin::Pin, sync::Arc};
+
+use actix_web::{HttpResponse, dev::Payload, http::header};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    body, decode,
+    endpoint::HttpRoute,
+    head::Head,
+    plan::{BodyPlan, Plan},
+};
+use crate::{
+    Error, Result,
+    action::{Door, Method},
+    context::{Identity, RequestHead, TraceId},
+    db,
+    queue::{self, Due, NewJob},
+    registry::{Registered, Route},
+    webhook::{Delivery, Verify},
+};
+
+/// What start-up resolved for one webhook.
+pub(crate) struct Webhook {
+    pub(crate) verify: Box<dyn Verify>,
+    pub(crate) action: &'static str,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook").field("action", &self.action).finish_non_exhaustive()
+    }
+}
+
+/// Returns the places of a webhook's fields: a POST's, but a body that is a form has no files.
+pub(crate) fn plan(action: &Registered, own: &'static str, path: &str, body_limit: u64) -> Plan {
+    Plan::new(action, &Route { method: Method::Post, own, path: path.to_owned() }, body_limit)
+}
+
+/// Answers one delivery.
+pub(crate) fn handle(
+    route: Arc<HttpRoute>,
+    head: Arc<Head>,
+    payload: Payload,
+    trace: TraceId,
+) -> Pin<Box<dyn Future<Output = HttpResponse>>> {
+    Box::pin(async move {
+        let running = route.in_flight.enter();
+        let received = receive(&route, &head, payload, trace).await;
+        drop(running);
+        match received {
+            Ok(answer) => answer,
+            Err(error) => route.refuse(&error, trace),
+        }
+    })
+}
+
+async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: TraceId) -> Result<HttpResponse> {
+    let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
+    let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit).await?;
+    let header = |name: &str| head.header(name);
+    let delivery = Delivery { header: &header, body: &bytes, now: route.services.clock.now() };
+    let delivery_id = webhook.verify.verify(&delivery)?;
+    if let Some(answer) = webhook.verify.handshake(&delivery) {
+        return Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(answer));
+    }
+    let input = input(&route.plan, head, &bytes)?;
+    let meta = route.runner.meta;
+    let job = NewJob {
+        id: Uuid::now_v7(),
+        queue: meta.queue.to_owned(),
+        action: webhook.action.to_owned(),
+        input: serde_json::to_string(&input)?,
+        priority: meta.priority,
+        due: Due::Now,
+        max_attempts: meta.retry.map_or(route.services.config.queue.max_attempts, |policy| policy.attempts),
+        unique: None,
+        group: None,
+        door: Door::Webhook.as_str(),
+        origin: Some(delivery_id.clone()),
+        identity: serde_json::to_string(&Identity::service(format!("webhook:{}", webhook.action)))?,
+        traceparent: trace.to_traceparent(),
+    };
+    store(route, head, &delivery_id, &bytes, job).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "delivery_id": delivery_id })))
+}
+
+/// One row a delivery: what was signed is kept as it came. A delivery that is known already changes nothing.
+const KEEP: &str = "INSERT INTO webhook_deliveries (action, delivery_id, job_id, headers, body, received_at)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (action, delivery_id) DO NOTHING";
+
+async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes, job: NewJob) -> Result<()> {
+    let services = &route.services;
+    let queue = job.queue.clone();
+    let added = services
+        .db
+        .transaction(async |tx: &db::Tx| {
+            let added = tx
+                .sql(KEEP)
+                .bind(job.action.as_str())
+                .bind(delivery_id)
+                .bind(job.id)
+                .bind(headers(head)?)
+                .bind(bytes.to_vec())
+                .bind(services.clock.now())
+                .execute()
+                .await?;
+            if added == 1 {
+                services.jobs.insert_in(tx, std::slice::from_ref(&job)).await?;
+            }
+            Ok(added == 1)
+        })
+        .await?;
+    if added {
+        services.notifier.notify(&queue::topic(&queue));
+    }
+    Ok(())
+}
+
+/// Writes the headers that say something about the delivery. Credentials are left out: a signature is none, it signs this body only.
+fn headers(head: &Head) -> Result<String> {
+    const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+    let mut all = Map::new();
+    for (name, value) in &head.headers {
+        if !SECRET.contains(name)
+            && let Ok(text) = value.to_str()
+        {
+            all.insert(name.as_str().to_owned(), text.into());
+        }
+    }
+    Ok(serde_json::to_string(&all)?)
+}
+
+/// Makes the input of the action's run: one object of all fields.
+fn input(plan: &Plan, head: &Head, bytes: &Bytes) -> Result<Value> {
+    let mut fields = match plan.body {
+        BodyPlan::None => Map::new(),
+        BodyPlan::Whole { field, .. } => Map::from_iter([(plan.fields[field].key.to_owned(), payload(head, bytes)?)]),
+        BodyPlan::Fields { .. } | BodyPlan::Form { .. } => match payload(head, bytes)? {
+            Value::Object(fields) => fields,
+            _ => return Err(decode::malformed("the body is not a JSON object")),
+        },
+    };
+    for (index, source) in &plan.texts {
+        let field = &plan.fields[*index];
+        let Some(form) = field.text else { continue };
+        let texts: Vec<Cow<'_, str>> = decode::find(head, source, form.many).unwrap_or_default();
+        // A text that cannot be read is found again when the run decodes its input, and told there.
+        let value = if texts.is_empty() { None } else { (form.to_json)(&texts).ok() };
+        match value {
+            Some(value) => fields.insert(field.key.to_owned(), value),
+            None => fields.remove(field.key),
+        };
+    }
+    Ok(Value::Object(fields))
+}
+
+/// Reads the body: JSON, or a form of texts as some senders have it.
+fn payload(head: &Head, bytes: &Bytes) -> Result<Value> {
+    let is_form = head.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if is_form {
+        let pairs = url::form_urlencoded::parse(bytes).into_owned().map(|(key, value)| (key, Value::String(value)));
+        return Ok(Value::Object(pairs.collect()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| decode::malformed(format!("the body is not JSON: {error}")))
+}

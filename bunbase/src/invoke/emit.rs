@@ -1,0 +1,118 @@
+//! Events: `ctx.emit("task.created", &task)`.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    Result,
+    context::{Ctx, Tx},
+    events::{self, Event, NewEvent},
+};
+
+/// An event that is stored when it is awaited. The answer is its id.
+#[must_use = "an event is emitted by `.await`"]
+pub struct Emit<'a> {
+    ctx: &'a Ctx,
+    tx: Option<&'a Tx>,
+    event: Result<NewEvent>,
+}
+
+impl Ctx {
+    /// Emits an event with any payload that is JSON. It is stored, and then reaches each action that subscribes to the name, at least
+    /// once and as a job of its own.
+    ///
+    /// # Errors
+    /// 500 `transaction_open` while a transaction of this run is open: there it is `tx.emit(…)`, which makes the event part of it. 500
+    /// when the name is none or the payload is not JSON; 503 when the database is away.
+    pub fn emit<'a>(&'a self, name: &str, payload: &impl Serialize) -> Emit<'a> {
+        Emit { ctx: self, tx: None, event: event_of(self, name, payload) }
+    }
+
+    /// Emits a typed event; see [`emit`](Self::emit).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn emit_event<E: Event>(&self, event: &E) -> Emit<'_> {
+        self.emit(E::NAME, event)
+    }
+}
+
+impl Tx {
+    /// Emits an event as part of this transaction: subscribers see it when it commits, and never otherwise.
+    ///
+    /// # Errors
+    /// Those of the database; 500 when the name is none or the payload is not JSON.
+    pub fn emit<'a>(&'a self, name: &str, payload: &impl Serialize) -> Emit<'a> {
+        Emit { ctx: self.ctx(), tx: Some(self), event: event_of(self.ctx(), name, payload) }
+    }
+
+    /// Emits a typed event; see [`emit`](Self::emit).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn emit_event<E: Event>(&self, event: &E) -> Emit<'_> {
+        self.emit(E::NAME, event)
+    }
+}
+
+fn event_of(ctx: &Ctx, name: &str, payload: &impl Serialize) -> Result<NewEvent> {
+    events::check_name(name)?;
+    Ok(NewEvent {
+        id: Uuid::now_v7(),
+        name: name.to_owned(),
+        payload: serde_json::to_string(payload)?,
+        ordering_key: None,
+        identity: serde_json::to_string(&ctx.identity())?,
+        traceparent: ctx.trace_id().to_traceparent(),
+    })
+}
+
+impl Emit<'_> {
+    /// Gives it an ordering key: subscriptions marked `ordered` take the events of one key one at a time, in the order in which
+    /// they were emitted.
+    pub fn key(mut self, key: impl fmt::Display) -> Self {
+        if let Ok(event) = &mut self.event {
+            event.ordering_key = Some(key.to_string());
+        }
+        self
+    }
+}
+
+impl<'a> IntoFuture for Emit<'a> {
+    type Output = Result<Uuid>;
+    type IntoFuture = BoxFuture<'a, Result<Uuid>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let events = [self.event?];
+            let inner = self.ctx.inner();
+            let outbox = &inner.services.outbox;
+            let shared = match self.tx {
+                Some(tx) => Some(tx.shared().clone()),
+                None => {
+                    inner.db.refuse_beside_transaction("emit through `tx.emit(…)`, not through `ctx`")?;
+                    inner.db.joined(true).await?
+                }
+            };
+            match shared {
+                None => outbox.emit(&events).await?,
+                Some(shared) => {
+                    outbox.emit_in(shared.tx(), &events).await?;
+                    let outbox = outbox.clone();
+                    shared.after_commit(move || outbox.wake());
+                }
+            }
+            Ok(events[0].id)
+        })
+    }
+}
+
+impl fmt::Debug for Emit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.event.as_ref().map(|event| event.name.as_str());
+        f.debug_struct("Emit").field("name", &name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+//! An action as a job: `ctx.enqueue(SendMail::new(7))`.
+
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::Calls;
+use crate::{
+    Error, Result,
+    action::{Action, Door, Output},
+    context::{Ctx, Tx},
+    db::notify::Notifier,
+    queue::{self, Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
+};
+
+/// A job that is stored when it is awaited.
+///
+/// ```no_run
+/// # use bunbase::prelude::*;
+/// # use std::time::Duration;
+/// # #[action]
+/// # async fn send_mail(to: String) -> Result<()> { Ok(()) }
+/// # async fn example(ctx: Ctx) -> Result<()> {
+/// ctx.enqueue(SendMail::new("ann".to_owned())).after(Duration::from_secs(60)).unique_key("welcome:ann").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a job is stored by `.await`"]
+pub struct Enqueue<'a> {
+    place: Place<'a>,
+    job: Result<NewJob>,
+}
+
+/// What the job becomes part of.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Ctx(&'a Ctx),
+    Tx(&'a Tx),
+}
+
+impl Ctx {
+    /// Stores a run of an action for later: its message is the job. Workers run it with this run's identity, as part of its trace.
+    ///
+    /// # Errors
+    /// 500 `transaction_open` while a transaction of this run is open: there it is `tx.enqueue(…)`, which makes the job part of it.
+    /// 503 when the database is away.
+    pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
+        Enqueue { place: Place::Ctx(self), job: job_of(self, &message) }
+    }
+
+    /// Stores many jobs of one action with one statement. Answers in their order.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue); then none of them is stored.
+    pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
+        let jobs = messages.into_iter().map(|message| job_of(self, &message)).collect::<Result<Vec<_>>>()?;
+        Place::Ctx(self).store(&jobs).await
+    }
+}
+
+impl Tx {
+    /// Stores a run of an action for later, as part of this transaction: workers see it when it commits, and never otherwise.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
+        Enqueue { place: Place::Tx(self), job: job_of(self.ctx(), &message) }
+    }
+
+    /// Stores many jobs of one action with one statement, as part of this transaction. Answers in their order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
+        let jobs = messages.into_iter().map(|message| job_of(self.ctx(), &message)).collect::<Result<Vec<_>>>()?;
+        Place::Tx(self).store(&jobs).await
+    }
+}
+
+/// Makes a job of a message, with what its action says.
+fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
+    let services = &ctx.inner().services;
+    let runner = Calls::of(services)?.runner::<A>()?;
+    if <A::Output as Output>::STREAM || A::FIELDS.iter().any(|field| field.file.is_some()) {
+        let text = format!("`{}` takes files or answers a stream, so it cannot be a job", runner.name);
+        return Err(Error::internal(text));
+    }
+    let max_attempts = runner.meta.retry.map_or(services.config.queue.max_attempts, |policy| policy.attempts);
+    Ok(NewJob {
+        id: Uuid::now_v7(),
+        queue: runner.meta.queue.to_owned(),
+        action: runner.name.to_owned(),
+        input: serde_json::to_string(message)?,
+        priority: runner.meta.priority,
+        due: Due::Now,
+        max_attempts,
+        unique: None,
+        group: None,
+        door: Door::Job.as_str(),
+        origin: None,
+        identity: serde_json::to_string(&ctx.identity())?,
+        traceparent: ctx.trace_id().to_traceparent(),
+    })
+}
+
+impl Place<'_> {
+    async fn store(self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+        match self {
+            Place::Ctx(ctx) => {
+                let inner = ctx.inner();
+                inner.db.refuse_beside_transaction("enqueue through `tx.enqueue(…)`, not through `ctx`")?;
+                let store = &inner.services.jobs;
+                match inner.db.joined(true).await? {
+                    None => {
+                        let stored = store.insert(jobs).await?;
+                        wake(&inner.services.notifier, &queues(jobs));
+                        Ok(stored)
+                    }
+                    Some(shared) => store_in(ctx, &shared, jobs).await,
+                }
+            }
+            Place::Tx(tx) => store_in(tx.ctx(), tx.shared(), jobs).await,
+        }
+    }
+}
+
+async fn store_in(ctx: &Ctx, shared: &crate::context::Shared, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+    let services = &ctx.inner().services;
+    let stored = services.jobs.insert_in(shared.tx(), jobs).await?;
+    let (notifier, queues) = (services.notifier.clone(), queues(jobs));
+    shared.after_commit(move || wake(&notifier, &queues));
+    Ok(stored)
+}
+
+/// Wakes the workers of these queues, here and in other processes.
+fn wake(notifier: &Notifier, queues: &[String]) {
+    queues.iter().for_each(|queue| notifier.notify(&queue::topic(queue)));
+}
+
+fn queues(jobs: &[NewJob]) -> Vec<String> {
+    let mut queues: Vec<String> = jobs.iter().map(|job| job.queue.clone()).collect();
+    queues.sort_unstable();
+    queues.dedup();
+    queues
+}
+
+impl<'a> Enqueue<'a> {
+    fn with(mut self, change: impl FnOnce(&mut NewJob)) -> Self {
+        if let Ok(job) = &mut self.job {
+            change(job);
+        }
+        self
+    }
+
+    fn refuse(mut self, text: String) -> Self {
+        if self.job.is_ok() {
+            self.job = Err(Error::internal(text));
+        }
+        self
+    }
+
+    /// Runs it so long after it was stored, at the earliest.
+    pub fn after(self, wait: Duration) -> Self {
+        self.with(|job| job.due = Due::After(wait))
+    }
+
+    /// Runs it at this time, at the earliest.
+    pub fn at(self, time: DateTime<Utc>) -> Self {
+        self.with(|job| job.due = Due::At(time))
+    }
+
+    /// Says how urgent it is; what the action says unless said.
+    pub fn priority(self, priority: Priority) -> Self {
+        self.with(|job| job.priority = priority)
+    }
+
+    /// Puts it into another queue than its action's.
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        let queue = queue.into();
+        if queue.is_empty()
+            || queue.len() > 100
+            || !queue.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+        {
+            return self.refuse(format!("{queue:?} is no name of a queue: write letters, digits, `_`, `-` and `.`"));
+        }
+        self.with(|job| job.queue = queue)
+    }
+
+    /// Gives it so many attempts, at least one; what the action's `retry` says unless said, else `queue.max_attempts`.
+    pub fn max_attempts(self, attempts: u32) -> Self {
+        self.with(|job| job.max_attempts = attempts.max(1))
+    }
+
+    /// Adds it only if no job of this action with the same key waits or runs; otherwise the answer is that one's id. See
+    /// [`unique_until_started`](Self::unique_until_started) and [`unique_for`](Self::unique_for) for other spans.
+    pub fn unique_key(self, key: impl fmt::Display) -> Self {
+        self.with(|job| {
+            let scope = job.unique.take().map_or(UniqueScope::Unfinished, |unique| unique.scope);
+            job.unique = Some(Unique { key: format!("{}:{key}", job.action), scope });
+        })
+    }
+
+    /// Lets go of the unique key as soon as a worker takes the job.
+    pub fn unique_until_started(self) -> Self {
+        self.scope(UniqueScope::Pending)
+    }
+
+    /// Keeps the unique key for so long after the job was stored, whether it has ended or not.
+    pub fn unique_for(self, period: Duration) -> Self {
+        self.scope(UniqueScope::Period(period))
+    }
+
+    fn scope(self, scope: UniqueScope) -> Self {
+        self.with(|job| {
+            // Without a key, the input is the key.
+            let key = job.unique.take().map_or_else(|| format!("{}:{}", job.action, job.input), |unique| unique.key);
+            job.unique = Some(Unique { key, scope });
+        })
+    }
+
+    /// Lets at most `limit` jobs with this key run at a time, over all workers and actions.
+    pub fn group_concurrency(self, key: impl fmt::Display, limit: u32) -> Self {
+        if limit == 0 {
+            return self.refuse("a group of which no job may run is none: its limit is at least 1".to_owned());
+        }
+        self.with(|job| job.group = Some(Group { key: key.to_string(), limit, position: None }))
+    }
+}
+
+impl<'a> IntoFuture for Enqueue<'a> {
+    type Output = Result<Enqueued>;
+    type IntoFuture = BoxFuture<'a, Result<Enqueued>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let stored = self.place.store(&[self.job?]).await?;
+            stored.first().copied().ok_or_else(|| Error::internal("the queue answered nothing"))
+        })
+    }
+}
+
+impl fmt::Debug for Enqueue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = self.job.as_ref().map(|job| job.action.as_str());
+        f.debug_struct("Enqueue").field("action", &action).finish_non_exhaustive()
+    }
+}
