@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::App;
 #[cfg(feature = "mcp")]
@@ -43,6 +43,8 @@ pub(crate) struct Wired {
     pub(crate) health: Arc<Health>,
     pub(crate) table: Table,
     pub(crate) mounts: Mounts,
+    /// What the relay of this process waits on.
+    pub(crate) relay_wake: Arc<Notify>,
     #[cfg(feature = "mcp")]
     pub(crate) tools: mcp::Server,
 }
@@ -102,11 +104,12 @@ impl Wired {
         let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
         let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
         let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
+        let relay_wake = Arc::<Notify>::default();
         let services = Arc::new(Services {
             state: app.state,
             config: config.clone(),
             wake: queue::Wake::new(notifier.clone()),
-            events: Events::new(db.clone(), clock.clone(), broadcast, Arc::default()),
+            events: Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
             schedules: Schedules::new(db.clone(), clock.clone()),
             keys: Keys::new(&db, &clock, &keys),
             sealer: sealer(&registry, &config)?,
@@ -139,6 +142,7 @@ impl Wired {
             health,
             table,
             mounts: app.mounts,
+            relay_wake,
             #[cfg(feature = "mcp")]
             tools,
         })

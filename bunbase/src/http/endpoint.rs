@@ -139,7 +139,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         let response = match result.map_err(Error::from) {
             Ok(Answer { mut reply, is_replayed }) => {
                 if is_replayed {
-                    reply.header("idempotent-replayed", &"true");
+                    reply.headers.push(("idempotent-replayed".into(), "true".to_owned()));
                 }
                 respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await
             }

@@ -20,7 +20,6 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
-pub(crate) use self::outcome::Outcome;
 pub use self::{
     attempts::{Finish, Settle, Typed, Written},
     call::{Callable, Calls},
@@ -31,6 +30,7 @@ pub use self::{
     jobs::JobRunner,
     subscriptions::Subscriptions,
 };
+pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Door},
