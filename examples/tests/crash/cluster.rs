@@ -17,8 +17,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes and starts one. `None`, with a visible note, where the programs of PostgreSQL are not installed, unless services are required.
+    /// Makes and starts one. `None` where the tests run on SQLite and, with a visible note, where the programs of PostgreSQL are not
+    /// installed, unless services are required.
     pub fn start() -> Option<Self> {
+        if env::var("BUNBASE_TEST_DATABASE").as_deref() != Ok("postgres") {
+            return None;
+        }
         let Some(programs) = programs() else {
             assert!(env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() != Ok("1"), "no `initdb` is installed");
             eprintln!("SKIPPED: no `initdb` is installed");

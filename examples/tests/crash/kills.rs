@@ -68,9 +68,10 @@ async fn kill_again_and_again(database: TestDatabase, seed: u64) {
         let body = json!({ "from": round * each, "count": each });
         let answer = http.post(format!("{url}/feed")).json(&body).send().await.expect("an answer");
         assert_eq!(answer.status(), 204, "{:?}", answer.text().await);
-        // Somewhere in the batch, or before it, or after it.
+        // Not when all is done: what the one before held comes back when its lease is over, beside what is new.
         let progress = i64::try_from(random.below(u64::try_from(each).unwrap_or(1))).unwrap_or(0);
-        reached(&db, WORKED, round * each + progress).await;
+        let before = count(&db, WORKED).await;
+        reached(&db, WORKED, (before + progress).min(round * each)).await;
         let victim = usize::try_from(random.below(WORKERS as u64)).unwrap_or(0);
         std::mem::replace(&mut workers[victim], application.worker()).kill();
         killed += 1;
@@ -103,13 +104,6 @@ async fn kill_again_and_again(database: TestDatabase, seed: u64) {
 }
 
 #[tokio::test]
-async fn two_hundred_kills_lose_nothing_and_repeat_nothing_on_sqlite() {
-    kill_again_and_again(TestDatabase::sqlite().expect("a folder"), 0x5EED_0001).await;
-}
-
-#[tokio::test]
-async fn two_hundred_kills_lose_nothing_and_repeat_nothing_on_postgres() {
-    for database in TestDatabase::each().await.expect("databases").into_iter().skip(1) {
-        kill_again_and_again(database, 0x5EED_0002).await;
-    }
+async fn two_hundred_kills_lose_nothing_and_repeat_nothing() {
+    kill_again_and_again(TestDatabase::create().await.expect("a database"), 0x5EED_0001).await;
 }
