@@ -8,13 +8,15 @@ use serde_json::Value;
 use super::{
     App, Wired,
     background::{self, Background, Roles},
-    banner, logging, routes, shutdown, wiring,
+    banner, logging,
+    operate::{self, JobsStep},
+    routes, shutdown, wiring,
 };
 use crate::{
     Error, Result,
     action::Door,
     config::{Config, Loader},
-    context::Identity,
+    context::{Identity, Services},
     db::Db,
     http::{self, RunningServer},
     invoke::{Calls, Invocation},
@@ -70,6 +72,22 @@ enum Command {
         #[arg(long = "as", value_name = "WHO")]
         identity: Option<Identity>,
     },
+    /// Lists and looks after jobs and dead letters.
+    Jobs {
+        #[command(subcommand)]
+        step: Option<JobsStep>,
+    },
+    /// Lists the schedules and when they come next.
+    Schedules,
+    /// Lists the latest runs.
+    Runs {
+        /// Of this action.
+        #[arg(long)]
+        action: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
     /// Serves the tools on standard input and output, for the client that starts this process.
     #[cfg(feature = "mcp")]
     Mcp {
@@ -124,6 +142,14 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
         }
         Command::Call { action, json, identity } => {
             call(app, config, &action, &json, identity.unwrap_or_default()).await
+        }
+        Command::Jobs { step } => {
+            let step = step.unwrap_or(JobsStep::List { queue: None, action: None, limit: 50 });
+            look(app, config, async |services| operate::jobs(services, step).await).await
+        }
+        Command::Schedules => look(app, config, async |services| operate::schedules(services).await).await,
+        Command::Runs { action, limit } => {
+            look(app, config, async |services| operate::runs(services, action.as_deref(), limit).await).await
         }
         #[cfg(feature = "mcp")]
         Command::Mcp { identity } => mcp(app, config, identity.unwrap_or_default()).await,
@@ -233,6 +259,18 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
         Err(error) if error.fields().is_empty() => Err(error),
         Err(error) => Err(Error::new(error.status(), error.code().to_owned(), with_fields(&error))),
     }
+}
+
+/// Opens the application without serving it, and prints what a look at its tables answers.
+async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result<String>) -> Result<()> {
+    logging::start(&config);
+    let wired = Wired::new(app, config).await?;
+    if wired.config.database.migrate_on_start {
+        wired.migrations.up(&wired.services.db).await?;
+    }
+    let text = f(&wired.services).await;
+    wired.services.db.close().await;
+    print(&text?)
 }
 
 #[cfg(feature = "mcp")]

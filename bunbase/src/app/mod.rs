@@ -4,6 +4,7 @@ pub(crate) mod background;
 mod banner;
 mod cli;
 mod logging;
+mod operate;
 mod routes;
 mod shutdown;
 #[cfg(feature = "mcp")]

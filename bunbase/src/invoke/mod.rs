@@ -12,6 +12,8 @@ mod error;
 mod idempotent;
 mod jobs;
 mod outcome;
+mod queue;
+mod schedule;
 mod subscriptions;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -28,6 +30,8 @@ pub use self::{
     error::CallError,
     idempotent::Answer,
     jobs::JobRunner,
+    queue::Jobs,
+    schedule::Schedule,
     subscriptions::Subscriptions,
 };
 pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
