@@ -16,6 +16,7 @@ pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
             #(#attrs)*
             #vis fn #name() -> #private::std::process::ExitCode {
                 #inner
+                #private::package(#private::std::option_env!("CARGO_PKG_VERSION"));
                 #private::run_main(#threads, #name())
             }
         }

@@ -83,6 +83,13 @@ impl<E: Into<Box<dyn std::error::Error>>> MainOutput for Result<(), E> {
     }
 }
 
+/// Notes the version of the user's package, which only code that is compiled in it knows: the default of `app.version`.
+pub fn package(version: Option<&'static str>) {
+    if let Some(version) = version {
+        crate::config::note_version(version);
+    }
+}
+
 /// Runs `main` on a runtime with `worker_threads` threads, one a core unless said, and tells a failure on standard error.
 pub fn run_main<T: MainOutput>(worker_threads: Option<usize>, main: impl Future<Output = T>) -> ExitCode {
     let mut builder = tokio::runtime::Builder::new_multi_thread();

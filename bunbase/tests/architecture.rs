@@ -126,6 +126,7 @@ fn room_of(name: &str) -> String {
         "Error" | "Result" => "error",
         "App" => "app",
         "Ctx" => "context",
+        "assert_enqueued" => "testing",
         other => other,
     }
     .to_owned()

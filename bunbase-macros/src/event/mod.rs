@@ -13,8 +13,11 @@ use crate::{errors::Errors, paths, schema};
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let (name, rest) = split(args, &mut errors);
-    // What is no type is for `#[schema]` to report.
-    let Ok(mut parsed) = syn::parse2::<DeriveInput>(item.clone()) else { return schema::expand(rest, item) };
+    let Ok(mut parsed) = syn::parse2::<DeriveInput>(item.clone()) else {
+        errors.push(syn::Error::new(Span::call_site(), "`#[event]` stands above a struct or an enum"));
+        let errors = errors.to_tokens();
+        return quote!(#item #errors);
+    };
     let event = name.and_then(|name| implementation(&name, &parsed, &mut errors));
     parsed.attrs.retain(|attr| {
         let twice = attr.path().segments.last().is_some_and(|last| last.ident == "schema");

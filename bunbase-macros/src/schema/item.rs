@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Attribute, Data, DeriveInput, Fields, Path, Token, parse_quote, punctuated::Punctuated};
+use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Path, Token, parse_quote, punctuated::Punctuated};
 
-use super::model::{Body, Field, Kind, Model, Tagging, is_generic, last_name};
+use super::model::{Body, Field, Kind, Model, Tagging, is_generic, last_name, span};
 use crate::{errors::Errors, paths::private};
 
 /// Adds derives, merged with those of the author, and the attributes that serde reads.
@@ -140,7 +140,9 @@ fn annotate_fields(items: &mut Fields, fields: &[Field], model: &Model) {
             item.attrs.push(parse_quote!(#[serde(skip_serializing_if = #path)]));
         }
         if last_name(&field.ty).is_none_or(|name| !PLAIN.iter().any(|plain| name == plain)) {
+            // The compiler underlines the type where it has no schema.
             let encode = format!("{}::schema::wire::encode", private()).replace(' ', "");
+            let encode = LitStr::new(&encode, span(&field.ty));
             item.attrs.push(parse_quote!(#[serde(serialize_with = #encode)]));
         }
     }

@@ -14,21 +14,23 @@ pub(super) fn text(config: &Config, registry: &Registry, addresses: &[SocketAddr
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {name:<12} {value}");
     };
-    let Some(address) = addresses.first() else { return text };
-    let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
-    let base = format!("http://{host}:{}", address.port());
-    line("listening", &base);
-    if config.openapi.enabled {
-        if config.docs.enabled {
-            line("docs", &format!("{base}{}", config.docs.path));
+    if let Some(address) = addresses.first() {
+        let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { address.ip().to_string() };
+        let base = format!("http://{host}:{}", address.port());
+        line("listening", &base);
+        if config.openapi.enabled {
+            if config.docs.enabled {
+                line("docs", &format!("{base}{}", config.docs.path));
+            }
+            line("document", &format!("{base}{}", config.openapi.path));
         }
-        line("document", &format!("{base}{}", config.openapi.path));
+        line("health", &format!("{base}/_health"));
+        let tools = registry.actions().iter().flat_map(Registered::tools).count();
+        if cfg!(feature = "mcp") && config.mcp.enabled && tools > 0 {
+            line("mcp", &format!("{base}{} ({tools} tools)", config.mcp.path));
+        }
     }
-    line("health", &format!("{base}/_health"));
-    let tools = registry.actions().iter().flat_map(Registered::tools).count();
-    if cfg!(feature = "mcp") && config.mcp.enabled && tools > 0 {
-        line("mcp", &format!("{base}{} ({tools} tools)", config.mcp.path));
-    }
+    line("roles", &config.app.roles.join(", "));
     line("database", &config.database.url.to_string());
     line("environment", &format!("{} ({})", config.environment, config.environment_reason));
     let routes: usize = registry.actions().iter().map(|action| action.routes.len()).sum();

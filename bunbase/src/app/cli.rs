@@ -5,15 +5,18 @@ use std::{ffi::OsString, io::Write, path::PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use serde_json::Value;
 
-use super::{App, Wired, banner, logging, routes, shutdown, wiring};
-#[cfg(feature = "mcp")]
-use crate::context::Identity;
+use super::{
+    App, Wired,
+    background::{self, Background, Roles},
+    banner, logging, routes, shutdown, wiring,
+};
 use crate::{
     Error, Result,
     action::Door,
     config::{Config, Loader},
+    context::Identity,
     db::Db,
-    http,
+    http::{self, RunningServer},
     invoke::{Calls, Invocation},
 };
 
@@ -31,12 +34,20 @@ struct Arguments {
     /// The configuration file, instead of `bunbase.toml`.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What this process does, of `http`, `worker` and `scheduler`, with commas between them (`app.roles`); all of it unless said.
+    #[arg(long, global = true)]
+    roles: Option<String>,
+    /// Prints the application's name and version.
+    #[arg(long, short = 'V')]
+    version: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves the application; the default.
     Serve,
+    /// Runs jobs and hands events to their subscribers; `serve --roles worker`.
+    Worker,
     /// Serves with the defaults of development.
     Dev,
     /// Brings the database's tables up to date, or back.
@@ -55,6 +66,9 @@ enum Command {
         /// One JSON object of all fields; `-` reads it from standard input.
         #[arg(default_value = "{}")]
         json: String,
+        /// Who calls: `service:NAME`, `user:ID` or `system`. Guards then find that already established.
+        #[arg(long = "as", value_name = "WHO")]
+        identity: Option<Identity>,
     },
     /// Serves the tools on standard input and output, for the client that starts this process.
     #[cfg(feature = "mcp")]
@@ -97,15 +111,20 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     };
     let is_dev = matches!(arguments.command, Some(Command::Dev));
     let (app, config) = configure(app, &arguments, is_dev)?;
+    if arguments.version {
+        return print(&format!("{} {}\n", config.app.name, config.app.version));
+    }
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve | Command::Dev => serve(app, config).await,
+        Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
         Command::Routes => print(&routes::table(&wiring::registry(&app, &config)?)),
         Command::Openapi => {
             let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
             print(&(document.pretty() + "\n"))
         }
-        Command::Call { action, json } => call(app, config, &action, &json).await,
+        Command::Call { action, json, identity } => {
+            call(app, config, &action, &json, identity.unwrap_or_default()).await
+        }
         #[cfg(feature = "mcp")]
         Command::Mcp { identity } => mcp(app, config, identity.unwrap_or_default()).await,
     }
@@ -128,7 +147,13 @@ fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Conf
     if is_dev {
         loader = loader.development();
     }
-    for (flag, key, value) in [("--host", "http.host", &arguments.host), ("--port", "http.port", &arguments.port)] {
+    let worker = matches!(arguments.command, Some(Command::Worker)).then(|| "worker".to_owned());
+    let roles = arguments.roles.clone().or(worker);
+    for (flag, key, value) in [
+        ("--host", "http.host", &arguments.host),
+        ("--port", "http.port", &arguments.port),
+        ("--roles", "app.roles", &roles),
+    ] {
         if let Some(value) = value {
             loader = loader.argument(flag, key, value.clone());
         }
@@ -144,11 +169,22 @@ async fn serve(app: App, config: Config) -> Result<()> {
     if migrate {
         wired.migrations.up(&wired.services.db).await?;
     }
+    let roles = Roles::of(&wired.config);
     let db = wired.services.db.clone();
-    let server = http::serve(wired.table, wired.mounts, wired.health)?;
-    print(&banner::text(&wired.config, &wired.registry, server.addresses()))?;
+    let background = Background::start(&wired, roles).await?;
+    let Wired { table, mounts, health, config, registry, .. } = wired;
+    let server = if roles.http { Some(http::serve(table, mounts, health)?) } else { None };
+    let addresses = server.as_ref().map_or(&[][..], RunningServer::addresses);
+    print(&banner::text(&config, &registry, addresses))?;
     shutdown::requested().await;
-    let stopped = server.stop().await;
+    // Readiness flips first, and nothing more is taken from the queue while requests that run may end.
+    let answering = async {
+        match server {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
+    };
+    let (stopped, ()) = tokio::join!(answering, background.stop());
     db.close().await;
     tracing::info!("stopped");
     stopped
@@ -176,7 +212,7 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
     print(&text)
 }
 
-async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> {
+async fn call(app: App, config: Config, action: &str, json: &str, identity: Identity) -> Result<()> {
     logging::start(&config);
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
     let input: Value = serde_json::from_str(&text).map_err(|error| {
@@ -186,8 +222,11 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
     if wired.config.database.migrate_on_start {
         wired.migrations.up(&wired.services.db).await?;
     }
+    let mut writer = background::writer(&wired.services);
     let calls = Calls::of(&wired.services)?;
-    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(Door::Call), input).await;
+    let call = Invocation { identity, ..Invocation::fresh(Door::Call) };
+    let answer = calls.call_by_name(&wired.services, action, call, input).await;
+    writer.stop().await;
     wired.services.db.close().await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),
@@ -203,7 +242,9 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     if wired.config.database.migrate_on_start {
         wired.migrations.up(&wired.services.db).await?;
     }
+    let mut writer = background::writer(&wired.services);
     let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
+    writer.stop().await;
     wired.services.db.close().await;
     served
 }

@@ -1,5 +1,6 @@
 //! Putting it together: the builder, the wiring, the command line. The one room that knows all the others.
 
+pub(crate) mod background;
 mod banner;
 mod cli;
 mod logging;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::App;
 #[cfg(feature = "mcp")]
@@ -14,10 +14,13 @@ use super::tools;
 use crate::mcp;
 use crate::{
     Error, Result,
-    config::{self, Config, HEALTH_PATHS},
+    config::{self, Config, HEALTH_PATHS, Secret},
     context::Services,
     db::{self, Db, migrate::Plan, notify::Notifier},
+    events::{Broadcast, Events},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
+    idempotency::{self, Keys},
+    invoke::Subscriptions,
     openapi::{
         self,
         reference::{self, Reference},
@@ -25,6 +28,8 @@ use crate::{
     queue,
     registry::{BuiltInPath, Registry},
     runs::Recorder,
+    schedule::Schedules,
+    seal::{Sealer, Sensitive},
 };
 
 /// An application, ready to serve.
@@ -38,6 +43,8 @@ pub(crate) struct Wired {
     pub(crate) health: Arc<Health>,
     pub(crate) table: Table,
     pub(crate) mounts: Mounts,
+    /// What the relay of this process waits on.
+    pub(crate) relay_wake: Arc<Notify>,
     #[cfg(feature = "mcp")]
     pub(crate) tools: mcp::Server,
 }
@@ -95,10 +102,18 @@ impl Wired {
         let clock = app.clock;
         let notifier = Notifier::start(db.clone(), clock.clone(), Some(database(&config)));
         let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
+        let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
+        let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
+        let relay_wake = Arc::<Notify>::default();
         let services = Arc::new(Services {
             state: app.state,
-            db,
             config: config.clone(),
+            wake: queue::Wake::new(notifier.clone()),
+            events: Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
+            schedules: Schedules::new(db.clone(), clock.clone()),
+            keys: Keys::new(&db, &clock, &keys),
+            sealer: sealer(&registry, &config)?,
+            db,
             clock,
             notifier,
             jobs,
@@ -127,10 +142,19 @@ impl Wired {
             health,
             table,
             mounts: app.mounts,
+            relay_wake,
             #[cfg(feature = "mcp")]
             tools,
         })
     }
+}
+
+/// Makes what seals sensitive values, where some action has any or a secret is there.
+fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
+    let needs = registry.actions().iter().find(|action| Sensitive::of(action.entry.fields).any());
+    let why = needs.map(|action| format!("`{}` has `#[sensitive]` fields, which are stored encrypted", action.name));
+    let Some(secrets) = config.secrets(why.as_deref())? else { return Ok(None) };
+    Sealer::new(secrets.iter().map(Secret::expose)).map(Some)
 }
 
 fn job_settings(config: &Config) -> queue::Settings {
@@ -184,7 +208,7 @@ fn settings(config: &Config) -> http::Settings {
 fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
     let [full, live, ready] = HEALTH_PATHS.map(str::to_owned);
     let mut all = vec![
-        (full, builtin::full(health.clone())),
+        (full, builtin::full(health.clone(), &config.app.version)),
         (live, builtin::live(health.clone())),
         (ready, builtin::ready(health.clone())),
     ];

@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use super::{
@@ -16,6 +17,15 @@ use super::{
 };
 
 const FILE: &str = "bunbase.toml";
+
+/// The version of the package that this program is, where its `main` said so.
+static VERSION: OnceLock<&str> = OnceLock::new();
+
+/// Notes the version of the package that this program is; the first one counts.
+pub(crate) fn note_version(version: &'static str) {
+    // A second `main` would say the same.
+    let _ = VERSION.set(version);
+}
 
 /// Reads the configuration: defaults, then `bunbase.toml`, then `.env` and the environment, then code, then the command
 /// line; each counts more than those before it.
@@ -52,7 +62,8 @@ impl Loader {
 
     /// Takes the working directory, the environment and the build of this process.
     ///
-    /// The application is named after its binary unless [`Loader::program`] says more. Nothing is read before
+    /// The application is named after its binary, and has the version of its package if `main` is that of `#[bunbase::main]`, unless
+    /// [`Loader::program`] says more. Nothing is read before
     /// [`Loader::load`], and no variable is ever set.
     #[must_use]
     pub fn from_process(mut self) -> Self {
@@ -64,6 +75,7 @@ impl Loader {
             let stem = binary.as_deref().and_then(Path::file_stem);
             self.name = stem.map(|name| name.to_string_lossy().into_owned());
         }
+        self.version = self.version.or_else(|| VERSION.get().map(|version| (*version).to_owned()));
         self
     }
 

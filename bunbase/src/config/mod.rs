@@ -34,6 +34,7 @@ use application::Application;
 
 pub use environment::Environment;
 pub use loader::Loader;
+pub(crate) use loader::note_version;
 pub use page::page;
 pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;

@@ -23,6 +23,7 @@ use std::{
 };
 
 use chrono::{DateTime, SubsecRound, Utc};
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -46,10 +47,14 @@ use crate::{
     config::Config,
     db::{Db, Sql, notify::Notifier},
     error::Place,
+    events::Events,
     guard::Provider,
-    queue::JobStore,
+    idempotency::Keys,
+    queue::{JobStore, Wake},
     runs::Recorder,
+    schedule::Schedules,
     schema::FromText,
+    seal::{Sealer, Sensitive},
 };
 
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
@@ -85,8 +90,18 @@ pub struct Services {
     pub config: Arc<Config>,
     /// The time.
     pub clock: Clock,
-    /// What wakes workers and relays, here and in other processes.
+    /// What wakes others, here and in other processes.
     pub notifier: Notifier,
+    /// What wakes workers.
+    pub wake: Wake,
+    /// Events.
+    pub events: Events,
+    /// What recurs.
+    pub schedules: Schedules,
+    /// Answers that are kept for calls with an idempotency key.
+    pub keys: Keys,
+    /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
+    pub sealer: Option<Sealer>,
     /// Where jobs are kept.
     pub jobs: Arc<dyn JobStore>,
     /// What remembers every run.
@@ -95,6 +110,25 @@ pub struct Services {
     pub(crate) cpu: Arc<Semaphore>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
     pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Services {
+    /// Writes a message to be stored, with its sensitive values sealed. `owner` is the action or the event that it belongs to.
+    pub(crate) fn seal(&self, owner: &str, sensitive: &Sensitive, message: &impl Serialize) -> Result<String> {
+        match &self.sealer {
+            Some(sealer) => sealer.seal(owner, sensitive, message),
+            None if sensitive.any() => Err(Error::internal("there is no `app.secret` to seal sensitive values with")),
+            None => Ok(serde_json::to_string(message)?),
+        }
+    }
+
+    /// Reads a message that was stored.
+    pub(crate) fn unseal(&self, owner: &str, text: &str) -> Result<Value> {
+        Ok(match &self.sealer {
+            Some(sealer) => serde_json::from_str(&sealer.open(owner, text)?)?,
+            None => serde_json::from_str(text)?,
+        })
+    }
 }
 
 impl Ctx {

@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector,
-    SqlxSqliteConnector,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxError,
+    SqlxPostgresConnector, SqlxSqliteConnector,
+    sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions},
 };
 
 use super::{Settings, settings::Target};
@@ -103,6 +104,30 @@ impl Db {
                 .retry(Retry::After(Duration::from_secs(1)))
                 .caused_by(source)),
         }
+    }
+
+    /// Makes sure, before anything else is asked of it, that the database can be reached.
+    ///
+    /// # Errors
+    /// 503 that names the database without its password. The cause is what the server or the system says: a pool, which goes on
+    /// trying, only says that its time is up.
+    pub async fn reach(&self) -> Result<()> {
+        let Err(error) = self.ping().await else { return Ok(()) };
+        let settings = &self.0.settings;
+        let cause: Box<dyn std::error::Error + Send + Sync> = match self.0.target {
+            Target::SqliteFile(_) | Target::SqliteMemory => error.into(),
+            Target::Postgres => {
+                match tokio::time::timeout(settings.acquire_timeout, connect_once(&settings.url)).await {
+                    // It only takes longer than a ping may.
+                    Ok(Ok(())) => return Ok(()),
+                    Ok(Err(source)) => source.into(),
+                    Err(_) => format!("there was no answer within {:?}", settings.acquire_timeout).into(),
+                }
+            }
+        };
+        let detail = format!("the database `{}` cannot be reached", settings.url_for_display());
+        let soon = Retry::After(Duration::from_secs(1));
+        Err(Error::new(503, "database_unavailable", detail).retry(soon).caused_by(cause))
     }
 
     /// Closes every connection; waits for those in use. Later calls answer 503.
@@ -223,6 +248,12 @@ pub(super) async fn open_postgres_session(settings: &Settings) -> Result<Databas
     let mut options = postgres_options(settings);
     options.max_connections(1).min_connections(0).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+}
+
+/// Opens one connection, without a pool, and closes it.
+async fn connect_once(url: &str) -> Result<(), SqlxError> {
+    let options: PgConnectOptions = url.parse()?;
+    options.connect().await?.close().await
 }
 
 fn postgres_options(settings: &Settings) -> ConnectOptions {

@@ -72,6 +72,8 @@ struct Repr {
     retry: Retry,
     fields: Vec<FieldError>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// The trace in which it happened, where that is not the one that tells of it.
+    trace: Option<String>,
 }
 
 impl Error {
@@ -87,6 +89,7 @@ impl Error {
             retry: Retry::ByStatus,
             fields: Vec::new(),
             source: None,
+            trace: None,
         }))
     }
 
@@ -152,6 +155,18 @@ impl Error {
     pub fn retry(mut self, retry: Retry) -> Self {
         self.0.retry = retry;
         self
+    }
+
+    /// Says in which trace it happened: a call that is repeated with its key fails as the first one did.
+    #[must_use]
+    pub(crate) fn in_trace(mut self, trace: String) -> Self {
+        self.0.trace = Some(trace);
+        self
+    }
+
+    /// Returns the trace in which it happened, where that is not the one that tells of it.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.0.trace.as_deref()
     }
 
     /// Returns the HTTP status, 400 to 599.

@@ -26,7 +26,7 @@ impl<'e> Problem<'e> {
             status: error.status(),
             detail: error.detail(),
             code: error.code(),
-            trace_id,
+            trace_id: error.trace().unwrap_or(trace_id),
             errors: error.fields(),
         }
     }

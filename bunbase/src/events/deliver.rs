@@ -52,6 +52,14 @@ pub(super) struct Limits {
 }
 
 impl Events {
+    /// Delivers everything that waits and can be delivered now.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn deliver_all(&self, deliver: &dyn Deliver) -> Result<()> {
+        let limits = Limits { batch: 500, max_failures: 10, keep: true };
+        while matches!(self.step(deliver, limits).await?, Step::Worked { delivered: 1.., .. }) {}
+        Ok(())
+    }
+
     /// Delivers up to a batch of what waits.
     pub(super) async fn step(&self, deliver: &dyn Deliver, limits: Limits) -> Result<Step> {
         let step = self

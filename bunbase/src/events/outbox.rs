@@ -82,6 +82,11 @@ impl Events {
         Ok(self.emission(events, &told, &places))
     }
 
+    /// Subscribes to the events that are broadcast to this process.
+    pub fn subscribe(&self) -> super::Subscription {
+        self.broadcast.subscribe()
+    }
+
     /// Returns how the outbox is doing.
     ///
     /// # Errors

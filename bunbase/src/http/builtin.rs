@@ -123,16 +123,17 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
     }))
 }
 
-/// `/_health`: every check with its latency.
-pub(crate) fn full(health: Arc<Health>) -> Builtin {
+/// `/_health`: every check with its latency. `version` is the application's.
+pub(crate) fn full(health: Arc<Health>, version: &str) -> Builtin {
+    let version: Arc<str> = version.into();
     Builtin::Get(Arc::new(move |_head| {
-        let health = health.clone();
+        let (health, version) = (health.clone(), version.clone());
         Box::pin(async move {
             let (report, age) = health.report().await;
             let status = if health.is_stopping() { "stopping" } else { report.status };
             let body = json!({
                 "status": status,
-                "version": env!("CARGO_PKG_VERSION"),
+                "version": &*version,
                 "uptime_s": health.uptime().as_secs(),
                 "age_ms": u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
                 "checks": report.checks,

@@ -25,7 +25,7 @@ use crate::{
     Error,
     action::{Action, Door},
     context::{Identity, Request, Scope, Services, TraceId},
-    invoke::{Invocation, Outcome, Runner, Written},
+    invoke::{Answer, Finish, Invocation, Outcome, Runner, Written},
 };
 
 /// An action by its type, for HTTP. Submitted beside the registry's own entry.
@@ -126,7 +126,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         let (provided, message) = prepared;
         let runner = &route.runner;
         let left = runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
-        let perform = runner.perform::<A, _>(&ctx, provided, message, Written, started);
+        let perform = Written.finish(runner, &ctx, provided, message, started);
         let result = match left {
             None => perform.await,
             // What could not end in time does not begin.
@@ -137,7 +137,12 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             },
         };
         let response = match result.map_err(Error::from) {
-            Ok(reply) => respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await,
+            Ok(Answer { mut reply, is_replayed }) => {
+                if is_replayed {
+                    reply.headers.push(("idempotent-replayed".into(), "true".to_owned()));
+                }
+                respond::respond(reply, route.overrides, &head, &route.settings, trace, running).await
+            }
             Err(error) => Err(error),
         };
         match response {

@@ -18,7 +18,7 @@ use crate::{
     action::{Door, Method},
     context::{Identity, RequestHead, TraceId},
     db,
-    queue::{self, Due, NewJob},
+    queue::{Due, NewJob},
     registry::{Registered, Route},
     webhook::{Delivery, Verify},
 };
@@ -115,7 +115,7 @@ async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes,
         })
         .await?;
     if added {
-        services.notifier.notify(&queue::topic(&queue));
+        services.wake.jobs(&queue);
     }
     Ok(())
 }

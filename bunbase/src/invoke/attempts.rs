@@ -5,7 +5,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::atomic::Ordering, time:
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use super::{CallError, Runner, compute, panicked};
+use super::{Answer, CallError, Runner, compute, panicked};
 use crate::{
     Error, Result,
     action::{Action, ActionError, Output, Reply, RetryPolicy},
@@ -23,14 +23,27 @@ pub trait Settle<A: Action>: Send {
     fn settle(&mut self, ctx: &Ctx, output: A::Output) -> impl Future<Output = Result<Self::Value>> + Send;
 }
 
+/// The second half of a run, as a door wants it.
+pub trait Finish<A: Action>: Send {
+    /// What the door gets.
+    type Value: Send;
+
+    /// Runs the handler and makes its answer last.
+    fn finish(
+        self,
+        runner: &Runner,
+        ctx: &Ctx,
+        provided: A::Provided,
+        message: A,
+        started: Instant,
+    ) -> impl Future<Output = Result<Self::Value, CallError<A::Error>>> + Send;
+}
+
 /// Leaves the output as it is: the typed call.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed;
 
-impl<A: Action> Settle<A> for Typed
-where
-    A::Output: Send,
-{
+impl<A: Action> Settle<A> for Typed {
     type Value = A::Output;
 
     async fn settle(&mut self, ctx: &Ctx, output: A::Output) -> Result<A::Output> {
@@ -39,9 +52,39 @@ where
     }
 }
 
-/// Writes the output, for doors that speak in bytes.
+impl<A: Action> Finish<A> for Typed {
+    type Value = A::Output;
+
+    async fn finish(
+        self,
+        runner: &Runner,
+        ctx: &Ctx,
+        provided: A::Provided,
+        message: A,
+        started: Instant,
+    ) -> Result<A::Output, CallError<A::Error>> {
+        runner.perform::<A, _>(ctx, provided, message, self, started).await
+    }
+}
+
+/// Writes the output, for doors that speak in bytes. With an idempotency key the answer may be that of an earlier run.
 #[derive(Clone, Copy, Debug)]
 pub struct Written;
+
+impl<A: Action> Finish<A> for Written {
+    type Value = Answer;
+
+    async fn finish(
+        self,
+        runner: &Runner,
+        ctx: &Ctx,
+        provided: A::Provided,
+        message: A,
+        started: Instant,
+    ) -> Result<Answer, CallError<A::Error>> {
+        runner.answer::<A>(ctx, provided, message, started).await
+    }
+}
 
 impl<A: Action> Settle<A> for Written {
     type Value = Reply;

@@ -101,6 +101,11 @@ impl Calls {
             .ok_or_else(|| Error::internal(format!("the action of `{}` is not registered", std::any::type_name::<A>())))
     }
 
+    /// Returns what is known of the action of this name.
+    pub(super) fn runner_by_name(&self, name: &str) -> Option<Arc<Runner>> {
+        self.by_name.get(name).map(|(runner, _)| runner.clone())
+    }
+
     /// Returns the retry policy of the action of this name, where it declares one.
     pub(super) fn retry_of(&self, name: &str) -> Option<RetryPolicy> {
         self.by_name.get(name).and_then(|(runner, _)| runner.meta.retry)
@@ -274,7 +279,7 @@ fn remove_unknown(value: &mut Value, errors: &[FieldError]) -> bool {
 }
 
 fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFuture<'static, Result<Reply>> {
-    Box::pin(async move { Ok(invoke::<A, _>(&runner, &ctx, Json(input), Written).await?) })
+    Box::pin(async move { Ok(invoke::<A, _>(&runner, &ctx, Json(input), Written).await?.reply) })
 }
 
 impl Invocation {

@@ -9,8 +9,13 @@ use uuid::Uuid;
 use crate::{
     Result,
     context::{Ctx, Tx},
-    events::{self, Event, NewEvent},
+    events::{Event, NewEvent},
+    schema::Record,
+    seal::Sensitive,
 };
+
+/// The topic that wakes the relays of other processes.
+pub(crate) const TOPIC: &str = "events";
 
 /// An event that is stored when it is awaited. The answer is its id.
 #[must_use = "an event is emitted by `.await`"]
@@ -28,15 +33,15 @@ impl Ctx {
     /// 500 `transaction_open` while a transaction of this run is open: there it is `tx.emit(…)`, which makes the event part of it. 500
     /// when the name is none or the payload is not JSON; 503 when the database is away.
     pub fn emit<'a>(&'a self, name: &str, payload: &impl Serialize) -> Emit<'a> {
-        Emit { ctx: self, tx: None, event: event_of(self, name, payload) }
+        Emit { ctx: self, tx: None, event: event_of(self, name, &Sensitive::of(&[]), payload) }
     }
 
-    /// Emits a typed event; see [`emit`](Self::emit).
+    /// Emits a typed event; see [`emit`](Self::emit). Its `#[sensitive]` values are stored encrypted.
     ///
     /// # Errors
     /// As there.
-    pub fn emit_event<E: Event>(&self, event: &E) -> Emit<'_> {
-        self.emit(E::NAME, event)
+    pub fn emit_event<E: Event + Record>(&self, event: &E) -> Emit<'_> {
+        Emit { ctx: self, tx: None, event: event_of(self, E::NAME, &Sensitive::of(E::FIELDS), event) }
     }
 }
 
@@ -46,24 +51,23 @@ impl Tx {
     /// # Errors
     /// Those of the database; 500 when the name is none or the payload is not JSON.
     pub fn emit<'a>(&'a self, name: &str, payload: &impl Serialize) -> Emit<'a> {
-        Emit { ctx: self.ctx(), tx: Some(self), event: event_of(self.ctx(), name, payload) }
+        Emit { tx: Some(self), ..self.ctx().emit(name, payload) }
     }
 
-    /// Emits a typed event; see [`emit`](Self::emit).
+    /// Emits a typed event as part of this transaction; see [`emit`](Self::emit).
     ///
     /// # Errors
     /// As there.
-    pub fn emit_event<E: Event>(&self, event: &E) -> Emit<'_> {
-        self.emit(E::NAME, event)
+    pub fn emit_event<E: Event + Record>(&self, event: &E) -> Emit<'_> {
+        Emit { tx: Some(self), ..self.ctx().emit_event(event) }
     }
 }
 
-fn event_of(ctx: &Ctx, name: &str, payload: &impl Serialize) -> Result<NewEvent> {
-    events::check_name(name)?;
+fn event_of(ctx: &Ctx, name: &str, sensitive: &Sensitive, payload: &impl Serialize) -> Result<NewEvent> {
     Ok(NewEvent {
         id: Uuid::now_v7(),
         name: name.to_owned(),
-        payload: serde_json::to_string(payload)?,
+        payload: ctx.inner().services.seal(name, sensitive, payload)?,
         ordering_key: None,
         identity: serde_json::to_string(&ctx.identity())?,
         traceparent: ctx.trace_id().to_traceparent(),
@@ -87,9 +91,9 @@ impl<'a> IntoFuture for Emit<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let events = [self.event?];
+            let all = [self.event?];
             let inner = self.ctx.inner();
-            let outbox = &inner.services.outbox;
+            let services = &inner.services;
             let shared = match self.tx {
                 Some(tx) => Some(tx.shared().clone()),
                 None => {
@@ -98,14 +102,20 @@ impl<'a> IntoFuture for Emit<'a> {
                 }
             };
             match shared {
-                None => outbox.emit(&events).await?,
+                None => {
+                    services.events.emit(&all).await?;
+                    services.notifier.notify(TOPIC);
+                }
                 Some(shared) => {
-                    outbox.emit_in(shared.tx(), &events).await?;
-                    let outbox = outbox.clone();
-                    shared.after_commit(move || outbox.wake());
+                    let emission = services.events.emit_in(shared.tx(), &all).await?;
+                    let notifier = services.notifier.clone();
+                    shared.after_commit(move || {
+                        emission.committed();
+                        notifier.notify(TOPIC);
+                    });
                 }
             }
-            Ok(events[0].id)
+            Ok(all[0].id)
         })
     }
 }

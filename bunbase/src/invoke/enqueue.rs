@@ -11,8 +11,7 @@ use crate::{
     Error, Result,
     action::{Action, Door, Output},
     context::{Ctx, Tx},
-    db::notify::Notifier,
-    queue::{self, Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
+    queue::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope, Wake},
 };
 
 /// A job that is stored when it is awaited.
@@ -92,7 +91,7 @@ fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
         id: Uuid::now_v7(),
         queue: runner.meta.queue.to_owned(),
         action: runner.name.to_owned(),
-        input: serde_json::to_string(message)?,
+        input: services.seal(runner.name, &runner.sensitive, message)?,
         priority: runner.meta.priority,
         due: Due::Now,
         max_attempts,
@@ -115,7 +114,7 @@ impl Place<'_> {
                 match inner.db.joined(true).await? {
                     None => {
                         let stored = store.insert(jobs).await?;
-                        wake(&inner.services.notifier, &queues(jobs));
+                        wake(&inner.services.wake, &queues(jobs));
                         Ok(stored)
                     }
                     Some(shared) => store_in(ctx, &shared, jobs).await,
@@ -129,14 +128,14 @@ impl Place<'_> {
 async fn store_in(ctx: &Ctx, shared: &crate::context::Shared, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
     let services = &ctx.inner().services;
     let stored = services.jobs.insert_in(shared.tx(), jobs).await?;
-    let (notifier, queues) = (services.notifier.clone(), queues(jobs));
-    shared.after_commit(move || wake(&notifier, &queues));
+    let (waker, queues) = (services.wake.clone(), queues(jobs));
+    shared.after_commit(move || wake(&waker, &queues));
     Ok(stored)
 }
 
 /// Wakes the workers of these queues, here and in other processes.
-fn wake(notifier: &Notifier, queues: &[String]) {
-    queues.iter().for_each(|queue| notifier.notify(&queue::topic(queue)));
+fn wake(waker: &Wake, queues: &[String]) {
+    queues.iter().for_each(|queue| waker.jobs(queue));
 }
 
 fn queues(jobs: &[NewJob]) -> Vec<String> {

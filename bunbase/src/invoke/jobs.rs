@@ -49,7 +49,7 @@ impl JobHandler for JobRunner {
 }
 
 async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationToken) -> Result<()> {
-    let input: Value = serde_json::from_str(&job.input)?;
+    let input: Value = services.unseal(&job.action, &job.input)?;
     let identity: Identity = serde_json::from_str(&job.identity)?;
     let call = Invocation {
         trace: TraceId::from_traceparent(&job.traceparent).unwrap_or_else(TraceId::random),

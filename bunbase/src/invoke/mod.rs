@@ -6,10 +6,13 @@
 mod attempts;
 mod call;
 mod compute;
+mod emit;
 mod enqueue;
 mod error;
+mod idempotent;
 mod jobs;
 mod outcome;
+mod subscriptions;
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -17,20 +20,24 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
-pub(crate) use self::outcome::Outcome;
 pub use self::{
-    attempts::{Settle, Typed, Written},
+    attempts::{Finish, Settle, Typed, Written},
     call::{Callable, Calls},
+    emit::Emit,
     enqueue::Enqueue,
     error::CallError,
+    idempotent::Answer,
     jobs::JobRunner,
+    subscriptions::Subscriptions,
 };
+pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Door},
     context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
+    seal::Sensitive,
 };
 
 /// One action, ready to run: what start-up resolved, so that a run looks nothing up.
@@ -42,6 +49,8 @@ pub struct Runner {
     pub meta: &'static ActionMeta,
     /// The longest time until the answer; `None` for no limit.
     pub timeout: Option<Duration>,
+    /// Which values of its message are sealed where it is stored.
+    pub(crate) sensitive: Sensitive,
     module_guards: Arc<[Box<dyn DynGuard>]>,
     guards: Arc<[Box<dyn DynGuard>]>,
 }
@@ -88,6 +97,7 @@ impl Runner {
             name: action.name,
             meta,
             timeout: Some(meta.timeout.unwrap_or(timeout)).filter(|timeout| !timeout.is_zero()),
+            sensitive: Sensitive::of(action.entry.fields),
             module_guards: action.module_guards.clone(),
             guards: action.guards.clone(),
         }
@@ -166,17 +176,17 @@ impl Runner {
 ///
 /// # Errors
 /// The action's own error, or the framework's: a refusal, a wrong input, a timeout, a panic.
-pub async fn invoke<A: Action, S: Settle<A>>(
+pub async fn invoke<A: Action, F: Finish<A>>(
     runner: &Runner,
     ctx: &Ctx,
     input: impl Decode<A>,
-    settle: S,
-) -> Result<S::Value, CallError<A::Error>> {
+    finish: F,
+) -> Result<F::Value, CallError<A::Error>> {
     let started = Instant::now();
     let mut outcome = Outcome::begin(ctx, runner.name);
     let steps = async {
         let (provided, message) = runner.prepare::<A>(ctx, input).await?;
-        runner.perform::<A, S>(ctx, provided, message, settle, started).await
+        finish.finish(runner, ctx, provided, message, started).await
     };
     let result = match runner.within(steps).await {
         Ok(result) => result,

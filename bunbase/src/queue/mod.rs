@@ -26,9 +26,7 @@ pub use self::{
     entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
     reaper::{Reaper, ReaperSettings},
-    record::{
-        Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
-    },
+    record::{Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status},
     store::{JobStore, Settings},
     wake::Wake,
     worker::{Worker, WorkerSettings, worker_name},

@@ -205,3 +205,67 @@ fn module_twice(modules: &[&'static ModuleEntry], mistakes: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        action::{ActionMeta, ErrorDoc, ModuleMeta, Output},
+        guard::api_key,
+        registry::{ActionEntry, Registry},
+        schedule::{Missed, Overlap},
+    };
+
+    const ENTRY: ActionEntry = ActionEntry {
+        meta: ActionMeta {
+            name: "sweep",
+            module_path: "app::tasks",
+            file: "src/tasks.rs",
+            line: 7,
+            ..ActionMeta::DEFAULT
+        },
+        fields: &[],
+        output: <() as Output>::describe,
+        errors: &[],
+        open_errors: false,
+        check_errors: ErrorDoc::NONE,
+        guards: Vec::new,
+        providers: Vec::new,
+    };
+
+    static MODULE: ModuleEntry = ModuleEntry {
+        meta: ModuleMeta {
+            name: "tasks",
+            module_path: "app::tasks",
+            file: "src/tasks.rs",
+            line: 1,
+            prefix: "",
+            description: "",
+            tags: &[],
+        },
+        guards: || vec![Box::new(api_key())],
+    };
+
+    #[test]
+    fn a_schedule_below_a_guard_that_needs_a_caller_is_a_mistake() {
+        static NIGHTLY: ActionEntry = ActionEntry {
+            meta: ActionMeta {
+                triggers: &[Trigger::Schedule {
+                    rule: "0 2 * * *",
+                    zone: "",
+                    missed: Missed::Skip,
+                    overlap: Overlap::Skip,
+                }],
+                ..ENTRY.meta
+            },
+            ..ENTRY
+        };
+        let Mistakes(mistakes) = Registry::of(&[&NIGHTLY], &[&MODULE], &[]).unwrap_err();
+        let expected = "the guard `api_key` needs a caller, and the schedule of `tasks.sweep` (src/tasks.rs:7) has none: put the \
+                        action into a module without it";
+        assert_eq!(mistakes, [expected]);
+        assert!(Registry::of(&[&NIGHTLY], &[], &[]).is_ok());
+        static CALLED: ActionEntry = ENTRY;
+        assert!(Registry::of(&[&CALLED], &[&MODULE], &[]).is_ok());
+    }
+}

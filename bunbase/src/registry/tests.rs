@@ -2,7 +2,7 @@
 
 use super::{ActionEntry, BuiltInPath, ModuleEntry, Registry};
 use crate::{
-    action::{ActionMeta, Method, ModuleMeta, Output, Trigger},
+    action::{ActionMeta, ErrorDoc, Method, ModuleMeta, Output, Trigger},
     queue::Priority,
 };
 
@@ -34,6 +34,7 @@ const fn action(name: &'static str, line: u32, triggers: &'static [Trigger]) -> 
         output: <() as Output>::describe,
         errors: &[],
         open_errors: false,
+        check_errors: ErrorDoc::NONE,
         guards: Vec::new,
         providers: Vec::new,
     }

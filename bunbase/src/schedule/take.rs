@@ -70,6 +70,13 @@ pub(super) struct Taken {
 }
 
 impl Schedules {
+    /// Takes everything that is due.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn take_all(&self, declared: &[String], grace: Duration, on_tick: &dyn OnTick) -> Result<()> {
+        while self.take(declared, grace, on_tick).await?.schedules > 0 {}
+        Ok(())
+    }
+
     /// Takes what is due, once: of the declared schedules those named. Whoever calls it goes on until no schedule is due.
     pub(super) async fn take(&self, declared: &[String], grace: Duration, on_tick: &dyn OnTick) -> Result<Taken> {
         let taken = self

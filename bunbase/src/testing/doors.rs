@@ -13,7 +13,7 @@ use crate::{
     action::{Action, Door},
     clock::Clock,
     context::Identity,
-    invoke::{CallError, Calls, Invocation, JobRunner},
+    invoke::{CallError, Calls, Invocation, JobRunner, Subscriptions},
     queue::{Claim, Claimed, Failed, JobHandler, Outcome},
 };
 
@@ -96,7 +96,13 @@ impl TestApp {
     pub async fn enqueued<A: Action>(&self) -> Vec<A> {
         let name = self.name_of::<A>();
         let sql = "SELECT input FROM job_queue WHERE action = $1 AND status IN ('pending', 'retrying') ORDER BY id";
-        self.read(sql, name).await
+        let rows: Vec<(String,)> =
+            self.db().sql(sql).bind(name).columns().await.unwrap_or_else(|error| panic!("{error:?}"));
+        let read = |(text,): (String,)| {
+            let message = self.services.unseal(name, &text).unwrap_or_else(|error| panic!("{error:?}"));
+            A::deserialize(message).unwrap_or_else(|error| panic!("{error}: {text}"))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Returns the payloads of the events of a name that were emitted, in their order.
@@ -104,13 +110,13 @@ impl TestApp {
     /// # Panics
     /// When the database does not answer, or a payload is not a `T`.
     pub async fn emitted<T: DeserializeOwned>(&self, name: &str) -> Vec<T> {
-        self.read("SELECT payload FROM event_outbox WHERE name = $1 ORDER BY position", name).await
-    }
-
-    async fn read<T: DeserializeOwned>(&self, sql: &str, name: &str) -> Vec<T> {
+        let sql = "SELECT payload FROM event_outbox WHERE name = $1 ORDER BY position";
         let rows: Vec<(String,)> =
             self.db().sql(sql).bind(name).columns().await.unwrap_or_else(|error| panic!("{error:?}"));
-        let read = |(text,): (String,)| serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let read = |(text,): (String,)| {
+            let payload = self.services.unseal(name, &text).unwrap_or_else(|error| panic!("{error:?}"));
+            serde_json::from_value(payload).unwrap_or_else(|error| panic!("{error}: {text}"))
+        };
         rows.into_iter().map(read).collect()
     }
 
@@ -131,7 +137,12 @@ impl TestApp {
     /// When the database does not answer, or there is no end to it.
     pub async fn drain(&self) -> usize {
         let runner = JobRunner::new(self.services.clone());
+        let subscriptions = Subscriptions::new(&self.registry, self.services.clone());
+        let unwrap = |result: Result<()>| result.unwrap_or_else(|error| panic!("{error:?}"));
+        unwrap(self.services.schedules.declare(&subscriptions.schedules().unwrap_or_default()).await);
         for attempts in 0..10_000 {
+            unwrap(subscriptions.take_ticks().await);
+            unwrap(self.services.events.deliver_all(&subscriptions).await);
             let Some(job) = self.next_job().await else { return attempts };
             let lease = job.lease();
             let jobs = &self.services.jobs;

@@ -32,7 +32,10 @@ pub use crate::db::testing::TestDatabase;
 use crate::{
     Result,
     action::Action,
-    app::{App, Wired},
+    app::{
+        App, Wired,
+        background::{Background, Roles},
+    },
     config::{Config, Loader},
     context::Services,
     db::Db,
@@ -137,11 +140,17 @@ impl fmt::Debug for TestApp {
 }
 
 /// An application that listens on a free port of this machine, for tests of connections.
-#[derive(Debug)]
 pub struct ListeningApp {
     server: RunningServer,
+    background: Background,
     services: Arc<Services>,
     _database: TestDatabase,
+}
+
+impl fmt::Debug for ListeningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListeningApp").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl ListeningApp {
@@ -152,8 +161,10 @@ impl ListeningApp {
     pub async fn start(app: App) -> Self {
         let database = database().await;
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
+        let background = Background::start(&wired, Roles::of(&wired.config)).await;
+        let background = background.unwrap_or_else(|error| panic!("{error:?}"));
         let server = http::serve(wired.table, wired.mounts, wired.health).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { server, services: wired.services, _database: database }
+        Self { server, background, services: wired.services, _database: database }
     }
 
     /// Returns the address that it listens on.
@@ -179,7 +190,8 @@ impl ListeningApp {
     /// # Errors
     /// When a worker failed.
     pub async fn stop(self) -> Result<()> {
-        self.server.stop().await
+        let (stopped, ()) = tokio::join!(self.server.stop(), self.background.stop());
+        stopped
     }
 }
 

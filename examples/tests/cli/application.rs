@@ -73,6 +73,5 @@ async fn who(#[guard] caller: ApiKey) -> Result<Text> {
 
 #[bunbase::main]
 async fn main() -> Result<()> {
-    let app = App::new().config("app.name", "notes").config("app.version", "1.0.0");
-    app.migrations::<Migrator>().state(ApiKeys::new()).run().await
+    App::new().config("app.name", "notes").migrations::<Migrator>().state(ApiKeys::new()).run().await
 }

@@ -2,14 +2,12 @@
 
 use std::{fs, net::TcpListener};
 
+use crate::process::{Place, Said, command, run};
 use serde_json::Value;
-use tempfile::tempdir;
-
-use crate::process::{Said, command, run};
 
 /// Runs a command in a folder of its own.
 fn alone(arguments: &[&str]) -> Said {
-    run(&mut command(tempdir().expect("a folder").path(), arguments))
+    run(&mut command(&Place::new(), arguments))
 }
 
 /// Asserts that a command failed in words: one message, and no dump of a Rust value.
@@ -36,6 +34,16 @@ fn help_lists_the_commands() {
 }
 
 #[test]
+fn the_version_is_that_of_the_package_unless_it_is_configured() {
+    for flag in ["--version", "-V"] {
+        assert_eq!(alone(&[flag]).out, concat!("notes ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+    let place = Place::new();
+    let said = run(command(&place, &["--version"]).env("BUNBASE__APP__VERSION", "7.0.0"));
+    assert_eq!(said.out, "notes 7.0.0\n");
+}
+
+#[test]
 fn routes_are_a_table() {
     let said = alone(&["routes"]);
     let rows: Vec<Vec<_>> = said.out.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -48,12 +56,12 @@ fn routes_are_a_table() {
 
 #[test]
 fn call_prints_the_answer() {
-    let folder = tempdir().expect("a folder");
+    let place = Place::new();
     for count in ["2\n", "4\n"] {
-        let said = run(&mut command(folder.path(), &["call", "add_note", r#"{"text": "weed", "times": 2}"#]));
+        let said = run(&mut command(&place, &["call", "add_note", r#"{"text": "weed", "times": 2}"#]));
         assert_eq!(said.out, count, "{}", said.err);
     }
-    assert_eq!(run(&mut command(folder.path(), &["call", "count_notes"])).out, "4\n");
+    assert_eq!(run(&mut command(&place, &["call", "count_notes"])).out, "4\n");
 }
 
 #[test]
@@ -66,9 +74,9 @@ fn call_names_every_wrong_field_and_an_action_that_is_not_there() {
 
 #[test]
 fn migrations_go_up_and_down() {
-    let folder = tempdir().expect("a folder");
+    let place = Place::new();
     let migrate = |step: &[&str]| {
-        let said = run(&mut command(folder.path(), &[&["migrate"], step].concat()));
+        let said = run(&mut command(&place, &[&["migrate"], step].concat()));
         assert!(said.ok, "{step:?}: {}", said.err);
         said.out
     };
@@ -83,15 +91,15 @@ fn migrations_go_up_and_down() {
     assert!(migrate(&["down"]).contains("taken back  m0001_notes"));
     assert_eq!(state(), Some(false));
     migrate(&["up"]);
-    run(&mut command(folder.path(), &["call", "add_note", r#"{"text": "weed"}"#]));
+    run(&mut command(&place, &["call", "add_note", r#"{"text": "weed"}"#]));
     assert!(migrate(&["fresh"]).contains("applied  m0001_notes"));
-    assert_eq!(run(&mut command(folder.path(), &["call", "count_notes"])).out, "0\n");
+    assert_eq!(run(&mut command(&place, &["call", "count_notes"])).out, "0\n");
 }
 
 #[test]
 fn fresh_in_production_has_to_be_meant() {
-    let folder = tempdir().expect("a folder");
-    let production = |arguments| run(command(folder.path(), arguments).env("BUNBASE_ENV", "production"));
+    let place = Place::new();
+    let production = |arguments| run(command(&place, arguments).env("BUNBASE_ENV", "production"));
     assert_told(&production(&["migrate", "fresh"]), &["--force"]);
     let forced = production(&["migrate", "fresh", "--force"]);
     assert!(forced.ok, "{}", forced.err);
@@ -99,13 +107,12 @@ fn fresh_in_production_has_to_be_meant() {
 
 #[test]
 fn a_key_that_does_not_exist_is_told_with_its_file_and_the_one_that_was_meant() {
-    let folder = tempdir().expect("a folder");
-    fs::write(folder.path().join("bunbase.toml"), "[http]\nporrt = 8080\n\n[log]\nlevle = \"info\"\n")
-        .expect("written");
-    let said = run(&mut command(folder.path(), &["serve"]));
+    let place = Place::new();
+    fs::write(place.path().join("bunbase.toml"), "[http]\nporrt = 8080\n\n[log]\nlevle = \"info\"\n").expect("written");
+    let said = run(&mut command(&place, &["serve"]));
     assert_told(&said, &["http.porrt", "http.port", "log.levle", "log.level", "bunbase.toml"]);
     // Also by a command that needs no port.
-    assert_told(&run(&mut command(folder.path(), &["routes"])), &["http.porrt"]);
+    assert_told(&run(&mut command(&place, &["routes"])), &["http.porrt"]);
 }
 
 #[test]
@@ -118,17 +125,27 @@ fn a_port_that_is_taken_is_told() {
 
 #[test]
 fn a_database_that_cannot_be_used_is_told() {
-    let folder = tempdir().expect("a folder");
-    let with = |url: &str| run(command(folder.path(), &["serve", "--port", "0"]).env("DATABASE_URL", url));
+    let place = Place::new();
+    let with = |url: &str| run(command(&place, &["serve", "--port", "0"]).env("DATABASE_URL", url));
     assert_told(&with("oracle://localhost/x"), &["DATABASE_URL", "sqlite://", "postgres://"]);
     assert_told(&with("sqlite:///dev/null/no/app.db"), &["/dev/null/no"]);
 }
 
 #[test]
+fn a_server_that_is_away_is_told_with_its_address_and_the_cause_and_without_the_password() {
+    let place = Place::new();
+    for arguments in [&["serve", "--port", "0"][..], &["migrate", "up"], &["migrate", "status"], &["migrate", "down"]] {
+        let said = run(command(&place, arguments).env("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/app"));
+        assert_told(&said, &["postgres://me:***@127.0.0.1:1/app", "refused"]);
+        assert!(!said.err.contains("hunter2"), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_document_is_printed_without_a_database() {
-    let folder = tempdir().expect("a folder");
-    let said = run(&mut command(folder.path(), &["openapi"]));
+    let place = Place::new();
+    let said = run(&mut command(&place, &["openapi"]));
     let document: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(document["info"]["title"], "notes");
-    assert!(!folder.path().join("data").exists());
+    assert!(!place.path().join("data").exists());
 }

@@ -9,6 +9,9 @@ use std::{
     time::Duration,
 };
 
+use bunbase::testing::TestDatabase;
+use tempfile::TempDir;
+
 /// How long a line may take. Far more than it does, so that only what hangs fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -20,10 +23,42 @@ pub struct Said {
     pub err: String,
 }
 
-/// The application in a folder, with an empty environment.
-pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// Where an application runs: a folder of its own, and with `BUNBASE_TEST_DATABASE=postgres` a database of its own.
+pub struct Place {
+    folder: TempDir,
+    database: Option<TestDatabase>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let database = is_postgres().then(|| {
+            // Of its own, because some tests run in one already.
+            let made = thread::spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(TestDatabase::postgres()).expect("a database")
+            });
+            made.join().expect("a database")
+        });
+        Self { folder: tempfile::tempdir().expect("a folder"), database }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Returns whether the tests run on PostgreSQL.
+pub fn is_postgres() -> bool {
+    std::env::var("BUNBASE_TEST_DATABASE").is_ok_and(|database| database == "postgres")
+}
+
+/// The application in its place, with no other environment.
+pub fn command(place: &Place, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cli-application"));
-    command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.args(arguments).current_dir(place.path()).env_clear().stdin(Stdio::null());
+    if let Some(database) = &place.database {
+        command.env("DATABASE_URL", database.url());
+    }
     command
 }
 

@@ -146,8 +146,7 @@ impl Plan {
     pub async fn up(&self, db: &Db) -> Result<Vec<String>> {
         // Read before the lock: a mistake in a file should not make other instances wait.
         let files = self.files()?;
-        // Says clearly when the database is away.
-        db.ping().await?;
+        db.reach().await?;
         // The usual start: nothing to do, so no lock and no other connection.
         if !self.is_pending(&DatabaseExecutor::Connection(db.primary()), &files).await? {
             return Ok(Vec::new());
@@ -166,6 +165,7 @@ impl Plan {
     /// is undone.
     pub async fn down(&self, db: &Db, steps: u32) -> Result<Vec<String>> {
         let files = self.files()?;
+        db.reach().await?;
         lock::exclusively(db, self.lock_timeout, async |connection: DatabaseExecutor<'_>| {
             let mut undone = files::down(&connection, &files, steps).await?;
             let left = steps - u32::try_from(undone.len()).unwrap_or(steps).min(steps);
@@ -185,7 +185,7 @@ impl Plan {
     /// As [`up`](Self::up).
     pub async fn status(&self, db: &Db) -> Result<Vec<Migration>> {
         let files = self.files()?;
-        db.ping().await?;
+        db.reach().await?;
         let connection = DatabaseExecutor::Connection(db.primary());
         let mut all = Vec::new();
         if self.framework {
@@ -204,6 +204,7 @@ impl Plan {
     /// As [`up`](Self::up).
     pub async fn fresh(&self, db: &Db) -> Result<Vec<String>> {
         let files = self.files()?;
+        db.reach().await?;
         lock::exclusively(db, self.lock_timeout, async |connection: DatabaseExecutor<'_>| {
             rust::drop_everything(&connection).await?;
             self.up_within(&connection, &files).await

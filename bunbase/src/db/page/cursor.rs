@@ -11,8 +11,8 @@ use crate::{
     error::{FieldError, Place},
 };
 
-/// The longest text that is read as a cursor, in bytes.
-const MAX_TEXT_BYTES: usize = 2048;
+/// The longest text that is read as a cursor, in bytes: it travels in URLs. None longer is made by a [`Keyset`](super::Keyset).
+const MAX_TEXT_BYTES: usize = 4096;
 
 /// The form of the text. A later form gets another number, so that texts of this one are recognised.
 const VERSION: u64 = 1;
@@ -47,6 +47,11 @@ impl Cursor {
     /// cursor of another one.
     pub(super) fn nowhere() -> Self {
         Self { sort: 0, keys: Vec::new() }
+    }
+
+    /// Returns whether the text is short enough to be read back.
+    pub(super) fn fits(&self) -> bool {
+        self.to_string().len() <= MAX_TEXT_BYTES
     }
 
     /// Returns the number of the order that this belongs to.

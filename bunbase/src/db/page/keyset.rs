@@ -76,7 +76,8 @@ impl<E: EntityTrait> Keyset<E> {
     ///
     /// # Errors
     /// 404 for a cursor of another list, those of the database, and 500 for an order of no columns or of columns that
-    /// are NULL or have a type that a cursor cannot hold (floats, decimals, bytes, JSON, arrays).
+    /// are NULL or have a type that a cursor cannot hold (floats, decimals, bytes, JSON, arrays), or for sort keys of more than 3 KB,
+    /// which no cursor holds: sort by something shorter than free text without a limit.
     pub async fn page<const DEFAULT: u32, const MAX: u32>(
         &self,
         select: Select<E>,
@@ -116,7 +117,13 @@ impl<E: EntityTrait> Keyset<E> {
                 Error::internal(format!("`{}` is NULL or of a type that a cursor cannot hold", column.as_str()))
             })
         });
-        Ok(Cursor::new(self.sort(), keys.collect::<Result<_>>()?))
+        let cursor = Cursor::new(self.sort(), keys.collect::<Result<_>>()?);
+        // What is made here must be read here: too long, or a year that the strict form does not have, is neither.
+        if !cursor.fits() || self.behind(&cursor).is_err() {
+            let columns = self.columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join("`, `");
+            return Err(Error::internal(format!("the sort keys of a row in `{columns}` do not fit a cursor")));
+        }
+        Ok(cursor)
     }
 
     /// Returns the condition that a row comes after `cursor`.
@@ -201,7 +208,13 @@ fn key_of(value: Value) -> Option<Json> {
 
 /// Returns a key of a cursor as a value of the column's type; `None` when it does not fit.
 fn value_of(key: &Json, column: &ColumnType) -> Option<Value> {
-    let time = || key.as_str().and_then(|text| DateTime::<Utc>::from_text(text).ok());
+    // A caller may have changed the text, so it must have the strict form: a year of six digits would be an error of the database. Its
+    // value is read by chrono all the same, because SQLite may hold more than the microseconds that the strict form cuts to.
+    let time = || {
+        let text = key.as_str().filter(|text| DateTime::<Utc>::from_text(text).is_ok())?;
+        DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
+    };
+    let time_of_day = || key.as_str().filter(|text| NaiveTime::from_text(text).is_ok())?.parse::<NaiveTime>().ok();
     Some(match column {
         ColumnType::Boolean => key.as_bool()?.into(),
         ColumnType::TinyInteger => i8::try_from(key.as_i64()?).ok()?.into(),
@@ -219,7 +232,7 @@ fn value_of(key: &Json, column: &ColumnType) -> Option<Value> {
             (!text.contains('\0')).then_some(text)?.into()
         }
         ColumnType::Date => NaiveDate::from_text(key.as_str()?).ok()?.into(),
-        ColumnType::Time => NaiveTime::from_text(key.as_str()?).ok()?.into(),
+        ColumnType::Time => time_of_day()?.into(),
         ColumnType::DateTime => NaiveDateTime::into(time()?.naive_utc()),
         ColumnType::Timestamp | ColumnType::TimestampWithTimeZone => time()?.into(),
         ColumnType::Uuid => uuid::Uuid::from_text(key.as_str()?).ok()?.into(),

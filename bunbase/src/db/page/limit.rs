@@ -79,15 +79,29 @@ impl<'de, const DEFAULT: u32, const MAX: u32> Deserialize<'de> for Limit<DEFAULT
 
 /// A page by number of rows to skip: for lists that are small, or where a caller must jump.
 ///
-/// The database walks over what is skipped, and rows that come or go meanwhile are shown twice or not at all: prefer a
-/// [`Cursor`](super::Cursor).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// It is the input of an action, whose query it describes. The database walks over what is skipped, hence the most that may be; rows
+/// that come or go meanwhile are shown twice or not at all: prefer a [`Cursor`](super::Cursor).
+///
+/// ```
+/// # use bunbase::prelude::*;
+/// # #[schema]
+/// # #[derive(FromQueryResult)]
+/// # struct Number { n: i64 }
+/// /// Lists numbers: `GET /numbers?limit=10&offset=20`.
+/// #[action(get = "/numbers")]
+/// async fn list_numbers(ctx: Ctx, input: PageQuery) -> Result<Vec<Number>> {
+///     let sql = ctx.sql("SELECT n FROM number ORDER BY n LIMIT $1 OFFSET $2");
+///     sql.bind(i64::from(input.limit.get())).bind(i64::from(input.offset)).all().await
+/// }
+/// ```
+#[crate::schema]
+#[derive(Copy, Default, PartialEq, Eq)]
 pub struct PageQuery {
     /// How many rows; 20 unless said, at most 100.
-    #[serde(default)]
     pub limit: Limit,
-    /// How many rows to skip; 0 unless said.
-    #[serde(default)]
+    /// How many rows to skip; 0 unless said, at most 10 000.
+    #[default]
+    #[validate(range(max = 10_000))]
     pub offset: u32,
 }
 
@@ -119,6 +133,7 @@ mod tests {
     fn an_empty_page_query_has_its_defaults() {
         let query: PageQuery = serde_json::from_str("{}").unwrap();
         assert_eq!((query.limit.get(), query.offset), (20, 0));
+        assert_eq!(query, PageQuery::default());
     }
 
     proptest! {

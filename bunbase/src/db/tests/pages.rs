@@ -7,13 +7,15 @@ use super::{
     *,
 };
 
-/// Stores tasks 1 to 25; `due` has ties, fractions of a second among them, and `title` too.
+/// Stores tasks 1 to 25; `due` has ties, fractions of a second and of a microsecond among them, and `title` too.
 async fn with_tasks(db: &Db) {
     let rows = (1..=25_i64).map(|id| task::ActiveModel {
         id: Set(id),
         title: Set(format!("title {}", id % 3)),
         done: Set(id % 2 == 0),
-        due: Set(Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap() + chrono::Duration::microseconds(id / 4 * 250_000)),
+        due: Set(Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap()
+            + chrono::Duration::microseconds(id / 4 * 250_000)
+            + chrono::Duration::nanoseconds(id % 3)),
         key: Set(Uuid::now_v7()),
     });
     task::Entity::insert_many(rows).exec(db).await.unwrap();
@@ -92,6 +94,41 @@ async fn a_cursor_of_another_list_is_404() {
         for (keyset, cursor) in wrong {
             let error = keyset.page(task::Entity::find(), limit, Some(&cursor), &db).await.unwrap_err();
             assert_eq!((error.status(), error.fields()[0].pointer.as_str()), (404, "/cursor"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_cursor_is_404_and_never_an_error_of_the_database() {
+    for (_database, db) in each_with_tasks().await {
+        with_tasks(&db).await;
+        let limit: Limit = Limit::new(5).unwrap();
+        let by_due = Keyset::new().asc(task::Column::Due).asc(task::Column::Id);
+        let cursor = by_due.page(task::Entity::find(), limit, None, &db).await.unwrap().next_cursor.unwrap();
+        for due in ["+200000-01-01T00:00:00Z", "-4800-01-01T00:00:00Z", "2026-01-01 00:00:00Z", "soon"] {
+            let changed = Cursor::new(cursor.sort(), vec![due.into(), 1.into()]);
+            let error = by_due.page(task::Entity::find(), limit, Some(&changed), &db).await.unwrap_err();
+            assert_eq!(error.status(), 404, "{due}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_cursor_is_made_that_would_not_be_read_back() {
+    for (_database, db) in each_with_tasks().await {
+        with_tasks(&db).await;
+        let by_title = Keyset::new().desc(task::Column::Title).asc(task::Column::Id);
+        for (length, fits) in [(3000, true), (3100, false)] {
+            let long = task::ActiveModel { id: Set(1), title: Set("x".repeat(length)), ..Default::default() };
+            task::Entity::update(long).exec(&db).await.unwrap();
+            let limit: Limit = Limit::new(1).unwrap();
+            match by_title.page(task::Entity::find(), limit, None, &db).await {
+                Ok(page) => {
+                    let cursor = page.next_cursor.unwrap();
+                    assert!(fits && cursor.to_string().parse::<Cursor>() == Ok(cursor), "{length}");
+                }
+                Err(error) => assert!(!fits && format!("{error:?}").contains("do not fit a cursor"), "{error:?}"),
+            }
         }
     }
 }

@@ -8,9 +8,9 @@ mod claim;
 mod finish;
 mod groups;
 mod insert;
-mod upkeep;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{fmt, time::Duration};
 

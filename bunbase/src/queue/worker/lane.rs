@@ -223,7 +223,8 @@ impl Lane {
                     _ if claims.groups_due => Groups::Due,
                     _ => Groups::Empty,
                 };
-                self.eagerness = if is_short { 1 } else { self.shared.statements(self.concurrency).min(self.eagerness * 2) };
+                self.eagerness =
+                    if is_short { 1 } else { self.shared.statements(self.concurrency).min(self.eagerness * 2) };
                 if is_short {
                     let poll = self.shared.settings.poll_interval;
                     self.be_quiet(claims.next_due.map_or(poll, |due| due.min(poll)));
@@ -238,7 +239,10 @@ impl Lane {
                 let longest = backoff::ceiling(backoff::Backoff::Exponential, AGAIN.0, AGAIN.1, self.failures);
                 let wait = backoff::full_jitter(longest).max(AGAIN.0 / 2);
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error, queue = &*self.queue, ?wait, "no jobs could be claimed; trying again"
+                    error = &error as &dyn std::error::Error,
+                    queue = &*self.queue,
+                    ?wait,
+                    "no jobs could be claimed; trying again"
                 );
                 self.be_quiet(wait);
             }

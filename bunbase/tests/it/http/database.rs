@@ -76,6 +76,20 @@ async fn count(ctx: Ctx) -> Result<i64> {
     ctx.sql("SELECT count(*) FROM number").scalar().await
 }
 
+/// A number.
+#[schema]
+#[derive(FromQueryResult)]
+struct Number {
+    n: i64,
+}
+
+/// Lists numbers.
+#[action(get = "/numbers")]
+async fn list_numbers(ctx: Ctx, input: PageQuery) -> Result<Vec<Number>> {
+    let sql = ctx.sql("SELECT n FROM number ORDER BY n LIMIT $1 OFFSET $2");
+    sql.bind(i64::from(input.limit.get())).bind(i64::from(input.offset)).all().await
+}
+
 /// Reads, adds one and writes.
 #[action(post = "/add")]
 async fn add(ctx: Ctx) -> Result<i64> {
@@ -189,4 +203,26 @@ async fn sixty_four_clients_write_at_once_and_nothing_is_lost() {
     let different: i64 = app.db().sql("SELECT count(DISTINCT n) FROM number").scalar().await.unwrap();
     assert_eq!((counter, different), (CLIENTS * EACH, CLIENTS * EACH));
     soon("the shutdown", app.stop()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_offset_is_an_input_like_others_and_has_a_most() {
+    let app = start().await;
+    for n in 0..30 {
+        app.call(Insert::new(n)).await.unwrap();
+    }
+    let numbers = async |query: &str| {
+        let answer = app.get(&format!("/t/database/numbers{query}")).send().await.assert_status(200);
+        answer.json::<Vec<Number>>().iter().map(|number| number.n).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("").await, (0..20).collect::<Vec<_>>());
+    assert_eq!(numbers("?limit=3&offset=28").await, [28, 29]);
+    assert!(numbers("?offset=10000").await.is_empty());
+    let answer = app.get("/t/database/numbers?limit=101&offset=10001").send().await;
+    assert_eq!(super::mistakes(&answer), ["query /limit range", "query /offset range"]);
+    let query = PageQuery { offset: 10_001, ..PageQuery::default() };
+    assert_eq!(Error::from(app.call(ListNumbers(query)).await.unwrap_err()).status(), 422);
+    let parameters = &app.document()["paths"]["/t/database/numbers"]["get"]["parameters"];
+    let schema = |name: &str| &parameters.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap()["schema"];
+    assert_eq!((&schema("limit")["maximum"], &schema("offset")["maximum"]), (&100.into(), &10_000.into()));
 }

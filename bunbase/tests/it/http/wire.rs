@@ -134,3 +134,50 @@ async fn requests_may_come_in_one_piece() {
     let text = answer(&mut stream, "\0").await;
     assert_eq!((text.matches("HTTP/1.1 200").count(), text.matches("HTTP/1.1 404").count()), (2, 1), "{text}");
 }
+
+/// What is no HTTP request is answered by actix itself, before there is a request that anything of ours could see: a status, no
+/// body, no trace id, and the connection ends. See `http/mod.rs`.
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_the_next_client_is_served() {
+    let app = ListeningApp::start(App::new()).await;
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", format!("x-a: {}\r\n", "a".repeat(1000)).repeat(200));
+    for (request, status) in [
+        ("nonsense\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/9.9\r\nhost: x\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nhost: x\r\nx-a: \0\r\n\r\n", "400 Bad Request"),
+        ("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", "400 Bad Request"),
+        (
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "400 Bad Request",
+        ),
+        (&long, "400 Bad Request"),
+        (&many, "431 Request Header Fields Too Large"),
+    ] {
+        let mut stream = connect(&app, "").await;
+        // The server may have answered and closed before all of it is sent.
+        let _ = stream.write_all(request.as_bytes()).await;
+        let text = answer(&mut stream, "\0").await;
+        let line = &request[..request.len().min(80)];
+        // A connection that is closed with much unread may take the answer with it.
+        if text.is_empty() && request.len() > 10_000 {
+            continue;
+        }
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{line:?}: {text:?}");
+        assert!(text.contains("content-length: 0\r\n") && !text.contains("x-trace-id"), "{line:?}: {text:?}");
+    }
+    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer(&mut next, "}").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_408() {
+    let app = ListeningApp::start(App::new()).await;
+    let mut slow = connect(&app, "GET / HTTP/1.1\r\nhost:").await;
+    let text = answer(&mut slow, "\0").await;
+    assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text:?}");
+    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer(&mut next, "}").await.starts_with("HTTP/1.1 200"));
+}

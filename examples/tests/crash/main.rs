@@ -1,0 +1,9 @@
+//! Processes that are killed in the middle of their work, at random and many times: nothing is lost, and nothing happens twice.
+#![cfg(unix)]
+
+mod cluster;
+mod identical;
+mod kills;
+mod paused;
+mod process;
+mod restart;
