@@ -10,8 +10,6 @@ pub const BAD_REQUEST: &str = "bad_request";
 pub const MALFORMED_BODY: &str = "malformed_body";
 /// 406: the caller takes none of the content types that there are.
 pub const NOT_ACCEPTABLE: &str = "not_acceptable";
-/// 400: the idempotency key is not one.
-pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 401: a webhook's delivery is not signed as it must be.
 pub const WEBHOOK_SIGNATURE: &str = "webhook_signature";
 /// 409: the call with this idempotency key still runs.
@@ -28,6 +26,8 @@ pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const INVALID_INPUT: &str = "invalid_input";
 /// 404: no action has this name.
 pub const ACTION_UNKNOWN: &str = "action_unknown";
+/// 422: the idempotency key is not one.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 422: another call had this idempotency key.
 pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
 /// 500: the cause is in the log.

@@ -33,13 +33,13 @@ impl Key {
     /// ```
     ///
     /// # Errors
-    /// 400 `idempotency_key`.
+    /// 422 `idempotency_key`.
     pub fn parse(header: &str) -> Result<Self> {
         let text = header.trim_matches([' ', '\t']);
         let text = if text.starts_with('"') { unquoted(text) } else { Some(Cow::Borrowed(text)) };
         text.filter(|text| is_key(text)).map(|text| Self(text.into_owned())).ok_or_else(|| {
             let text = "an idempotency key is 1 to 255 visible ASCII characters";
-            Error::new(400, code::IDEMPOTENCY_KEY, text).retry(Retry::Never)
+            Error::new(422, code::IDEMPOTENCY_KEY, text).retry(Retry::Never)
         })
     }
 
@@ -149,7 +149,7 @@ mod tests {
         match Key::parse(header) {
             Ok(key) => Some(key.0),
             Err(error) => {
-                assert_eq!((error.status(), error.code()), (400, "idempotency_key"));
+                assert_eq!((error.status(), error.code()), (422, "idempotency_key"));
                 None
             }
         }

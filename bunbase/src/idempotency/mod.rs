@@ -49,13 +49,11 @@ impl Default for Settings {
 
 /// 409: the call with this key still runs; worth another attempt after `retry_after`.
 pub fn still_running(retry_after: Duration) -> Error {
-    Error::new(409, code::IDEMPOTENCY_RUNNING, "the call with this idempotency key still runs")
+    Error::new(409, code::IDEMPOTENCY_RUNNING, "a call with this idempotency key is still running; try again later")
         .retry(Retry::After(retry_after))
 }
 
 /// 422: the key was sent with another call.
 pub fn mismatch() -> Error {
-    let text =
-        "another call had this idempotency key: send a new key with a new call, and the same call with the same key";
-    Error::new(422, code::IDEMPOTENCY_MISMATCH, text).retry(Retry::Never)
+    Error::new(422, code::IDEMPOTENCY_MISMATCH, "this idempotency key was used with another input").retry(Retry::Never)
 }

@@ -73,8 +73,8 @@ pub trait Verify: fmt::Debug + Send + Sync + 'static {
     /// not told to the caller.
     fn verify(&self, delivery: &Delivery<'_>) -> Result<String>;
 
-    /// Returns what a verified delivery asks to be answered with at once, as the sender's first call to a new address does; such a delivery
-    /// makes no run.
+    /// Returns what a verified delivery asks to be answered with at once, as the sender's first call to a new address
+    /// does; such a delivery makes no run.
     fn handshake(&self, delivery: &Delivery<'_>) -> Option<String> {
         let _ = delivery;
         None
@@ -107,7 +107,7 @@ enum Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::new(401, code::WEBHOOK_SIGNATURE, "the delivery is not signed as it must be")
+        Self::new(401, code::WEBHOOK_SIGNATURE, "the delivery is not signed as it should be")
             .retry(Retry::Never)
             .caused_by(refusal)
     }

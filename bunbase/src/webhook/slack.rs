@@ -35,6 +35,15 @@ struct Event<'a> {
     event_id: Cow<'a, str>,
 }
 
+/// What Slack sends to a new address before it sends events there.
+#[derive(Deserialize)]
+struct Challenge<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    challenge: Cow<'a, str>,
+}
+
 impl Verify for Slack {
     /// Signed is `v0:`, the time, a colon and the body.
     fn verify(&self, delivery: &Delivery<'_>) -> Result<String> {
@@ -47,6 +56,12 @@ impl Verify for Slack {
         window::check(time, delivery.now, window::TOLERANCE)?;
         let event = serde_json::from_slice::<Event<'_>>(delivery.body).ok();
         Ok(id::of(event.as_ref().map(|event| event.event_id.as_ref()), signed))
+    }
+
+    /// Source: Slack Docs, "`url_verification` event".
+    fn handshake(&self, delivery: &Delivery<'_>) -> Option<String> {
+        let asked = serde_json::from_slice::<Challenge<'_>>(delivery.body).ok()?;
+        (asked.r#type == "url_verification").then(|| asked.challenge.into_owned())
     }
 
     fn headers(&self) -> Vec<(&'static str, &'static str)> {
@@ -88,6 +103,18 @@ mod tests {
         assert_eq!(refused(&scheme(), &other, BODY, 1_531_420_618), Refusal::Malformed);
         assert_eq!(refused(&scheme(), &HEADERS[..1], BODY, 1_531_420_618), Refusal::Missing);
         assert_eq!(refused(&scheme(), &HEADERS[1..], BODY, 1_531_420_618), Refusal::Missing);
+    }
+
+    #[test]
+    fn a_new_address_answers_the_challenge_and_nothing_else_is_one() {
+        let answer = |body: &[u8]| {
+            let delivery = Delivery { header: &|_| None, body, now: chrono::DateTime::default() };
+            scheme().handshake(&delivery)
+        };
+        let body = br#"{"token":"Jhj5dZrVaK7ZwHHjRyZWjbDl","challenge":"3eZbrw1aBm2rZgRN","type":"url_verification"}"#;
+        assert_eq!(answer(body).as_deref(), Some("3eZbrw1aBm2rZgRN"));
+        assert_eq!(answer(br#"{"type":"event_callback","challenge":"x"}"#), None);
+        assert_eq!(answer(BODY), None);
     }
 
     #[test]

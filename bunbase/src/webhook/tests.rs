@@ -20,7 +20,7 @@ pub(super) fn verify(scheme: &dyn Verify, headers: &[(&str, &str)], body: &[u8],
 pub(super) fn refused(scheme: &dyn Verify, headers: &[(&str, &str)], body: &[u8], now: i64) -> Refusal {
     let error = verify(scheme, headers, body, now).unwrap_err();
     assert_eq!((error.status(), error.code()), (401, "webhook_signature"));
-    assert_eq!(error.detail(), "the delivery is not signed as it must be");
+    assert_eq!(error.detail(), "the delivery is not signed as it should be");
     *std::error::Error::source(&error).unwrap().downcast_ref().unwrap()
 }
 
