@@ -47,6 +47,27 @@ pub mod testing;
 pub mod webhook;
 
 /// Implements `bunbase::action::ActionError` for an enum.
+///
+/// Each variant says how it answers. `#[error(status = 404, code = "task_missing", "task {0} does not exist")]` is a line of the
+/// document. `#[error(internal)]` is 500 with a fixed text, or 503 where the cause is a database that is away. `#[error(framework)]`
+/// passes one error on, with its status, code and retry class: `bunbase::Error`, which may be anything, so that the document gets an
+/// answer for any status; or another error of an action, which brings its own lines along.
+///
+/// ```
+/// use bunbase::{error::InvalidInput, prelude::*};
+///
+/// #[derive(ActionError, Debug)]
+/// enum TaskError {
+///     /// The project has no task with this id.
+///     #[error(status = 404, code = "task_missing", "task {0} does not exist in this project")]
+///     Missing(i64),
+///     #[error(framework)]
+///     NoId(#[from] InvalidInput),
+///     #[error(internal)]
+///     Db(#[from] DbErr),
+/// }
+/// # const { assert!(!<TaskError as bunbase::action::ActionError>::OPEN) };
+/// ```
 pub use bunbase_macros::ActionError;
 /// Turns an `async fn` into an action: a message type, HTTP doors, an operation of the document and an entry of the registry.
 ///

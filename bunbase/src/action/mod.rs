@@ -17,7 +17,7 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
-    error::{ActionError, ErrorVariant, internal},
+    error::{ActionError, ErrorVariant, count, internal, join, passed},
     meta::{ActionMeta, Door, Method, ModuleMeta, RetryPolicy, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},

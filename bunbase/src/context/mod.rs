@@ -40,7 +40,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::{Db, Sql},
-    error::Place,
+    error::{InvalidInput, Place},
     guard::Provider,
     schema::FromText,
 };
@@ -168,7 +168,7 @@ impl Ctx {
     ///
     /// # Errors
     /// 422 when there is no such parameter or it is not a `T`.
-    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T, InvalidInput> {
         let text = match (&self.0.fields, &self.0.request) {
             (Some(fields), _) => match &fields[name] {
                 Value::Null => None,

@@ -143,6 +143,7 @@ impl From<ApiKeyError> for Error {
 
 impl ActionError for ApiKeyError {
     const VARIANTS: &'static [ErrorVariant] = &[MISSING, UNKNOWN];
+    const HIDES: bool = false;
 }
 
 impl Provider for ApiKey {

@@ -108,6 +108,8 @@ pub struct GuardDoc {
     pub errors: &'static [ErrorVariant],
     /// Whether it also refuses in ways that `errors` does not list.
     pub open_errors: bool,
+    /// Whether it also fails for causes that it does not tell.
+    pub hidden_errors: bool,
     /// The credential that it asks for.
     pub security: Option<Security>,
 }
@@ -115,7 +117,13 @@ pub struct GuardDoc {
 impl GuardDoc {
     /// Describes a provider.
     pub fn of<P: Provider>() -> Self {
-        Self { name: P::name(), errors: P::Error::VARIANTS, open_errors: P::Error::OPEN, security: P::security() }
+        Self {
+            name: P::name(),
+            errors: P::Error::VARIANTS,
+            open_errors: P::Error::OPEN,
+            hidden_errors: P::Error::HIDES,
+            security: P::security(),
+        }
     }
 }
 
@@ -163,6 +171,7 @@ impl<G: Guard> DynGuard for G {
             name: self.name(),
             errors: G::Error::VARIANTS,
             open_errors: G::Error::OPEN,
+            hidden_errors: G::Error::HIDES,
             security: self.security(),
         }
     }

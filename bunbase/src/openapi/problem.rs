@@ -4,8 +4,8 @@ use schemars::schema::SchemaObject;
 use serde_json::{Value, json};
 
 use crate::{
-    action::ErrorVariant,
-    error::{Place, Retry, code},
+    action::{ActionError, ErrorVariant},
+    error::{InvalidInput, Place, Retry, code},
 };
 
 /// The name of the component of [`problem_schema`].
@@ -119,12 +119,7 @@ pub(super) const WRONG_TYPE: ErrorVariant = framework(
     "The body is of a content type that is not read here.",
 );
 /// 422, for an operation with an input.
-pub(super) const INVALID: ErrorVariant = framework(
-    422,
-    code::INVALID_INPUT,
-    "the input has wrong fields; see `errors`",
-    "Fields of the input are wrong; `errors` lists all of them.",
-);
+pub(super) const INVALID: ErrorVariant = <InvalidInput as ActionError>::VARIANTS[0];
 /// 500, for every operation.
 pub(super) const INTERNAL: ErrorVariant = framework(
     500,

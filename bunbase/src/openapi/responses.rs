@@ -37,6 +37,9 @@ pub(super) struct Traits {
     pub(super) form: bool,
     /// Whether it decodes anything.
     pub(super) input: bool,
+    /// Whether an error of a database may come to the caller. One that comes from nowhere but the action's and its guards' own errors
+    /// cannot, where all of them say everything that they are.
+    pub(super) database: bool,
     /// Whether its time is limited.
     pub(super) timeout: bool,
 }
@@ -172,12 +175,15 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         own.push(("InvalidInput", &[problem::INVALID]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
-    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
-    own.push(if traits.timeout {
-        ("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])
-    } else {
-        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])
-    });
+    if traits.database {
+        own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
+    }
+    match (traits.timeout, traits.database) {
+        (true, true) => own.push(("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])),
+        (true, false) => own.push(("TimeLimit", &[problem::TIMED_OUT])),
+        (false, true) => own.push(("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])),
+        (false, false) => {}
+    }
     own
 }
 

@@ -77,7 +77,7 @@ mod tests {
 
     fn guard(scheme: &'static str, credential: Credential, optional: bool) -> GuardDoc {
         let security = Some(Security { scheme, description: "", credential, optional });
-        GuardDoc { name: scheme.to_owned(), errors: &[], open_errors: false, security }
+        GuardDoc { name: scheme.to_owned(), errors: &[], open_errors: false, hidden_errors: false, security }
     }
 
     fn names(requirements: &[SecurityRequirement]) -> Vec<Vec<&str>> {

@@ -21,6 +21,8 @@ pub struct ActionEntry {
     pub errors: &'static [ErrorVariant],
     /// Whether it also fails in ways that `errors` does not list.
     pub open_errors: bool,
+    /// Whether it also fails for causes that it does not tell.
+    pub hidden_errors: bool,
     /// Makes its own guards.
     pub guards: fn() -> Vec<Box<dyn DynGuard>>,
     /// Describes its `#[guard]` parameters.
@@ -36,6 +38,7 @@ impl ActionEntry {
             output: <A::Output as Output>::describe,
             errors: <A::Error as ActionError>::VARIANTS,
             open_errors: <A::Error as ActionError>::OPEN,
+            hidden_errors: <A::Error as ActionError>::HIDES,
             guards: A::guards,
             providers: A::providers,
         }

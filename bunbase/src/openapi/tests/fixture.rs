@@ -153,6 +153,7 @@ pub(super) const ENTRY: ActionEntry = ActionEntry {
     output: <() as Output>::describe,
     errors: &[],
     open_errors: false,
+    hidden_errors: true,
     guards: Vec::new,
     providers: Vec::new,
 };
@@ -357,7 +358,13 @@ static ACTIONS: &[ActionEntry] = &[
         providers: || {
             let security =
                 Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
-            vec![GuardDoc { name: "session".to_owned(), errors: &[], open_errors: false, security: Some(security) }]
+            vec![GuardDoc {
+                name: "session".to_owned(),
+                errors: &[],
+                open_errors: false,
+                hidden_errors: false,
+                security: Some(security),
+            }]
         },
         ..ENTRY
     },
