@@ -162,6 +162,35 @@ pub use bunbase_macros::module;
 /// ```
 pub use bunbase_macros::modules;
 /// Gives a struct or an enum its schema, its checks and its JSON.
+///
+/// It derives `Serialize`, `Clone` and `Debug`, writes `Deserialize`, and merges the derives written below it. Decoding takes what the
+/// schema says and nothing laxer: no unknown or repeated keys, no arrays for objects, and the forms of dates, decimals and numbers
+/// that the document shows.
+///
+/// | Argument | Meaning |
+/// |---|---|
+/// | `name` | The name of the component in the document; the type's unless said. |
+/// | `rename_all`, `rename_all_fields` | The spelling of keys and variants, as serde has it. |
+/// | `tag`, `content`, `untagged` | How an enum says which variant it is, as serde has it; by the variant's name as the only key unless said. |
+///
+/// Values go straight into their fields, with no copy in between but where that cannot be known in time: a value of an `untagged` enum
+/// is held as JSON until the first variant fits, and so are those keys of a tagged one that come before the tag (or the content that
+/// comes before it). Write the tag first, as `Serialize` does, and nothing is held.
+///
+/// ```
+/// /// How far a task is.
+/// #[bunbase::schema(tag = "kind", rename_all = "snake_case")]
+/// enum State {
+///     /// It is to be done.
+///     Open,
+///     /// It is done.
+///     Done { by: String },
+/// }
+///
+/// let done: State = serde_json::from_str(r#"{"kind":"done","by":"Ada"}"#).unwrap();
+/// assert!(matches!(done, State::Done { by } if by == "Ada"));
+/// assert!(serde_json::from_str::<State>(r#"{"kind":"open","by":"Ada"}"#).is_err());
+/// ```
 pub use bunbase_macros::schema;
 /// Runs an `async fn` as a test, on its own thread alone or with `worker_threads = 4`.
 ///
