@@ -9,6 +9,7 @@ use super::{App, Wired, banner, logging, routes, shutdown, wiring};
 use crate::{
     Error, Result,
     config::{Config, Loader},
+    context::Identity,
     db::Db,
     http,
     invoke::{Calls, Invocation},
@@ -55,6 +56,9 @@ enum Command {
         /// One JSON object of all fields; `-` reads it from standard input.
         #[arg(default_value = "{}")]
         json: String,
+        /// Who calls: `service:NAME`, `user:ID` or `system`; nobody that is known unless said. It is believed.
+        #[arg(long = "as", value_name = "WHO", value_parser = identity)]
+        identity: Option<Identity>,
     },
 }
 
@@ -101,7 +105,9 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
             let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
             print(&(document.pretty() + "\n"))
         }
-        Command::Call { action, json } => call(app, config, &action, &json).await,
+        Command::Call { action, json, identity } => {
+            call(app, config, &action, &json, identity.unwrap_or_default()).await
+        }
     }
 }
 
@@ -170,7 +176,17 @@ async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
     print(&text)
 }
 
-async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> {
+/// Reads who calls.
+fn identity(text: &str) -> Result<Identity, String> {
+    match text.split_once(':') {
+        None if text == "system" => Ok(Identity::System),
+        Some(("service", name)) if !name.is_empty() => Ok(Identity::service(name)),
+        Some(("user", id)) if !id.is_empty() => Ok(Identity::user(id)),
+        _ => Err("write `service:NAME`, `user:ID` or `system`".to_owned()),
+    }
+}
+
+async fn call(app: App, config: Config, action: &str, json: &str, identity: Identity) -> Result<()> {
     logging::start(&config);
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
     let input: Value = serde_json::from_str(&text).map_err(|error| {
@@ -181,7 +197,8 @@ async fn call(app: App, config: Config, action: &str, json: &str) -> Result<()> 
         wired.migrations.up(&wired.services.db).await?;
     }
     let calls = Calls::of(&wired.services)?;
-    let answer = calls.call_by_name(&wired.services, action, Invocation::fresh(), input).await;
+    let answer =
+        calls.call_by_name(&wired.services, action, Invocation { identity, ..Invocation::fresh() }, input).await;
     wired.services.db.close().await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),

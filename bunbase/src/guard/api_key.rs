@@ -9,7 +9,7 @@ use super::{Credential, Guard, Provider, Security};
 use crate::{
     Error,
     action::{ActionError, ErrorVariant},
-    context::Ctx,
+    context::{Ctx, Identity},
     error::Retry,
 };
 
@@ -78,6 +78,9 @@ impl fmt::Debug for ApiKeys {
 }
 
 /// Who called, known by an API key: `#[guard] caller: ApiKey`.
+///
+/// Where there is no request, because the run is a job, an event's or a call from the command line (`call --as service:NAME`), it is the
+/// [service](Identity::Service) that caused the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     /// The name under which the key was added.
@@ -151,8 +154,15 @@ impl Provider for ApiKey {
 
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
         let keys = ctx.state::<ApiKeys>().map_err(ApiKeyError::Framework)?;
-        let key = ctx.request().and_then(|request| request.header(HEADER)).ok_or(ApiKeyError::Missing)?;
+        let Some(request) = ctx.request() else {
+            return match ctx.identity() {
+                Identity::Service { name } => Ok(Self { holder: name }),
+                _ => Err(ApiKeyError::Missing),
+            };
+        };
+        let key = request.header(HEADER).ok_or(ApiKeyError::Missing)?;
         let holder = keys.holder(key).ok_or(ApiKeyError::Unknown)?;
+        ctx.identify(Identity::service(holder));
         Ok(Self { holder: holder.to_owned() })
     }
 

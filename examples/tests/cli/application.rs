@@ -65,7 +65,13 @@ async fn count_notes(ctx: Ctx) -> Result<i64> {
     ctx.sql("SELECT count(*) FROM notes").scalar().await
 }
 
+/// Says who calls.
+#[action]
+async fn who_calls(ctx: Ctx, #[guard] caller: ApiKey) -> Result<Vec<String>> {
+    Ok(vec![caller.holder, ctx.identity().scope()])
+}
+
 #[bunbase::main]
 async fn main() -> Result<()> {
-    App::new().config("app.name", "notes").migrations::<Migrator>().run().await
+    App::new().config("app.name", "notes").state(ApiKeys::new()).migrations::<Migrator>().run().await
 }
