@@ -12,6 +12,7 @@ mod field;
 mod generator;
 mod patch;
 pub mod record;
+mod repeated;
 pub mod rules;
 mod text;
 pub(crate) mod types;
@@ -33,6 +34,7 @@ pub use self::{
     generator::Generator,
     patch::Patch,
     record::Record,
+    repeated::repeated_keys,
     text::{FromText, Mistake, ToText},
     variant::{Payload, Tagging, Variant},
     wire::Wire,

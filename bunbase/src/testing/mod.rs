@@ -133,11 +133,11 @@ impl fmt::Debug for TestApp {
     }
 }
 
-/// An application that listens on a free port of this machine, for tests of connections.
-#[derive(Debug)]
+/// An application that listens on a free port of this machine, for tests of connections. Requests come by a client of the test's own.
 pub struct ListeningApp {
     server: RunningServer,
     services: Arc<Services>,
+    document: Document,
     _database: TestDatabase,
 }
 
@@ -150,7 +150,7 @@ impl ListeningApp {
         let database = database().await;
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
         let server = http::serve(wired.table, wired.mounts, wired.health).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { server, services: wired.services, _database: database }
+        Self { server, services: wired.services, document: wired.document, _database: database }
     }
 
     /// Returns the address that it listens on.
@@ -166,9 +166,32 @@ impl ListeningApp {
         format!("http://{}{path}", self.address())
     }
 
+    /// Calls an action with its message, without HTTP.
+    ///
+    /// # Errors
+    /// The action's own error, or the framework's.
+    pub async fn call<A: Action>(&self, message: A) -> Result<A::Output, CallError<A::Error>> {
+        let calls = Calls::of(&self.services).map_err(CallError::Framework)?;
+        calls.call(&self.services, Invocation::fresh(), message).await
+    }
+
     /// Returns the application's database.
     pub fn db(&self) -> &Db {
         &self.services.db
+    }
+
+    /// Returns the OpenAPI document.
+    pub fn document(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// Holds an answer, which came to the test's own client, against the document, as a [`TestApp`] does with each of its own.
+    ///
+    /// # Panics
+    /// When the answer is not what the document says; the message lists every deviation.
+    #[track_caller]
+    pub fn hold(&self, method: &str, uri: &str, status: u16, headers: &[(String, String)], body: &[u8]) {
+        request::hold(self.document(), method, uri, status, headers, body);
     }
 
     /// Stops it as a signal would.
@@ -177,6 +200,12 @@ impl ListeningApp {
     /// When a worker failed.
     pub async fn stop(self) -> Result<()> {
         self.server.stop().await
+    }
+}
+
+impl fmt::Debug for ListeningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListeningApp").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
