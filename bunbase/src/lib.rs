@@ -52,6 +52,27 @@ pub mod testing;
 pub mod webhook;
 
 /// Implements `bunbase::action::ActionError` for an enum.
+///
+/// Each variant says how it answers. `#[error(status = 404, code = "task_missing", "task {0} does not exist")]` is a line of the
+/// document. `#[error(internal)]` is 500 with a fixed text, or 503 where the cause is a database that is away. `#[error(framework)]`
+/// passes one error on, with its status, code and retry class: `bunbase::Error`, which may be anything, so that the document gets an
+/// answer for any status; or another error of an action, which brings its own lines along.
+///
+/// ```
+/// use bunbase::{error::InvalidInput, prelude::*};
+///
+/// #[derive(ActionError, Debug)]
+/// enum TaskError {
+///     /// The project has no task with this id.
+///     #[error(status = 404, code = "task_missing", "task {0} does not exist in this project")]
+///     Missing(i64),
+///     #[error(framework)]
+///     NoId(#[from] InvalidInput),
+///     #[error(internal)]
+///     Db(#[from] DbErr),
+/// }
+/// # const { assert!(!<TaskError as bunbase::action::ActionError>::OPEN) };
+/// ```
 pub use bunbase_macros::ActionError;
 /// Turns a function into an action: a message type, doors, an operation of the document and an entry of the registry.
 ///
@@ -226,6 +247,35 @@ pub use bunbase_macros::module;
 /// ```
 pub use bunbase_macros::modules;
 /// Gives a struct or an enum its schema, its checks and its JSON.
+///
+/// It derives `Serialize`, `Clone` and `Debug`, writes `Deserialize`, and merges the derives written below it. Decoding takes what the
+/// schema says and nothing laxer: no unknown or repeated keys, no arrays for objects, and the forms of dates, decimals and numbers
+/// that the document shows.
+///
+/// | Argument | Meaning |
+/// |---|---|
+/// | `name` | The name of the component in the document; the type's unless said. |
+/// | `rename_all`, `rename_all_fields` | The spelling of keys and variants, as serde has it. |
+/// | `tag`, `content`, `untagged` | How an enum says which variant it is, as serde has it; by the variant's name as the only key unless said. |
+///
+/// Values go straight into their fields, with no copy in between but where that cannot be known in time: a value of an `untagged` enum
+/// is held as JSON until the first variant fits, and so are those keys of a tagged one that come before the tag (or the content that
+/// comes before it). Write the tag first, as `Serialize` does, and nothing is held.
+///
+/// ```
+/// /// How far a task is.
+/// #[bunbase::schema(tag = "kind", rename_all = "snake_case")]
+/// enum State {
+///     /// It is to be done.
+///     Open,
+///     /// It is done.
+///     Done { by: String },
+/// }
+///
+/// let done: State = serde_json::from_str(r#"{"kind":"done","by":"Ada"}"#).unwrap();
+/// assert!(matches!(done, State::Done { by } if by == "Ada"));
+/// assert!(serde_json::from_str::<State>(r#"{"kind":"open","by":"Ada"}"#).is_err());
+/// ```
 pub use bunbase_macros::schema;
 /// Runs an `async fn` as a test, on its own thread alone or with `worker_threads = 4`.
 ///

@@ -1,6 +1,7 @@
 //! Comments on a task.
 
 use bunbase::{
+    db::page::PageError,
     prelude::*,
     sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, Set},
 };
@@ -60,6 +61,15 @@ pub async fn add_comment(
     Ok(row.insert(ctx.db()).await?.into())
 }
 
+/// Why comments cannot be listed.
+#[derive(ActionError, Debug)]
+pub enum ListError {
+    #[error(framework)]
+    Task(#[from] TaskError),
+    #[error(framework)]
+    Page(#[from] PageError),
+}
+
 /// Lists the comments on a task, the oldest first.
 #[action(get = "/")]
 pub async fn list_comments(
@@ -71,7 +81,7 @@ pub async fn list_comments(
     limit: Limit,
     /// Where the page before this one ended: its `next_cursor`.
     cursor: Option<Cursor>,
-) -> Result<Page<Comment>, TaskError> {
+) -> Result<Page<Comment>, ListError> {
     let task = tasks::find(&ctx, project_id, task_id).await?;
     let query = comment::Entity::find().filter(comment::Column::TaskId.eq(task.id));
     let page = Keyset::new().asc(comment::Column::Id).page(query, limit, cursor.as_ref(), ctx.db()).await?;

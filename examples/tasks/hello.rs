@@ -1,5 +1,7 @@
 //! A greeting, to see that the service is there.
 
+use std::convert::Infallible;
+
 use bunbase::prelude::*;
 
 /// A greeting.
@@ -11,6 +13,6 @@ pub struct Greeting {
 
 /// Greets somebody.
 #[action(get = "/hello/{name}", tags = ["hello"])]
-async fn hello(name: String) -> Result<Greeting> {
+async fn hello(name: String) -> Result<Greeting, Infallible> {
     Ok(Greeting { text: format!("Hello, {name}!") })
 }

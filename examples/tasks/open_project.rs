@@ -1,6 +1,6 @@
 //! A guard of the application's own: the project in the path exists, and may be changed.
 
-use bunbase::prelude::*;
+use bunbase::{error::InvalidInput, prelude::*};
 
 use crate::entity::project;
 
@@ -18,23 +18,20 @@ pub enum MissingProject {
     /// No project has this id.
     #[error(status = 404, code = "project_missing", "project {0} does not exist")]
     Missing(i64),
+    #[error(framework)]
+    NoId(#[from] InvalidInput),
     #[error(internal)]
     Db(#[from] DbErr),
-    #[error(framework)]
-    Other(#[from] bunbase::Error),
 }
 
 /// Why a project cannot be changed.
 #[derive(ActionError, Debug)]
 pub enum ClosedProject {
-    /// No project has this id.
-    #[error(status = 404, code = "project_missing", "project {0} does not exist")]
-    Missing(i64),
     /// The project is archived.
     #[error(status = 409, code = "project_archived", retry = never, "project {0} is archived")]
     Archived(i64),
     #[error(framework)]
-    Other(#[from] bunbase::Error),
+    Missing(#[from] MissingProject),
 }
 
 impl Provider for AnyProject {
@@ -49,7 +46,7 @@ impl Provider for OpenProject {
     type Error = ClosedProject;
 
     async fn provide(ctx: &Ctx) -> Result<Self, ClosedProject> {
-        let AnyProject(project) = ctx.provide().await?;
+        let AnyProject(project) = AnyProject::provide(ctx).await?;
         if project.archived { Err(ClosedProject::Archived(project.id)) } else { Ok(Self(project)) }
     }
 }

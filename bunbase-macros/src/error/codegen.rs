@@ -133,7 +133,7 @@ fn into_error(k: &TokenStream, model: &Model) -> TokenStream {
             }
             (Kind::Framework, Some(source)) => {
                 let (pattern, local) = (variant.pattern_of(ident, &[source.index]), variant.local(source.index));
-                quote_spanned!(source.ty.span()=> #pattern => { let __error: #k::error::Error = #local; __error })
+                quote_spanned!(source.ty.span()=> #pattern => #k::action::passed(#local))
             }
             (_, Some(source)) => {
                 let (pattern, local) = (variant.pattern_of(ident, &[source.index]), variant.local(source.index));
@@ -179,13 +179,30 @@ fn action_error(k: &TokenStream, model: &Model) -> TokenStream {
             #k::action::ErrorVariant { status: #status, code: #code, message: #message, docs: #docs, retry: #retry }
         })
     });
-    // The framework's own error can have any status.
-    let open = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Framework));
+    let own = quote!(&[#(#entries),*]);
+    let passed: Vec<_> = model
+        .variants
+        .iter()
+        .filter(|variant| matches!(variant.kind, Kind::Framework))
+        .filter_map(|variant| variant.source.as_ref().map(|source| &source.ty))
+        .collect();
+    let variants = if passed.is_empty() {
+        own
+    } else {
+        quote!({
+            const PARTS: &[&[#k::action::ErrorVariant]] = &[#own, #(<#passed as #k::action::ActionError>::VARIANTS),*];
+            const ALL: [#k::action::ErrorVariant; #k::action::count(PARTS)] = #k::action::join(PARTS);
+            &ALL
+        })
+    };
+    // The framework's own error can have any status; another one that is passed through says what it can be.
+    let internal = model.variants.iter().any(|variant| matches!(variant.kind, Kind::Internal));
     let (ident, class) = (&model.ident, class(k, model));
     quote! {
         impl #k::action::ActionError for #ident {
-            const VARIANTS: &'static [#k::action::ErrorVariant] = &[#(#entries),*];
-            const OPEN: bool = #open;
+            const VARIANTS: &'static [#k::action::ErrorVariant] = #variants;
+            const OPEN: #k::std::primitive::bool = false #(|| <#passed as #k::action::ActionError>::OPEN)*;
+            const HIDES: #k::std::primitive::bool = #internal #(|| <#passed as #k::action::ActionError>::HIDES)*;
             #class
         }
     }

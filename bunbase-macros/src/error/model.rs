@@ -44,7 +44,7 @@ pub(super) enum Kind {
     Own(Box<Own>),
     /// 500 with a fixed text.
     Internal,
-    /// As the framework's error that it holds.
+    /// As the error that it holds: the framework's, or that of another action.
     Framework,
 }
 
@@ -181,7 +181,8 @@ fn kind(item: &syn::Variant, attr: &Attribute, source: Option<&Source>, errors: 
                 return Kind::Framework;
             }
             let advice = format!(
-                "`framework` passes one error of the framework through: write `{}(#[from] bunbase::Error)`",
+                "`framework` passes one error through, with its status and code: write `{}(#[from] bunbase::Error)`, or another \
+                 action's error in its place",
                 item.ident
             );
             errors.push(syn::Error::new(span, advice));

@@ -220,6 +220,8 @@ fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>)
                 let policy = Some(reference::CONTENT_SECURITY_POLICY);
                 all.push((path.to_owned(), builtin::asset(asset.clone(), policy)));
             }
+            let page = config.docs.path.trim_end_matches('/');
+            all.push((format!("{page}/"), builtin::redirect(page)));
         }
     }
     all

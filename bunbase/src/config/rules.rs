@@ -34,6 +34,10 @@ impl Config {
         if self.mcp.enabled {
             serve("mcp.path", &self.mcp.path);
         }
+        if self.openapi.enabled && self.docs.enabled {
+            // Whoever adds the slash is sent to the page.
+            paths.push((Some("docs.path"), format!("{}/", self.docs.path.trim_end_matches('/'))));
+        }
         paths
     }
 }

@@ -46,7 +46,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::{Db, Sql, notify::Notifier},
-    error::Place,
+    error::{InvalidInput, Place},
     events::Events,
     guard::Provider,
     idempotency::Keys,
@@ -223,7 +223,7 @@ impl Ctx {
     ///
     /// # Errors
     /// 422 when there is no such parameter or it is not a `T`.
-    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T, InvalidInput> {
         let text = match (&self.0.fields, &self.0.request) {
             (Some(fields), _) => match &fields[name] {
                 Value::Null => None,

@@ -3,8 +3,7 @@
 use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    Error, Result,
-    error::{FieldError, Place},
+    error::{FieldError, InvalidInput, Place},
     schema::FromText,
 };
 
@@ -72,7 +71,7 @@ impl Request {
     ///
     /// # Errors
     /// 422 when the template has no such parameter or its text is not a `T`.
-    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T> {
+    pub fn path_param<T: FromText>(&self, name: &str) -> Result<T, InvalidInput> {
         let texts: Vec<_> = self.0.path_param(name).into_iter().collect();
         read(Place::Path, name, &texts)
     }
@@ -81,7 +80,7 @@ impl Request {
     ///
     /// # Errors
     /// 422 when the key is missing or its text is not a `T`; `Option<T>` may be missing.
-    pub fn query<T: FromText + crate::schema::Schema>(&self, name: &str) -> Result<T> {
+    pub fn query<T: FromText + crate::schema::Schema>(&self, name: &str) -> Result<T, InvalidInput> {
         let texts = self.0.query_values(name);
         match (texts.is_empty(), T::absent()) {
             (true, Some(absent)) => Ok(absent),
@@ -90,10 +89,10 @@ impl Request {
     }
 }
 
-pub(super) fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T> {
+pub(super) fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T, InvalidInput> {
     T::from_texts(texts).map_err(|mistake| {
         let pointer = format!("/{name}");
-        Error::invalid(vec![FieldError { place, pointer, code: mistake.code.into(), message: mistake.message }])
+        InvalidInput::new(vec![FieldError { place, pointer, code: mistake.code.into(), message: mistake.message }])
     })
 }
 

@@ -6,12 +6,14 @@
 pub mod code;
 mod database;
 mod field;
+mod input;
 mod problem;
 
 pub use field::{FieldError, Place};
+pub use input::InvalidInput;
 pub use problem::Problem;
 
-use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
+use std::{borrow::Cow, convert::Infallible, error::Error as StdError, fmt, time::Duration};
 
 /// The result of framework calls; `E` is the framework's [`Error`] unless said.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -221,6 +223,12 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -78,6 +78,9 @@ impl fmt::Debug for ApiKeys {
 }
 
 /// Who called, known by an API key: `#[guard] caller: ApiKey`.
+///
+/// Where there is no request, because the run is a job, an event's or a call from the command line (`call --as service:NAME`), it is the
+/// [service](Identity::Service) that caused the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     /// The name under which the key was added.
@@ -143,6 +146,7 @@ impl From<ApiKeyError> for Error {
 
 impl ActionError for ApiKeyError {
     const VARIANTS: &'static [ErrorVariant] = &[MISSING, UNKNOWN];
+    const HIDES: bool = false;
 
     fn class(&self) -> ErrorClass<'_> {
         match self {
@@ -159,12 +163,15 @@ impl Provider for ApiKey {
     const NEEDS_CALLER: bool = true;
 
     async fn provide(ctx: &Ctx) -> Result<Self, ApiKeyError> {
-        // Behind a door without a request the key was shown when the run was made.
-        if let (None, Identity::Service { name }) = (ctx.request(), ctx.identity()) {
-            return Ok(Self { holder: name });
-        }
         let keys = ctx.state::<ApiKeys>().map_err(ApiKeyError::Framework)?;
-        let key = ctx.request().and_then(|request| request.header(HEADER)).ok_or(ApiKeyError::Missing)?;
+        // Behind a door without a request the key was shown when the run was made.
+        let Some(request) = ctx.request() else {
+            return match ctx.identity() {
+                Identity::Service { name } => Ok(Self { holder: name }),
+                _ => Err(ApiKeyError::Missing),
+            };
+        };
+        let key = request.header(HEADER).ok_or(ApiKeyError::Missing)?;
         let holder = keys.holder(key).ok_or(ApiKeyError::Unknown)?;
         ctx.identify(Identity::service(holder));
         Ok(Self { holder: holder.to_owned() })

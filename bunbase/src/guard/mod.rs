@@ -114,6 +114,8 @@ pub struct GuardDoc {
     pub errors: &'static [ErrorVariant],
     /// Whether it also refuses in ways that `errors` does not list.
     pub open_errors: bool,
+    /// Whether it also fails for causes that it does not tell.
+    pub hidden_errors: bool,
     /// The credential that it asks for.
     pub security: Option<Security>,
     /// Whether it refuses every run that nobody called.
@@ -127,6 +129,7 @@ impl GuardDoc {
             name: P::name(),
             errors: P::Error::VARIANTS,
             open_errors: P::Error::OPEN,
+            hidden_errors: P::Error::HIDES,
             security: P::security(),
             needs_caller: P::NEEDS_CALLER,
         }
@@ -177,6 +180,7 @@ impl<G: Guard> DynGuard for G {
             name: self.name(),
             errors: G::Error::VARIANTS,
             open_errors: G::Error::OPEN,
+            hidden_errors: G::Error::HIDES,
             security: self.security(),
             needs_caller: G::NEEDS_CALLER,
         }

@@ -53,6 +53,18 @@ pub(crate) fn unsupported(expected: &str) -> Error {
     Error::new(415, "unsupported_media_type", format!("send the body as `Content-Type: {expected}`"))
 }
 
+/// Makes sure that the body is sent as it is.
+///
+/// # Errors
+/// 415 for one that is compressed: a small body could become a large one, beyond every limit.
+pub(crate) fn plain(headers: &HeaderMap) -> Result<()> {
+    let is_plain = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::new(415, "unsupported_media_type", "send the body without `Content-Encoding`; it is read as it is"))
+}
+
 /// Returns whether the content type is JSON: `application/json` or `…+json`, with any parameters.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };

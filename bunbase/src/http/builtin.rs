@@ -80,6 +80,15 @@ pub(crate) fn asset(asset: Arc<Asset>, policy: Option<&'static str>) -> Builtin 
     }))
 }
 
+/// Sends callers of one path to another, for good.
+pub(crate) fn redirect(to: &str) -> Builtin {
+    let to: Arc<str> = to.into();
+    Builtin::Get(Arc::new(move |_head| {
+        let response = HttpResponse::PermanentRedirect().insert_header((header::LOCATION, &*to)).finish();
+        Box::pin(async move { response })
+    }))
+}
+
 fn answer(asset: &Asset, policy: Option<&'static str>, headers: &HeaderMap) -> HttpResponse {
     let form = asset.choose(accepted(headers));
     let mut known = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());

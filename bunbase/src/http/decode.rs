@@ -18,7 +18,7 @@ use crate::{
     context::Ctx,
     error::Place,
     invoke::Decode,
-    schema::{Checker, Mistake, record},
+    schema::{Checker, Mistake, record, repeated_keys},
 };
 
 /// A request, to be decoded once the guards have passed.
@@ -59,6 +59,7 @@ impl<A: Action> Decode<A> for HttpInput {
 async fn read_json(input: &mut HttpInput, required: bool) -> Result<Option<Bytes>> {
     let headers = &input.head.headers;
     let is_json = body::is_json(headers);
+    body::plain(headers)?;
     // A body that is announced in another form is refused before it is read.
     if !is_json && body::declared_length(headers).is_some_and(|length| length > 0) {
         return Err(body::unsupported("application/json"));
@@ -164,8 +165,10 @@ fn explain<A: Action>(input: &HttpInput, bytes: Option<&Bytes>) -> Error {
         BodyPlan::Whole { field, .. } => input.plan.fields[field].check(&value, &mut checker),
         BodyPlan::None | BodyPlan::Form { .. } => {}
     }
+    let bytes = bytes.map(Bytes::as_ref).unwrap_or_default();
+    checker.turn_to(Place::Body);
+    repeated_keys(bytes, &mut checker);
     if checker.count() == 0 {
-        let bytes = bytes.map(Bytes::as_ref).unwrap_or_default();
         serde_mistake::<A>(&input.plan.body, bytes, &mut checker);
     }
     Error::invalid(checker.into_errors())
@@ -193,7 +196,7 @@ pub(super) fn check_texts(input: &HttpInput, checker: &mut Checker) {
     }
 }
 
-/// Reports serde's own error at its path: what the checks do not know, such as a key that is there twice.
+/// Reports serde's own error at its path: what the checks do not know.
 fn serde_mistake<A: Action>(plan: &BodyPlan, bytes: &[u8], checker: &mut Checker) {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();

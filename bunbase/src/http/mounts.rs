@@ -7,9 +7,12 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
-    middleware::Next,
-    web::ServiceConfig,
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE},
+    },
+    middleware::{Next, from_fn},
+    web::{self, ServiceConfig},
 };
 
 use super::{
@@ -36,8 +39,9 @@ impl Mounts {
     pub fn files(&mut self, path: &str, folder: impl Into<PathBuf>) {
         let (path, folder) = (path.to_owned(), folder.into());
         self.configure(move |config| {
-            let files = actix_files::Files::new(&path, &folder).index_file("index.html").prefer_utf8(true);
-            config.service(files);
+            let files = actix_files::Files::new("", &folder).index_file("index.html").prefer_utf8(true);
+            // actix-files refuses other methods without saying which there are.
+            config.service(web::scope(&path).wrap(from_fn(only_reads)).service(files));
         });
     }
 
@@ -57,6 +61,20 @@ impl fmt::Debug for Mounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mounts({})", self.configure.len())
     }
+}
+
+/// Lets GET and HEAD through, tells OPTIONS that there are no others, and refuses those.
+async fn only_reads(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let status = match *request.method() {
+        Method::GET | Method::HEAD => return Ok(next.call(request).await?.map_into_boxed_body()),
+        Method::OPTIONS => StatusCode::NO_CONTENT,
+        _ => StatusCode::METHOD_NOT_ALLOWED,
+    };
+    let response = HttpResponse::build(status).insert_header((ALLOW, "GET, HEAD, OPTIONS")).finish();
+    Ok(request.into_response(response))
 }
 
 /// Gives the answers of mounted services, and of the cross-origin rules, what all answers have: a trace id, a line in the log, and

@@ -34,6 +34,7 @@ pub(crate) struct Form {
 /// 415 for another content type, 413 for too much of anything, 400 for a body that is not framed as a form.
 pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
     let headers = &input.head.headers;
+    body::plain(headers)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
         return Err(body::unsupported("multipart/form-data"));

@@ -17,6 +17,10 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
         json: request_body.as_ref().is_some_and(|body| !body::is_form(body)),
         form: request_body.as_ref().is_some_and(body::is_form),
         input: !action.entry.fields.is_empty(),
+        database: meta.idempotent
+            || action.entry.open_errors
+            || action.entry.hidden_errors
+            || guards.iter().any(|guard| guard.open_errors || guard.hidden_errors),
         timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
         idempotent: meta.idempotent,
     };

@@ -4,8 +4,8 @@ use schemars::schema::SchemaObject;
 use serde_json::{Value, json};
 
 use crate::{
-    action::ErrorVariant,
-    error::{Place, Retry, code},
+    action::{ActionError, ErrorVariant},
+    error::{InvalidInput, Place, Retry, code},
 };
 
 /// The name of the component of [`problem_schema`].
@@ -132,9 +132,9 @@ pub(super) const OTHER_INPUT: ErrorVariant = framework(
     "this idempotency key was used with another input",
     "The idempotency key was used with another input.",
 );
-/// 400, for an operation that takes an idempotency key.
+/// 422, for an operation that takes an idempotency key.
 pub(super) const NO_KEY: ErrorVariant = framework(
-    400,
+    422,
     code::IDEMPOTENCY_KEY,
     "an idempotency key is 1 to 255 visible ASCII characters",
     "The idempotency key is none: it has 1 to 255 visible ASCII characters.",
@@ -147,12 +147,7 @@ pub(super) const WRONG_TYPE: ErrorVariant = framework(
     "The body is of a content type that is not read here.",
 );
 /// 422, for an operation with an input.
-pub(super) const INVALID: ErrorVariant = framework(
-    422,
-    code::INVALID_INPUT,
-    "the input has wrong fields; see `errors`",
-    "Fields of the input are wrong; `errors` lists all of them.",
-);
+pub(super) const INVALID: ErrorVariant = <InvalidInput as ActionError>::VARIANTS[0];
 /// 500, for every operation.
 pub(super) const INTERNAL: ErrorVariant = framework(
     500,

@@ -37,6 +37,9 @@ pub(super) struct Traits {
     pub(super) form: bool,
     /// Whether it decodes anything.
     pub(super) input: bool,
+    /// Whether an error of a database may come to the caller. One that comes from nowhere but the action's and its guards' own errors
+    /// cannot, where all of them say everything that they are.
+    pub(super) database: bool,
     /// Whether its time is limited.
     pub(super) timeout: bool,
     /// Whether it takes an idempotency key.
@@ -193,42 +196,35 @@ pub(super) fn failures(
 fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
     let mut own: Vec<(_, &[ErrorVariant])> = Vec::new();
     if traits.json {
-        own.push(if traits.idempotent {
-            ("BadRequestOrKey", &[problem::NOT_JSON, problem::BROKEN_OFF, problem::NO_KEY])
-        } else {
-            ("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF])
-        });
+        own.push(("BadRequest", &[problem::NOT_JSON, problem::BROKEN_OFF]));
         own.push(("PayloadTooLarge", &[problem::TOO_LARGE]));
     }
     if traits.form {
-        own.push(if traits.idempotent {
-            ("BadFormOrKey", &[problem::NOT_A_FORM, problem::BROKEN_OFF, problem::NO_KEY])
-        } else {
-            ("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF])
-        });
+        own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
         own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
-    }
-    if traits.idempotent && !traits.json && !traits.form {
-        own.push(("BadKey", &[problem::NO_KEY]));
     }
     if traits.json || traits.form {
         own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
     }
     match (traits.input, traits.idempotent) {
         (true, false) => own.push(("InvalidInput", &[problem::INVALID])),
-        (true, true) => own.push(("InvalidInputOrKey", &[problem::INVALID, problem::OTHER_INPUT])),
-        (false, _) => {}
+        (true, true) => own.push(("InvalidInputOrKey", &[problem::INVALID, problem::OTHER_INPUT, problem::NO_KEY])),
+        (false, true) => own.push(("InvalidKey", &[problem::NO_KEY])),
+        (false, false) => {}
     }
     if traits.idempotent {
         own.push(("StillRunning", &[problem::STILL_RUNNING]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
-    own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
-    own.push(if traits.timeout {
-        ("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])
-    } else {
-        ("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])
-    });
+    if traits.database {
+        own.push(("ServiceUnavailable", &[problem::DATABASE_AWAY, problem::DATABASE_BUSY]));
+    }
+    match (traits.timeout, traits.database) {
+        (true, true) => own.push(("Timeout", &[problem::TIMED_OUT, problem::DATABASE_TIMEOUT])),
+        (true, false) => own.push(("TimeLimit", &[problem::TIMED_OUT])),
+        (false, true) => own.push(("DatabaseTimeout", &[problem::DATABASE_TIMEOUT])),
+        (false, false) => {}
+    }
     own
 }
 

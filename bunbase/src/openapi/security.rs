@@ -77,7 +77,14 @@ mod tests {
 
     fn guard(scheme: &'static str, credential: Credential, optional: bool) -> GuardDoc {
         let security = Some(Security { scheme, description: "", credential, optional });
-        GuardDoc { name: scheme.to_owned(), errors: &[], open_errors: false, security, needs_caller: false }
+        GuardDoc {
+            name: scheme.to_owned(),
+            errors: &[],
+            open_errors: false,
+            hidden_errors: false,
+            security,
+            needs_caller: false,
+        }
     }
 
     fn names(requirements: &[SecurityRequirement]) -> Vec<Vec<&str>> {

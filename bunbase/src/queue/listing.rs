@@ -48,7 +48,7 @@ pub(super) async fn list(db: &Db, filter: &JobFilter, limit: u32, cursor: Option
         .apply_if(filter.action.as_deref(), |select, action| select.filter(job::Column::Action.eq(action)))
         .apply_if(filter.status, |select, status| select.filter(job::Column::Status.eq(status)))
         .apply_if(filter.group.as_deref(), |select, group| select.filter(job::Column::GroupKey.eq(group)));
-    Keyset::new().desc(job::Column::Id).page(select, page(limit)?, cursor, db).await
+    Ok(Keyset::new().desc(job::Column::Id).page(select, page(limit)?, cursor, db).await?)
 }
 
 pub(super) async fn failure(db: &Db, id: Uuid) -> Result<Option<DeadLetter>> {
@@ -67,7 +67,7 @@ pub(super) async fn failures(
         .apply_if(filter.action.as_deref(), |select, action| select.filter(failure::Column::Action.eq(action)))
         .apply_if(filter.failed_until, |select, until| select.filter(failure::Column::FailedAt.lte(until)));
     let order = Keyset::new().desc(failure::Column::FailedAt).desc(failure::Column::Id);
-    order.page(select, page(limit)?, cursor, db).await
+    Ok(order.page(select, page(limit)?, cursor, db).await?)
 }
 
 fn page(limit: u32) -> Result<Limit<20, LONGEST_PAGE>> {

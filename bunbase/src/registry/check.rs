@@ -228,6 +228,7 @@ mod tests {
         output: <() as Output>::describe,
         errors: &[],
         open_errors: false,
+        hidden_errors: true,
         check_errors: ErrorDoc::NONE,
         guards: Vec::new,
         providers: Vec::new,

@@ -21,6 +21,8 @@ pub struct ActionEntry {
     pub errors: &'static [ErrorVariant],
     /// Whether it also fails in ways that `errors` does not list.
     pub open_errors: bool,
+    /// Whether it also fails for causes that it does not tell.
+    pub hidden_errors: bool,
     /// How its `check_input` refuses.
     pub check_errors: ErrorDoc,
     /// Makes its own guards.
@@ -38,6 +40,7 @@ impl ActionEntry {
             output: <A::Output as Output>::describe,
             errors: <A::Error as ActionError>::VARIANTS,
             open_errors: <A::Error as ActionError>::OPEN,
+            hidden_errors: <A::Error as ActionError>::HIDES,
             check_errors: A::CHECK_ERRORS,
             guards: A::guards,
             providers: A::providers,

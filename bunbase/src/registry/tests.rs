@@ -34,6 +34,7 @@ const fn action(name: &'static str, line: u32, triggers: &'static [Trigger]) -> 
         output: <() as Output>::describe,
         errors: &[],
         open_errors: false,
+        hidden_errors: true,
         check_errors: ErrorDoc::NONE,
         guards: Vec::new,
         providers: Vec::new,

@@ -12,6 +12,7 @@ mod field;
 mod generator;
 mod patch;
 pub mod record;
+mod repeated;
 pub mod rules;
 pub(crate) mod sensitive;
 mod text;
@@ -34,6 +35,7 @@ pub use self::{
     generator::Generator,
     patch::Patch,
     record::Record,
+    repeated::repeated_keys,
     text::{FromText, Mistake, ToText},
     variant::{Payload, Tagging, Variant},
     wire::Wire,

@@ -1,6 +1,6 @@
 //! What an application has stored for later, looked at and run by its test.
 
-use std::{fmt, future::IntoFuture, time::Duration};
+use std::{fmt, future::IntoFuture, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::FromQueryResult;
@@ -12,7 +12,7 @@ use crate::{
     Result,
     action::{Action, Door},
     clock::Clock,
-    context::Identity,
+    context::{Identity, Services},
     invoke::{CallError, Calls, Invocation, JobRunner, Subscriptions},
     queue::{Claim, Claimed, Failed, JobHandler, Outcome},
 };
@@ -23,7 +23,7 @@ const LEASE: Duration = Duration::from_hours(1);
 /// A typed call of a test: awaited, it answers as `ctx.call` does.
 #[must_use = "a call is made by `.await`"]
 pub struct TestCall<'a, A> {
-    app: &'a TestApp,
+    services: &'a Arc<Services>,
     message: A,
     identity: Identity,
 }
@@ -48,8 +48,8 @@ pub struct Run {
 }
 
 impl<'a, A: Action> TestCall<'a, A> {
-    pub(super) fn new(app: &'a TestApp, message: A) -> Self {
-        Self { app, message, identity: Identity::Anonymous }
+    pub(super) fn new(services: &'a Arc<Services>, message: A) -> Self {
+        Self { services, message, identity: Identity::Anonymous }
     }
 
     /// Calls as somebody.
@@ -70,7 +70,7 @@ impl<'a, A: Action> IntoFuture for TestCall<'a, A> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let services = &self.app.services;
+            let services = self.services;
             let call = Invocation { identity: self.identity, ..Invocation::fresh(Door::Call) };
             Calls::of(services).map_err(CallError::Framework)?.call(services, call, self.message).await
         })

@@ -115,7 +115,7 @@ impl TestApp {
     /// # Errors
     /// The action's own error, or the framework's.
     pub fn call<A: Action>(&self, message: A) -> TestCall<'_, A> {
-        TestCall::new(self, message)
+        TestCall::new(&self.services, message)
     }
 
     /// Returns the application's database.
@@ -139,18 +139,13 @@ impl fmt::Debug for TestApp {
     }
 }
 
-/// An application that listens on a free port of this machine, for tests of connections.
+/// An application that listens on a free port of this machine, for tests of connections. Requests come by a client of the test's own.
 pub struct ListeningApp {
     server: RunningServer,
     background: Background,
     services: Arc<Services>,
+    document: Document,
     _database: TestDatabase,
-}
-
-impl fmt::Debug for ListeningApp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ListeningApp").field("server", &self.server).finish_non_exhaustive()
-    }
 }
 
 impl ListeningApp {
@@ -163,8 +158,9 @@ impl ListeningApp {
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
         let background = Background::start(&wired, Roles::of(&wired.config)).await;
         let background = background.unwrap_or_else(|error| panic!("{error:?}"));
-        let server = http::serve(wired.table, wired.mounts, wired.health).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { server, background, services: wired.services, _database: database }
+        let Wired { services, document, table, mounts, health, .. } = wired;
+        let server = http::serve(table, mounts, health).unwrap_or_else(|error| panic!("{error:?}"));
+        Self { server, background, services, document, _database: database }
     }
 
     /// Returns the address that it listens on.
@@ -180,9 +176,31 @@ impl ListeningApp {
         format!("http://{}{path}", self.address())
     }
 
+    /// Calls an action with its message, without HTTP.
+    ///
+    /// # Errors
+    /// The action's own error, or the framework's.
+    pub fn call<A: Action>(&self, message: A) -> TestCall<'_, A> {
+        TestCall::new(&self.services, message)
+    }
+
     /// Returns the application's database.
     pub fn db(&self) -> &Db {
         &self.services.db
+    }
+
+    /// Returns the OpenAPI document.
+    pub fn document(&self) -> &Value {
+        self.document.value()
+    }
+
+    /// Holds an answer, which came to the test's own client, against the document, as a [`TestApp`] does with each of its own.
+    ///
+    /// # Panics
+    /// When the answer is not what the document says; the message lists every deviation.
+    #[track_caller]
+    pub fn hold(&self, method: &str, uri: &str, status: u16, headers: &[(String, String)], body: &[u8]) {
+        request::hold(self.document(), method, uri, status, headers, body);
     }
 
     /// Stops it as a signal would.
@@ -192,6 +210,12 @@ impl ListeningApp {
     pub async fn stop(self) -> Result<()> {
         let (stopped, ()) = tokio::join!(self.server.stop(), self.background.stop());
         stopped
+    }
+}
+
+impl fmt::Debug for ListeningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListeningApp").field("server", &self.server).finish_non_exhaustive()
     }
 }
 

@@ -76,18 +76,22 @@ impl<'a> TestRequest<'a> {
                 .iter()
                 .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
                 .collect();
-            let path = uri.split('?').next().unwrap_or_default();
-            let deviations =
-                openapi::validate::response(app.document(), &method, path, response.status, &headers, response.bytes());
-            assert!(
-                deviations.is_empty(),
-                "{method} {uri} answered {} and deviates from the document:\n  {}\nbody: {response}",
-                response.status,
-                deviations.join("\n  ")
-            );
+            hold(app.document(), &method, &uri, response.status, &headers, response.bytes());
         }
         response
     }
+}
+
+/// Holds an answer against the document.
+pub(super) fn hold(document: &Value, method: &str, uri: &str, status: u16, headers: &[(String, String)], body: &[u8]) {
+    let path = uri.split('?').next().unwrap_or_default();
+    let deviations = openapi::validate::response(document, method, path, status, headers, body);
+    assert!(
+        deviations.is_empty(),
+        "{method} {uri} answered {status} and deviates from the document:\n  {}\nbody: {}",
+        deviations.join("\n  "),
+        String::from_utf8_lossy(body)
+    );
 }
 
 impl fmt::Debug for TestRequest<'_> {

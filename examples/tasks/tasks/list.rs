@@ -1,6 +1,7 @@
 //! Listing tasks: filters, two orders, pages.
 
 use bunbase::{
+    db::page::PageError,
     prelude::*,
     sea_orm::{
         ColumnTrait, ConnectionTrait, DbBackend, QueryFilter,
@@ -54,7 +55,7 @@ pub struct ListTasks {
 
 /// Lists the tasks of a project, page by page.
 #[action(get = "/")]
-pub async fn list_tasks(ctx: Ctx, #[guard] _project: AnyProject, input: ListTasks) -> Result<Page<Task>> {
+pub async fn list_tasks(ctx: Ctx, #[guard] _project: AnyProject, input: ListTasks) -> Result<Page<Task>, PageError> {
     let mut query = task::Entity::find().filter(task::Column::ProjectId.eq(input.project_id));
     match input.state {
         Some(StateFilter::Open) => query = query.filter(task::Column::DoneAt.is_null()),

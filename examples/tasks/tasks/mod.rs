@@ -75,8 +75,6 @@ pub enum TaskError {
     Missing(i64),
     #[error(internal)]
     Db(#[from] DbErr),
-    #[error(framework)]
-    Other(#[from] bunbase::Error),
 }
 
 /// Shows a task.

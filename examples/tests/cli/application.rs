@@ -71,6 +71,12 @@ async fn who(#[guard] caller: ApiKey) -> Result<Text> {
     Ok(caller.holder.into())
 }
 
+/// Says who calls.
+#[action]
+async fn who_calls(ctx: Ctx, #[guard] caller: ApiKey) -> Result<Vec<String>> {
+    Ok(vec![caller.holder, ctx.identity().scope()])
+}
+
 #[bunbase::main]
 async fn main() -> Result<()> {
     App::new().config("app.name", "notes").migrations::<Migrator>().state(ApiKeys::new()).run().await

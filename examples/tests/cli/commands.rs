@@ -50,8 +50,9 @@ fn routes_are_a_table() {
     assert_eq!(rows[0], ["METHOD", "PATH", "ACTION", "GUARDS", "SOURCE"]);
     assert_eq!(rows[1][..4], ["GET", "/notes", "count_notes", "-"]);
     assert_eq!(rows[2][..4], ["POST", "/notes", "add_note", "-"]);
-    assert_eq!(rows[3][..3], ["-", "-", "who"]);
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3][..3], ["TOOL", "who-am-i", "who"]);
+    assert_eq!(rows[4][..4], ["-", "-", "who_calls", "ApiKey"]);
+    assert_eq!(rows.len(), 5);
 }
 
 #[test]
@@ -70,6 +71,21 @@ fn call_names_every_wrong_field_and_an_action_that_is_not_there() {
     assert_told(&wrong, &["/text", "/times", "/colour"]);
     assert_told(&alone(&["call", "add_notes", "{}"]), &["add_notes"]);
     assert_told(&alone(&["call", "add_note", "{"]), &["not JSON"]);
+}
+
+#[test]
+fn call_can_say_who_calls() {
+    let place = Place::new();
+    let call = |arguments: &[&str]| run(&mut command(&place, &[&["call", "who_calls"], arguments].concat()));
+    let said: Value = serde_json::from_str(&call(&["--as", "service:ci"]).out).expect("JSON");
+    assert_eq!(said, serde_json::json!(["ci", "service:ci"]));
+    assert_told(&call(&[]), &["X-Api-Key"]);
+    for other in ["user:7", "system"] {
+        assert_told(&call(&["--as", other]), &["X-Api-Key"]);
+    }
+    for wrong in ["ci", "service:", "robot:7", "system:7"] {
+        assert_told(&call(&["--as", wrong]), &[wrong, "service:NAME"]);
+    }
 }
 
 #[test]

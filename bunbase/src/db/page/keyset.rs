@@ -8,8 +8,8 @@ use sea_orm::{
 };
 use serde_json::Value as Json;
 
-use super::{Cursor, CursorError, Limit, Page};
-use crate::{Error, Result, schema::FromText};
+use super::{Cursor, CursorError, Limit, Page, PageError};
+use crate::schema::FromText;
 
 /// The order of a list, in columns that together are unique and never NULL: the basis of its pages.
 ///
@@ -84,9 +84,9 @@ impl<E: EntityTrait> Keyset<E> {
         limit: Limit<DEFAULT, MAX>,
         cursor: Option<&Cursor>,
         db: &impl ConnectionTrait,
-    ) -> Result<Page<E::Model>> {
+    ) -> Result<Page<E::Model>, PageError> {
         if self.columns.is_empty() {
-            return Err(Error::internal("a keyset needs at least one column"));
+            return Err(PageError::Order("a keyset needs at least one column".to_owned()));
         }
         let mut select = select;
         if let Some(cursor) = cursor {
@@ -111,17 +111,17 @@ impl<E: EntityTrait> Keyset<E> {
     }
 
     /// Returns the cursor behind `row`.
-    fn cursor_of(&self, row: &E::Model) -> Result<Cursor> {
+    fn cursor_of(&self, row: &E::Model) -> Result<Cursor, PageError> {
         let keys = self.columns.iter().map(|(column, _)| {
             key_of(row.get(*column)).ok_or_else(|| {
-                Error::internal(format!("`{}` is NULL or of a type that a cursor cannot hold", column.as_str()))
+                PageError::Order(format!("`{}` is NULL or of a type that a cursor cannot hold", column.as_str()))
             })
         });
-        let cursor = Cursor::new(self.sort(), keys.collect::<Result<_>>()?);
+        let cursor = Cursor::new(self.sort(), keys.collect::<Result<_, _>>()?);
         // What is made here must be read here: too long, or a year that the strict form does not have, is neither.
         if !cursor.fits() || self.behind(&cursor).is_err() {
             let columns = self.columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join("`, `");
-            return Err(Error::internal(format!("the sort keys of a row in `{columns}` do not fit a cursor")));
+            return Err(PageError::Order(format!("the sort keys of a row in `{columns}` do not fit a cursor")));
         }
         Ok(cursor)
     }
@@ -130,9 +130,9 @@ impl<E: EntityTrait> Keyset<E> {
     ///
     /// `(a, b) > (x, y)` when all go one way, which both engines answer from the index; otherwise the long form
     /// `a < x OR (a = x AND b > y)`.
-    fn behind(&self, cursor: &Cursor) -> Result<Condition> {
+    fn behind(&self, cursor: &Cursor) -> Result<Condition, CursorError> {
         if cursor.sort() != self.sort() || cursor.keys().len() != self.columns.len() {
-            return Err(CursorError.into());
+            return Err(CursorError);
         }
         let mut values = Vec::with_capacity(self.columns.len());
         for ((column, _), key) in self.columns.iter().zip(cursor.keys()) {

@@ -4,11 +4,13 @@
 //! which turns a cursor into SQL. Not here: their JSON Schema (`schema`).
 
 mod cursor;
+mod error;
 mod keyset;
 mod limit;
 mod schema;
 
 pub use cursor::{Cursor, CursorError};
+pub use error::PageError;
 pub use keyset::Keyset;
 pub use limit::{Limit, LimitError, PageQuery};
 

@@ -73,6 +73,7 @@ pub(super) const ENTRY: ActionEntry = ActionEntry {
     output: <() as Output>::describe,
     errors: &[],
     open_errors: false,
+    hidden_errors: true,
     check_errors: ErrorDoc::NONE,
     guards: Vec::new,
     providers: Vec::new,

@@ -158,6 +158,7 @@ pub(super) const ENTRY: ActionEntry = ActionEntry {
     output: <() as Output>::describe,
     errors: &[],
     open_errors: false,
+    hidden_errors: true,
     check_errors: ErrorDoc::NONE,
     guards: Vec::new,
     providers: Vec::new,
@@ -367,6 +368,7 @@ static ACTIONS: &[ActionEntry] = &[
                 name: "session".to_owned(),
                 errors: &[],
                 open_errors: false,
+                hidden_errors: false,
                 security: Some(security),
                 needs_caller: true,
             }]

@@ -255,6 +255,52 @@ fn an_error_that_passes_the_frameworks_through_is_open() {
     assert_eq!((missing.status(), missing.code()), (404, annotated::Closed::VARIANTS[0].code));
 }
 
+#[test]
+fn statuses_of_a_database_are_named_where_one_may_be_behind_an_error() {
+    use std::convert::Infallible;
+
+    use crate::action::ActionError;
+
+    /// An action that fails as an error says.
+    macro_rules! failing {
+        ($error:ty, $line:literal, $path:literal) => {
+            ActionEntry {
+                meta: ActionMeta {
+                    name: $path,
+                    line: $line,
+                    triggers: &[Trigger::Http { method: Method::Get, path: $path }],
+                    ..ENTRY.meta
+                },
+                errors: <$error as ActionError>::VARIANTS,
+                open_errors: <$error as ActionError>::OPEN,
+                hidden_errors: <$error as ActionError>::HIDES,
+                ..ENTRY
+            }
+        };
+    }
+    static CANNOT_FAIL: ActionEntry = failing!(Infallible, 1, "/cannot-fail");
+    static CLOSED: ActionEntry = failing!(annotated::Closed, 2, "/closed");
+    static OPEN: ActionEntry = failing!(crate::Error, 3, "/open");
+    let registry = Registry::of(&[&CANNOT_FAIL, &CLOSED, &OPEN], &[], &[]).unwrap();
+    let timed = |request_timeout| document(&registry, &Info { request_timeout, ..info() }).value().clone();
+    let statuses = |document: &Value, path| {
+        let responses = operation(document, "get", path)["responses"].clone();
+        responses.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(statuses(&timed(true), "/cannot-fail"), ["204", "500", "504"]);
+    assert_eq!(statuses(&timed(false), "/cannot-fail"), ["204", "500"]);
+    assert_eq!(statuses(&timed(false), "/closed"), ["204", "404", "500", "503", "504"]);
+    assert_eq!(statuses(&timed(false), "/open"), ["204", "500", "503", "504", "default"]);
+    let codes = |status: &str| {
+        let name = operation(&timed(true), "get", "/cannot-fail")["responses"][status]["$ref"].clone();
+        let name = name.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        timed(true)["components"]["responses"][name]["content"]["application/problem+json"]["schema"]["allOf"][1]
+            ["properties"]["code"]["enum"]
+            .clone()
+    };
+    assert_eq!(codes("504"), json!(["timeout"]));
+}
+
 /// The same through the server: `TestApp` holds every answer against the document.
 #[cfg(feature = "testing")]
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::io::Read;
 
-use bunbase::{prelude::*, testing::TestApp};
+use bunbase::{
+    prelude::*,
+    testing::{ListeningApp, TestApp},
+};
 use serde_json::Value;
 
 bunbase::module!(prefix = "/t/documents");
@@ -121,7 +124,31 @@ async fn documents_can_be_moved_or_left_out() {
     app.get("/api.json").send().await.assert_status(200);
     assert!(app.get("/reference").send().await.assert_status(200).text().contains("/api.json"));
     app.get("/openapi.json").send().await.assert_status(404);
+    assert_eq!(app.get("/reference/").send().await.assert_status(308).header("location"), Some("/reference"));
     let app = TestApp::start(App::new().config("openapi.enabled", false)).await;
     app.get("/openapi.json").send().await.assert_status(404);
     app.get("/docs").send().await.assert_status(404);
+}
+
+#[tokio::test]
+async fn the_page_is_found_with_a_slash_too() {
+    let app = TestApp::start(App::new()).await;
+    let answer = app.get("/docs/").send().await.assert_status(308);
+    assert_eq!(answer.header("location"), Some("/docs"));
+}
+
+#[tokio::test]
+async fn an_answer_over_a_connection_can_be_held_against_the_document() {
+    let app = ListeningApp::start(App::new()).await;
+    let answer = reqwest::get(app.url("/t/documents/text/1")).await.unwrap();
+    let status = answer.status().as_u16();
+    let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
+    let headers: Vec<_> = answer.headers().iter().map(header).collect();
+    let body = answer.bytes().await.unwrap();
+    assert_eq!(serde_json::from_slice::<String>(&body).unwrap(), app.call(Text::new(1)).await.unwrap());
+    app.hold("GET", "/t/documents/text/1", status, &headers, &body);
+    let wrong = std::panic::AssertUnwindSafe(|| app.hold("GET", "/t/documents/text/1", status, &headers, b"7"));
+    assert!(std::panic::catch_unwind(wrong).is_err(), "a number is not what the document says");
 }

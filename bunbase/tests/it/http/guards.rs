@@ -74,6 +74,12 @@ async fn locked(#[path] room: i64, #[guard] who: ApiKey, text: String) -> Result
     Ok(format!("{room} {text} {}", who.holder))
 }
 
+/// Says who causes the run.
+#[action(get = "/who", guards = [api_key()])]
+async fn tell_who(ctx: Ctx) -> Result<String> {
+    Ok(ctx.identity().scope())
+}
+
 /// Calls the other one.
 #[action(post = "/outer")]
 async fn outer(ctx: Ctx, #[path] room: i64, other: i64) -> Result<()> {
@@ -171,4 +177,13 @@ async fn a_circle_of_calls_is_an_error_that_shows_the_chain() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("guards.ping → guards.pong → guards.ping"), "{cause}");
     app.post("/t/guards/1/ping").send().await.assert_status(500);
+}
+
+#[tokio::test]
+async fn a_key_establishes_who_causes_the_run() {
+    let (app, _) = app().await;
+    let request = app.get("/t/guards/7/who").header("x-api-key", "let-me-in-please-0123456789");
+    assert_eq!(request.send().await.assert_status(200).json::<String>(), "service:ann");
+    let error = Error::from(app.call(TellWho::new()).await.unwrap_err());
+    assert_eq!((error.status(), error.code()), (401, "api_key_missing"), "nobody is carried along");
 }

@@ -68,9 +68,28 @@ async fn files_are_served_with_validators_and_hidden_ones_are_not() {
     assert_eq!((answer.text(), answer.header("content-type")), ("a {}", Some("text/css; charset=utf-8")));
     let etag = answer.header("etag").unwrap();
     app.get("/t/mounts/files/a.css").header("if-none-match", etag).send().await.assert_status(304);
-    assert_eq!(app.get("/t/mounts/files/").send().await.assert_status(200).text(), "<p>");
+    for index in ["/t/mounts/files/", "/t/mounts/files"] {
+        assert_eq!(app.get(index).send().await.assert_status(200).text(), "<p>", "{index}");
+    }
     for path in [".secret", "../Cargo.toml", "%2e%2e/Cargo.toml", "..%2fCargo.toml"] {
         let status = app.get(&format!("/t/mounts/files/{path}")).send().await.status();
         assert!(matches!(status, 400 | 404), "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_only_read() {
+    let (app, _folder) = start().await;
+    for path in ["/t/mounts/files/a.css", "/t/mounts/files/"] {
+        let options = app.request("OPTIONS", path).send().await.assert_status(204);
+        assert_eq!(options.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            let answer = app.request(method, path).send().await.assert_status(405);
+            assert_eq!(
+                (answer.header("allow"), answer.code().as_str()),
+                (Some("GET, HEAD, OPTIONS"), "method_not_allowed")
+            );
+        }
+        app.request("HEAD", path).send().await.assert_status(200);
     }
 }

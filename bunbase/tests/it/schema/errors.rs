@@ -100,3 +100,46 @@ fn a_question_mark_converts() {
     assert_eq!(outer("7").unwrap(), 7);
     assert_eq!(outer("x").unwrap_err().status(), 422);
 }
+
+#[derive(bunbase::ActionError, Debug)]
+enum Missing {
+    /// There is no such shelf.
+    #[error(status = 404, code = "shelf_missing", "shelf {0} does not exist")]
+    Shelf(u8),
+}
+
+#[derive(bunbase::ActionError, Debug)]
+enum Nested {
+    #[error(status = 409, code = "full", "it is full")]
+    Full,
+    #[error(framework)]
+    Missing(#[from] Missing),
+    #[error(framework)]
+    Input(#[from] bunbase::error::InvalidInput),
+}
+
+#[derive(bunbase::ActionError, Debug)]
+enum Hiding {
+    #[error(framework)]
+    Nested(#[from] Nested),
+    #[error(internal)]
+    Io(#[from] std::io::Error),
+}
+
+#[test]
+fn an_error_that_is_passed_through_brings_what_it_can_be() {
+    let codes: Vec<_> = Nested::VARIANTS.iter().map(|variant| (variant.status, variant.code)).collect();
+    assert_eq!(codes, [(409, "full"), (404, "shelf_missing"), (422, "invalid_input")]);
+    let error = Error::from(Nested::from(Missing::Shelf(7)));
+    assert_eq!((error.status(), error.code(), error.detail()), (404, "shelf_missing", "shelf 7 does not exist"));
+    assert_eq!(Hiding::VARIANTS.len(), 3);
+    assert_eq!(Error::from(Hiding::from(Nested::Full)).status(), 409);
+}
+
+#[test]
+fn an_error_knows_whether_it_says_everything() {
+    use std::convert::Infallible;
+    const { assert!(!Missing::OPEN && !Missing::HIDES && !Nested::OPEN && !Nested::HIDES) };
+    const { assert!(!Hiding::OPEN && Hiding::HIDES && TaskError::OPEN && TaskError::HIDES) };
+    const { assert!(!Infallible::OPEN && !Infallible::HIDES && Error::OPEN) };
+}
