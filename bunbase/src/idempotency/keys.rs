@@ -36,7 +36,11 @@ const PRUNED_AT_A_TIME: u32 = 1000;
 ///     Begun::Mismatch => return Err(mismatch()),
 /// };
 /// let answer = Stored { status: 201, ..Stored::default() };
-/// db.transaction(async |tx: &Tx| held.finish_in(tx, &answer).await).await?;
+/// db.transaction(async |tx: &Tx| {
+///     // What the call writes, and then:
+///     if held.finish_in(tx, &answer).await? { Ok(()) } else { Err(still_running(Duration::from_secs(1))) }
+/// })
+/// .await?;
 /// held.committed(answer.clone());
 /// # Ok(answer)
 /// # }
