@@ -112,7 +112,7 @@ pub(super) async fn jobs(services: &Services, step: JobsStep) -> Result<String> 
             let head = ["QUEUE", low, normal, high, critical, "RUNNING", "OLDEST", "DEAD"];
             Ok(table(head, stats.queues.iter().map(row)))
         }
-        JobsStep::Show { id } => show(&jobs, id).await,
+        JobsStep::Show { id } => show(jobs, id).await,
         JobsStep::Cancel { id } => Ok(match jobs.cancel(id).await? {
             Cancel::Done => "cancelled\n",
             Cancel::Requested => "it runs; its worker has been asked to stop\n",
@@ -138,7 +138,7 @@ pub(super) async fn jobs(services: &Services, step: JobsStep) -> Result<String> 
     }
 }
 
-async fn show(jobs: &Jobs<'_>, id: Uuid) -> Result<String> {
+async fn show(jobs: Jobs<'_>, id: Uuid) -> Result<String> {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         // Writing to a `String` cannot fail.

@@ -94,12 +94,11 @@ impl<'a> IntoFuture for Emit<'a> {
             let all = [self.event?];
             let inner = self.ctx.inner();
             let services = &inner.services;
-            let shared = match self.tx {
-                Some(tx) => Some(tx.shared().clone()),
-                None => {
-                    inner.db.refuse_beside_transaction("emit through `tx.emit(…)`, not through `ctx`")?;
-                    inner.db.joined(true).await?
-                }
+            let shared = if let Some(tx) = self.tx {
+                Some(tx.shared().clone())
+            } else {
+                inner.db.refuse_beside_transaction("emit through `tx.emit(…)`, not through `ctx`")?;
+                inner.db.joined(true).await?
             };
             match shared {
                 None => {

@@ -45,6 +45,7 @@ impl Ctx {
     /// # Errors
     /// 500 `transaction_open` while a transaction of this run is open: there it is `tx.enqueue(…)`, which makes the job part of it.
     /// 503 when the database is away.
+    #[expect(clippy::needless_pass_by_value, reason = "the message is the call, as in `ctx.call`")]
     pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
         Enqueue { place: Place::Ctx(self), job: job_of(self, &message) }
     }
@@ -64,6 +65,7 @@ impl Tx {
     ///
     /// # Errors
     /// Those of the database.
+    #[expect(clippy::needless_pass_by_value, reason = "the message is the call, as in `ctx.call`")]
     pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
         Enqueue { place: Place::Tx(self), job: job_of(self.ctx(), &message) }
     }
@@ -135,7 +137,9 @@ async fn store_in(ctx: &Ctx, shared: &crate::context::Shared, jobs: &[NewJob]) -
 
 /// Wakes the workers of these queues, here and in other processes.
 fn wake(waker: &Wake, queues: &[String]) {
-    queues.iter().for_each(|queue| waker.jobs(queue));
+    for queue in queues {
+        waker.jobs(queue);
+    }
 }
 
 fn queues(jobs: &[NewJob]) -> Vec<String> {
@@ -145,7 +149,7 @@ fn queues(jobs: &[NewJob]) -> Vec<String> {
     queues
 }
 
-impl<'a> Enqueue<'a> {
+impl Enqueue<'_> {
     fn with(mut self, change: impl FnOnce(&mut NewJob)) -> Self {
         if let Ok(job) = &mut self.job {
             change(job);

@@ -70,9 +70,10 @@ impl Runner {
         let input = serde_json::to_vec(&message).map_err(Error::from)?;
         let scope = format!("{} {}", self.name, ctx.identity().scope());
         // The queue gives a job to one worker at a time, and fences those that lost it: a second attempt need not wait for the first.
-        let lock = match ctx.door().is_queued() {
-            true => Duration::ZERO,
-            false => self.timeout.map_or(UNLIMITED, |limit| limit + MARGIN),
+        let lock = if ctx.door().is_queued() {
+            Duration::ZERO
+        } else {
+            self.timeout.map_or(UNLIMITED, |limit| limit + MARGIN)
         };
         let call = Call::new(&scope, key, Fingerprint::of(&[&input]), lock);
         let held = match ctx.inner().services.keys.begin(&call).await? {
@@ -80,7 +81,7 @@ impl Runner {
             Begun::Replay(stored) => return Ok(Answer { reply: replay(stored)?, is_replayed: true }),
             Begun::Running { until } => {
                 let left = (until - ctx.now()).to_std().unwrap_or_default();
-                return Err(still_running(left.clamp(Duration::from_secs(1), Duration::from_secs(60))).into());
+                return Err(still_running(left.clamp(Duration::from_secs(1), Duration::from_mins(1))).into());
             }
             Begun::Mismatch => return Err(mismatch().into()),
         };

@@ -30,7 +30,7 @@ impl<'a> Jobs<'a> {
         Self(services)
     }
 
-    fn store(&self) -> &'a dyn JobStore {
+    fn store(self) -> &'a dyn JobStore {
         &*self.0.jobs
     }
 
@@ -38,7 +38,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database, here and in all others.
-    pub async fn get(&self, id: Uuid) -> Result<Option<Job>> {
+    pub async fn get(self, id: Uuid) -> Result<Option<Job>> {
         self.store().get(id).await
     }
 
@@ -46,7 +46,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn list(&self, filter: &JobFilter, limit: u32, cursor: Option<&Cursor>) -> Result<Page<Job>> {
+    pub async fn list(self, filter: &JobFilter, limit: u32, cursor: Option<&Cursor>) -> Result<Page<Job>> {
         self.store().list(filter, limit, cursor).await
     }
 
@@ -54,7 +54,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn cancel(&self, id: Uuid) -> Result<Cancel> {
+    pub async fn cancel(self, id: Uuid) -> Result<Cancel> {
         let answer = self.store().cancel(id).await?;
         if answer == Cancel::Requested {
             self.0.wake.cancel();
@@ -66,7 +66,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn stats(&self) -> Result<Stats> {
+    pub async fn stats(self) -> Result<Stats> {
         self.store().stats(&[]).await
     }
 
@@ -74,7 +74,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn failure(&self, id: Uuid) -> Result<Option<DeadLetter>> {
+    pub async fn failure(self, id: Uuid) -> Result<Option<DeadLetter>> {
         self.store().failure(id).await
     }
 
@@ -83,7 +83,7 @@ impl<'a> Jobs<'a> {
     /// # Errors
     /// Those of the database.
     pub async fn failures(
-        &self,
+        self,
         filter: &FailureFilter,
         limit: u32,
         cursor: Option<&Cursor>,
@@ -95,7 +95,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn retry(&self, filter: &FailureFilter) -> Result<u64> {
+    pub async fn retry(self, filter: &FailureFilter) -> Result<u64> {
         let mut all = 0;
         loop {
             let again = self.store().retry(filter, BATCH).await?;
@@ -111,7 +111,7 @@ impl<'a> Jobs<'a> {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn discard(&self, filter: &FailureFilter) -> Result<u64> {
+    pub async fn discard(self, filter: &FailureFilter) -> Result<u64> {
         let mut all = 0;
         loop {
             let gone = self.store().discard(filter, BATCH).await?;

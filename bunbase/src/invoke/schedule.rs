@@ -28,7 +28,7 @@ use crate::{
 pub struct Schedule<'a> {
     ctx: &'a Ctx,
     tx: Option<&'a Tx>,
-    schedule: Result<NewSchedule>,
+    new: Result<NewSchedule>,
     has_rule: bool,
     replaces: bool,
 }
@@ -39,9 +39,10 @@ impl Ctx {
     /// # Errors
     /// 409 `schedule_name_taken` when there is one of that name, unless it [replaces](Schedule::replace) it; 422 when a rule or a zone is
     /// none; 500 `transaction_open` while a transaction of this run is open: there it is `tx.schedule(…)`.
+    #[expect(clippy::needless_pass_by_value, reason = "the message is the call, as in `ctx.call`")]
     pub fn schedule<A: Action>(&self, name: impl Into<String>, message: A) -> Schedule<'_> {
-        let schedule = new_schedule(self, name.into(), &message);
-        Schedule { ctx: self, tx: None, schedule, has_rule: false, replaces: false }
+        let new = new_schedule(self, name.into(), &message);
+        Schedule { ctx: self, tx: None, new, has_rule: false, replaces: false }
     }
 
     /// Returns the schedules, to look at them, and to pause, resume and delete them.
@@ -64,7 +65,7 @@ fn new_schedule<A: Action>(ctx: &Ctx, name: String, message: &A) -> Result<NewSc
     let services = &ctx.inner().services;
     let runner = Calls::of(services)?.runner::<A>()?;
     // It only holds the place of the one that is said.
-    let some = Rule::every(Duration::from_secs(3600)).map_err(not_a_rule)?;
+    let some = Rule::every(Duration::from_hours(1)).map_err(not_a_rule)?;
     Ok(NewSchedule {
         input: services.seal(runner.name, &runner.sensitive, message)?,
         identity: serde_json::to_string(&ctx.identity())?,
@@ -80,10 +81,10 @@ fn zone(text: &str) -> Result<crate::schedule::Zone> {
 
 impl Schedule<'_> {
     fn with(mut self, change: impl FnOnce(&mut NewSchedule) -> Result<()>) -> Self {
-        if let Ok(schedule) = &mut self.schedule
+        if let Ok(schedule) = &mut self.new
             && let Err(error) = change(schedule)
         {
-            self.schedule = Err(error);
+            self.new = Err(error);
         }
         self
     }
@@ -153,18 +154,17 @@ impl<'a> IntoFuture for Schedule<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let schedule = self.schedule?;
+            let schedule = self.new?;
             if !self.has_rule {
                 return Err(not_a_rule("the schedule has no rule: say `.cron(…)`, `.every(…)` or `.at(…)`"));
             }
             let inner = self.ctx.inner();
             let schedules = &inner.services.schedules;
-            let shared = match self.tx {
-                Some(tx) => Some(tx.shared().clone()),
-                None => {
-                    inner.db.refuse_beside_transaction("schedule through `tx.schedule(…)`, not through `ctx`")?;
-                    inner.db.joined(true).await?
-                }
+            let shared = if let Some(tx) = self.tx {
+                Some(tx.shared().clone())
+            } else {
+                inner.db.refuse_beside_transaction("schedule through `tx.schedule(…)`, not through `ctx`")?;
+                inner.db.joined(true).await?
             };
             let Some(shared) = shared else {
                 return if self.replaces {
@@ -187,7 +187,7 @@ impl<'a> IntoFuture for Schedule<'a> {
 
 impl fmt::Debug for Schedule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.schedule.as_ref().map(|schedule| schedule.name.as_str());
+        let name = self.new.as_ref().map(|schedule| schedule.name.as_str());
         f.debug_struct("Schedule").field("name", &name).finish_non_exhaustive()
     }
 }
