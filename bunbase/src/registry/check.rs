@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{ModuleEntry, Registered, Route, resolve};
-use crate::action::{
-    Method,
-    placement::{Placement, parameter_name, parameters},
-};
+use crate::action::placement::{Placement, parameter_name, parameters};
 
 /// Everything that is wrong with a binary's actions, each with file and line.
 #[derive(Debug, PartialEq, Eq)]

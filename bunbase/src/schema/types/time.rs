@@ -89,36 +89,36 @@ times! {
     DateTime<Utc>, "DateTime", "date-time", concat!("^", date!(), "T", time!(), "(Z|[+-][0-2][0-9]:[0-5][0-9])$"),
         "a date and time with an offset (RFC 3339), in the years 0000 to 9999, such as `2030-01-31T12:00:00Z`",
         |scan| Some(scan.date_time_with_offset()?.to_utc()),
-        |time| has_date(&time.naive_utc().date()) && has_time(&time.time()),
+        |time| has_date(time.naive_utc().date()) && has_time(time.time()),
         |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     DateTime<FixedOffset>, "DateTime", "date-time", concat!("^", date!(), "T", time!(), "(Z|[+-][0-2][0-9]:[0-5][0-9])$"),
         "a date and time with an offset (RFC 3339), in the years 0000 to 9999, such as `2030-01-31T12:00:00+01:00`",
         |scan| scan.date_time_with_offset(),
         |time| {
-            has_date(&time.naive_utc().date())
-                && has_date(&time.naive_local().date())
-                && has_time(&time.time())
+            has_date(time.naive_utc().date())
+                && has_date(time.naive_local().date())
+                && has_time(time.time())
                 && time.offset().local_minus_utc() % 60 == 0
         },
         |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     NaiveDate, "Date", "date", concat!("^", date!(), "$"),
         "a date (RFC 3339), in the years 0000 to 9999, such as `2030-01-31`",
-        |scan| scan.date(), has_date, ToString::to_string;
+        |scan| scan.date(), |date| has_date(*date), ToString::to_string;
     NaiveTime, "Time", "partial-time", concat!("^", time!(), "$"),
         "a time of day (RFC 3339), such as `12:30:00`",
-        |scan| scan.time(), has_time, ToString::to_string;
+        |scan| scan.time(), |time| has_time(*time), ToString::to_string;
     NaiveDateTime, "LocalDateTime", "local-date-time", concat!("^", date!(), "T", time!(), "$"),
         "a date and time without an offset, in the years 0000 to 9999, such as `2030-01-31T12:00:00`",
-        |scan| scan.date_time(), |time| has_date(&time.date()) && has_time(&time.time()), |time| format!("{time:?}");
+        |scan| scan.date_time(), |time| has_date(time.date()) && has_time(time.time()), |time| format!("{time:?}");
 }
 
 /// Returns whether four digits can say the year.
-fn has_date(date: &NaiveDate) -> bool {
+fn has_date(date: NaiveDate) -> bool {
     (0..=9999).contains(&date.year())
 }
 
 /// Returns whether it is a second from 0 to 59: chrono keeps the second 60 as one of more than 10⁹ nanoseconds.
-fn has_time(time: &NaiveTime) -> bool {
+fn has_time(time: NaiveTime) -> bool {
     time.nanosecond() < 1_000_000_000
 }
 
@@ -188,7 +188,7 @@ impl Scan<'_> {
     fn date_time_with_offset(&mut self) -> Option<DateTime<FixedOffset>> {
         let local = self.date_time()?;
         let time = local.and_local_timezone(self.offset()?).single()?;
-        has_date(&time.naive_utc().date()).then_some(time)
+        has_date(time.naive_utc().date()).then_some(time)
     }
 }
 
