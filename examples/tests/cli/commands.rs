@@ -27,7 +27,9 @@ fn assert_told(said: &Said, parts: &[&str]) {
 fn help_lists_the_commands() {
     let said = alone(&["--help"]);
     assert!(said.ok);
-    for command in ["serve", "dev", "migrate", "routes", "openapi", "call", "mcp"] {
+    for command in
+        ["serve", "dev", "migrate", "routes", "openapi", "call", "worker", "jobs", "schedules", "runs", "mcp"]
+    {
         assert!(said.out.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {}", said.out);
     }
     assert_told(&alone(&["swim"]), &["swim", "--help"]);

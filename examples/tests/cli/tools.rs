@@ -3,14 +3,12 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    path::Path,
     process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
 use serde_json::{Value, json};
-use tempfile::tempdir;
 
-use crate::process::{command, run};
+use crate::process::{Place, command, run};
 
 /// A client of the revision that came before sessions went away.
 struct Client {
@@ -22,8 +20,8 @@ struct Client {
 
 impl Client {
     /// Starts the application and says hello.
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = command(folder, &[&["mcp"], arguments].concat());
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut command = command(place, &[&["mcp"], arguments].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let input = child.stdin.take();
@@ -88,8 +86,8 @@ impl Drop for Client {
 
 #[test]
 fn tools_are_listed_and_called_and_the_process_ends_with_its_input() {
-    let folder = tempdir().expect("a folder");
-    let mut client = Client::start(folder.path(), &[]);
+    let place = Place::new();
+    let mut client = Client::start(&place, &[]);
     let listed = client.ask("tools/list", &json!({}));
     let names: Vec<_> =
         listed["result"]["tools"].as_array().expect("a list").iter().map(|tool| &tool["name"]).collect();
@@ -106,13 +104,13 @@ fn tools_are_listed_and_called_and_the_process_ends_with_its_input() {
     let (rest, log) = client.close();
     assert_eq!(rest, "", "nothing but messages is on standard output");
     assert!(!log.contains("weed"), "inputs are not logged: {log}");
-    assert_eq!(run(&mut command(folder.path(), &["call", "count_notes"])).out, "4\n");
+    assert_eq!(run(&mut command(&place, &["call", "count_notes"])).out, "4\n");
 }
 
 #[test]
 fn what_is_no_json_is_passed_over() {
-    let folder = tempdir().expect("a folder");
-    let mut client = Client::start(folder.path(), &[]);
+    let place = Place::new();
+    let mut client = Client::start(&place, &[]);
     writeln!(client.input.as_mut().expect("open"), "hello\n").expect("it reads");
     assert_eq!(client.call("count_notes", &json!({}))["structuredContent"]["result"], 0);
     client.close();
@@ -120,20 +118,20 @@ fn what_is_no_json_is_passed_over() {
 
 #[test]
 fn an_operator_says_who_calls() {
-    let folder = tempdir().expect("a folder");
-    let mut nobody = Client::start(folder.path(), &[]);
+    let place = Place::new();
+    let mut nobody = Client::start(&place, &[]);
     let refused = nobody.call("who-am-i", &json!({}));
     assert!(refused["content"][0]["text"].as_str().expect("text").contains("api_key_missing"), "{refused}");
-    let mut robot = Client::start(folder.path(), &["--as", "service:robot"]);
+    let mut robot = Client::start(&place, &["--as", "service:robot"]);
     assert_eq!(robot.call("who-am-i", &json!({}))["content"][0]["text"], "robot");
-    let said = run(&mut command(folder.path(), &["mcp", "--as", "robot"]));
+    let said = run(&mut command(&place, &["mcp", "--as", "robot"]));
     assert!(!said.ok && said.out.is_empty() && said.err.contains("service:NAME"), "{said:#?}");
 }
 
 #[test]
 fn a_call_that_is_cancelled_stops_and_leaves_nothing() {
-    let folder = tempdir().expect("a folder");
-    let mut client = Client::start(folder.path(), &[]);
+    let place = Place::new();
+    let mut client = Client::start(&place, &[]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let until = listener.local_addr().expect("an address").to_string();
     let arguments = json!({ "text": "weed", "until": until });
@@ -151,8 +149,8 @@ fn a_call_that_is_cancelled_stops_and_leaves_nothing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_ends_it_while_its_input_is_open() {
-    let folder = tempdir().expect("a folder");
-    let mut client = Client::start(folder.path(), &[]);
+    let place = Place::new();
+    let mut client = Client::start(&place, &[]);
     let sent = std::process::Command::new("kill").arg("-TERM").arg(client.child.id().to_string()).status();
     assert!(sent.expect("`kill` runs").success());
     assert!(client.child.wait().expect("it ends").success());
