@@ -60,13 +60,13 @@ impl Identity {
 
 /// A text that names nobody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names nobody; write `service:NAME` or `user:ID`")]
+#[error("`{0}` names nobody; write `service:NAME`, `user:ID` or `system`")]
 pub struct UnknownIdentity(String);
 
 impl FromStr for Identity {
     type Err = UnknownIdentity;
 
-    /// Reads `service:NAME` or `user:ID`, as an operator writes it on the command line. Whatever follows the colon is the name.
+    /// Reads `service:NAME`, `user:ID` or `system`, as an operator writes it on the command line. Whatever follows the colon is the name.
     ///
     /// ```
     /// # use bunbase::context::Identity;
@@ -76,6 +76,7 @@ impl FromStr for Identity {
     /// ```
     fn from_str(text: &str) -> Result<Self, UnknownIdentity> {
         match text.split_once(':') {
+            None if text == "system" => Ok(Self::System),
             Some(("service", name)) if !name.is_empty() => Ok(Self::service(name)),
             Some(("user", id)) if !id.is_empty() => Ok(Self::user(id)),
             _ => Err(UnknownIdentity(text.to_owned())),
