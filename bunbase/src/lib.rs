@@ -1,5 +1,5 @@
-//! One annotated `async fn` is the whole contract: HTTP bindings, validation, typed errors, an OpenAPI operation and a typed
-//! in-process call.
+//! One annotated function is the whole contract: HTTP bindings, validation, typed errors, an OpenAPI operation, jobs, events,
+//! schedules, tools and a typed in-process call.
 //!
 //! ```no_run
 //! use bunbase::prelude::*;
@@ -49,27 +49,45 @@ pub mod webhook;
 
 /// Implements `bunbase::action::ActionError` for an enum.
 pub use bunbase_macros::ActionError;
-/// Turns an `async fn` into an action: a message type, HTTP doors, an operation of the document and an entry of the registry.
+/// Turns a function into an action: a message type, doors, an operation of the document and an entry of the registry.
 ///
 /// The function stays as it is and can be called in a unit test. Beside it stands its message, `CreateTask` for
 /// `async fn create_task`, with the input's fields, `new` for those that must be given and a method for each of the others.
-/// That value is the typed call: `ctx.call(CreateTask::new(…))`.
+/// That value is the typed call: `ctx.call(CreateTask::new(…))`. Every action can be called so, and every action can be a job
+/// whose input and answer are data.
+///
+/// | Door | Meaning |
+/// |---|---|
+/// | `get`, `post`, `put`, `patch`, `delete` | HTTP, any number of each: `post = "/tasks/{id}"`. |
+/// | `webhook`, `verify` | A signed delivery, stored before it is answered: `webhook = "/webhooks/stripe", verify = stripe("SECRET")`. Several are `webhook("/a", verify = …)`. `verify` takes a [`Verify`](webhook::Verify). |
+/// | `event` | An event by its name or its type, any number: `event = "task.created"`, `event = TaskCreated`. `event(TaskCreated, ordered)` runs those with one ordering key one at a time; `event(TaskCreated, broadcast)` runs on every instance, without a job. |
+/// | `cron` | Five or six fields, any number: `cron = "0 2 * * *"`, `cron("0 2 * * MON-FRI", zone = "Europe/Berlin", missed = once, overlap = queue)`. `zone` is `schedule.zone` unless said; `missed` is one of `skip`, `once`, `all` ([`Missed`](schedule::Missed)), `overlap` one of `skip`, `queue`, `allow` ([`Overlap`](schedule::Overlap)). |
+/// | `every` | An interval of whole seconds, any number: `every = "30s"`, `every("30s", missed = …, overlap = …)`. |
+/// | `tool` | A tool of the Model Context Protocol, under the action's full name with `_` for its dots, or `tool = "move_task"`. |
 ///
 /// | Key | Meaning |
 /// |---|---|
-/// | `get`, `post`, `put`, `patch`, `delete` | HTTP doors, any number of each: `post = "/tasks/{id}"`. Without one the action is only called. |
-/// | `status` | The status of a success, 200 to 399; the output's own unless said. |
 /// | `name` | The name, after its modules'; the function's unless said. |
 /// | `tags`, `deprecated` | What the document says. |
 /// | `guards` | Guards that run after the module's and the `#[guard]` parameters, in order. |
-/// | `timeout`, `body_limit` | `"10s"` until the first byte of the answer; `"5MB"`. |
-/// | `content_type` | For outputs of bytes or text. |
+/// | `check_input` | A function that sees the decoded input and may refuse it: `async fn(ctx: &Ctx, input: &CreateTask) -> Result<()>`, or a plain one, with any [`ActionError`](trait@action::ActionError). Where one struct is the whole input it takes that struct. |
+/// | `retry` | How often a run is tried: `retry(attempts = 3, backoff = exponential, base = "1s", max = "30s", jitter = full)`, which is also what is left out. `backoff = fixed` waits `base` each time, `jitter = none` exactly so long. |
+/// | `timeout` | `"10s"` until the first byte of the answer; for a job, of each attempt. |
+/// | `idempotent` | A call with a key that was used before gets the first one's answer. |
+/// | `cpu` | It computes and does not wait, so it runs on threads for that; a plain `fn` always does. |
+/// | `queue`, `priority` | Where its jobs wait, `default` unless said, and how urgent they are: `low`, `normal`, `high` or `critical`. |
+/// | `status` | The status of a success over HTTP, 200 to 399; the output's own unless said. |
+/// | `body_limit`, `content_type` | `"5MB"`; for outputs of bytes or text. |
 /// | `message` | The message's name. |
 ///
 /// A parameter is the context (`Ctx`), what a guard provides (`#[guard]`), the whole input (named `input`, or `#[input]`), or a
 /// field of the input. A field comes from where `#[path]`, `#[query]`, `#[header]`, `#[cookie]`, `#[body]` or `#[file]` says; without
 /// a mark from the path if the template names it, from the query behind GET and DELETE, else from the JSON body. Fields take what
 /// the fields of [`schema`](macro@schema) take: `#[validate(…)]`, `#[default(…)]`, `#[sensitive]`, `#[serde(…)]`, a doc comment.
+/// Doors without a request bring all fields as one JSON object, whatever their place.
+///
+/// What cannot work does not compile: a schedule for an action whose fields need values or whose guards need a caller, a file or a
+/// stream behind a door without a request, an event type that lacks a field that the input needs.
 ///
 /// ```
 /// use bunbase::{Ctx, Result};
@@ -89,7 +107,69 @@ pub use bunbase_macros::ActionError;
 /// let call = CreateTask::new(1, "Write the docs".to_owned()).notify(true);
 /// assert_eq!(call.notify, Some(true));
 /// ```
+///
+/// Reached by an event, as a tool, and as a job that is tried up to five times:
+///
+/// ```
+/// use bunbase::{Ctx, Result};
+///
+/// /// Somebody has registered.
+/// #[bunbase::event("user.registered")]
+/// pub struct UserRegistered {
+///     pub email: String,
+///     pub name: Option<String>,
+/// }
+///
+/// /// A function that sees the input before the action runs.
+/// async fn is_ours(_ctx: &Ctx, input: &Welcome) -> Result<()> {
+///     if input.email.ends_with("@example.com") { Ok(()) } else { Err(bunbase::Error::conflict("not one of ours")) }
+/// }
+///
+/// /// Sends a welcome.
+/// #[bunbase::action(
+///     event = UserRegistered,
+///     tool,
+///     check_input = is_ours,
+///     retry(attempts = 5, base = "10s", max = "10m"),
+///     idempotent,
+///     queue = "mail",
+///     priority = high
+/// )]
+/// async fn welcome(email: String) -> Result<()> {
+///     tracing::info!(email, "welcome");
+///     Ok(())
+/// }
+/// ```
+///
+/// Every night, and whenever somebody asks. A plain `fn` keeps no request waiting while it computes:
+///
+/// ```
+/// /// Lists the primes below a number.
+/// #[bunbase::action(get = "/primes", cron("0 2 * * *", zone = "Europe/Berlin", missed = once))]
+/// fn primes(#[default(1000)] below: u32) -> bunbase::Result<Vec<u32>> {
+///     Ok((2..below).filter(|number| (2..*number).all(|divisor| number % divisor != 0)).collect())
+/// }
+///
+/// assert_eq!(primes(10).unwrap(), [2, 3, 5, 7]);
+/// ```
 pub use bunbase_macros::action;
+/// Gives a struct or an enum its schema, its checks and its JSON, as [`schema`](macro@schema) does, and the name of an event.
+///
+/// The name comes first; what follows it is for `#[schema]`. Who emits and who subscribes then share the type: `event = TaskCreated`
+/// on an action, and [`Event::NAME`](events::Event::NAME) wherever a text is needed.
+///
+/// ```
+/// use bunbase::events::Event;
+///
+/// /// A task has come into being.
+/// #[bunbase::event("task.created", rename_all = "camelCase")]
+/// pub struct TaskCreated {
+///     pub task_id: i64,
+/// }
+///
+/// assert_eq!(TaskCreated::NAME, "task.created");
+/// ```
+pub use bunbase_macros::event;
 /// Starts `async fn main` on a runtime with a thread a core, or with `worker_threads = 4`.
 ///
 /// An error that it returns is written to standard error with its causes, one a line, and the process ends with code 1.
@@ -187,7 +267,7 @@ pub mod prelude {
         http::Upload,
         schema::{Base64, Patch},
     };
-    pub use bunbase_macros::{ActionError, action, schema};
+    pub use bunbase_macros::{ActionError, action, event, schema};
 }
 
 /// What generated code names. Not for people: nothing here is stable.

@@ -131,6 +131,8 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         let mut seen: Vec<String> = Vec::new();
+        // Whether there is a webhook that could not be read.
+        let mut unread = false;
         for entry in entries::parse(tokens, errors) {
             let key = entry.key.unraw().to_string();
             if Method::of(&key).is_none() && !SEVERAL.contains(&key.as_str()) {
@@ -141,7 +143,9 @@ impl Args {
                 seen.push(key.clone());
             }
             if Trigger::KEYS.contains(&key.as_str()) {
-                args.triggers.extend(Trigger::read(&key, &entry, errors));
+                let trigger = Trigger::read(&key, &entry, errors);
+                unread |= key == "webhook" && trigger.is_none();
+                args.triggers.extend(trigger);
             } else if key == "verify" {
                 args.verify = Some(entry);
             } else if key == "retry" {
@@ -149,6 +153,10 @@ impl Args {
             } else if let Err(error) = args.take(&key, &entry) {
                 errors.push(error);
             }
+        }
+        if unread {
+            // It may have been meant for that one.
+            args.verify = None;
         }
         args
     }

@@ -15,6 +15,12 @@ use crate::{Result, context::Ctx};
     note = "write `async fn check(ctx: &Ctx, input: &{M}) -> Result<()>`, with any error that is an `ActionError`"
 )]
 pub trait InputCheck<'a, M: 'a, K> {
+    /// The check with its kind. Where a function cannot check this input there is no such type, and the compiler says so once.
+    type Checked;
+
+    /// The check with its kind.
+    const CHECKED: Self::Checked;
+
     /// How it refuses.
     const ERRORS: ErrorDoc;
 
@@ -37,6 +43,9 @@ where
     A: Future<Output = Result<(), E>> + Send,
     E: ActionError,
 {
+    type Checked = Checked<F, M, Awaits<A, E>>;
+
+    const CHECKED: Self::Checked = Checked(PhantomData);
     const ERRORS: ErrorDoc = ErrorDoc::of::<E>();
 
     fn check(&self, ctx: &'a Ctx, input: &'a M) -> impl Future<Output = Result<()>> + Send {
@@ -51,6 +60,9 @@ where
     F: Fn(&'a Ctx, &'a M) -> Result<(), E>,
     E: ActionError,
 {
+    type Checked = Checked<F, M, Answers<E>>;
+
+    const CHECKED: Self::Checked = Checked(PhantomData);
     const ERRORS: ErrorDoc = ErrorDoc::of::<E>();
 
     fn check(&self, ctx: &'a Ctx, input: &'a M) -> impl Future<Output = Result<()>> + Send {
@@ -58,24 +70,23 @@ where
     }
 }
 
-/// An [`InputCheck`] with the kind that it is. What generated code does with one begins here, so that the compiler reports a function
-/// that is none once.
+/// An [`InputCheck`] with the kind that it is.
 #[derive(Debug)]
-pub struct Checked<'f, F, M, K>(&'f F, PhantomData<(fn(M), K)>);
+pub struct Checked<F, M, K>(PhantomData<fn(F, M, K)>);
 
-/// Takes a function that checks the input `M`.
-pub const fn checked<'a, M: 'a, F: InputCheck<'a, M, K>, K>(function: &F) -> Checked<'_, F, M, K> {
-    Checked(function, PhantomData)
+/// Finds out of which kind a function is that checks the input `M`. What generated code does with one begins here.
+pub const fn checked<'a, M: 'a, F: InputCheck<'a, M, K>, K>(_function: &F) -> F::Checked {
+    F::CHECKED
 }
 
-impl<'a, M: 'a, F: InputCheck<'a, M, K>, K> Checked<'_, F, M, K> {
+impl<'a, M: 'a, F: InputCheck<'a, M, K>, K> Checked<F, M, K> {
     /// Returns how it refuses.
     pub const fn errors(&self) -> ErrorDoc {
         F::ERRORS
     }
 
     /// Runs it.
-    pub fn run(&self, ctx: &'a Ctx, input: &'a M) -> impl Future<Output = Result<()>> + Send {
-        self.0.check(ctx, input)
+    pub fn run(&self, function: &F, ctx: &'a Ctx, input: &'a M) -> impl Future<Output = Result<()>> + Send {
+        function.check(ctx, input)
     }
 }

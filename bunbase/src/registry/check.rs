@@ -1,6 +1,9 @@
 //! Mistakes that only the whole binary shows.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{ModuleEntry, Registered, resolve};
 use crate::action::{
@@ -31,6 +34,7 @@ pub(super) fn all(
     routes(actions, &mut mistakes);
     path_fields(actions, &mut mistakes);
     callers(actions, &mut mistakes);
+    subscriptions(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
         if !actions.iter().any(|action| resolve::contains(module, action.entry.meta.module_path)) {
@@ -131,6 +135,21 @@ fn callers(actions: &[Registered], mistakes: &mut Vec<String>) {
     }
 }
 
+/// An action subscribes to an event once. The compiler has compared how events are written; here a name meets its type.
+fn subscriptions(actions: &[Registered], mistakes: &mut Vec<String>) {
+    for action in actions {
+        let mut seen = BTreeSet::new();
+        for trigger in action.entry.meta.triggers {
+            if let Trigger::Event { name, .. } = trigger
+                && !seen.insert(*name)
+            {
+                mistakes
+                    .push(format!("the event `{name}` is twice among the doors of {}; leave one out", place(action)));
+            }
+        }
+    }
+}
+
 fn module_twice(modules: &[&'static ModuleEntry], mistakes: &mut Vec<String>) {
     for (index, module) in modules.iter().enumerate() {
         if let Some(first) = modules[..index].iter().find(|first| first.meta.module_path == module.meta.module_path) {
@@ -139,5 +158,82 @@ fn module_twice(modules: &[&'static ModuleEntry], mistakes: &mut Vec<String>) {
                 module.meta.module_path, first.meta.file, first.meta.line, module.meta.file, module.meta.line
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        action::{ActionMeta, ErrorDoc, ModuleMeta, Output},
+        guard::api_key,
+        registry::{ActionEntry, Registry},
+        schedule::{Missed, Overlap},
+    };
+
+    const ENTRY: ActionEntry = ActionEntry {
+        meta: ActionMeta {
+            name: "sweep",
+            module_path: "app::tasks",
+            file: "src/tasks.rs",
+            line: 7,
+            ..ActionMeta::DEFAULT
+        },
+        fields: &[],
+        output: <() as Output>::describe,
+        errors: &[],
+        open_errors: false,
+        check_errors: ErrorDoc::NONE,
+        guards: Vec::new,
+        providers: Vec::new,
+    };
+
+    static MODULE: ModuleEntry = ModuleEntry {
+        meta: ModuleMeta {
+            name: "tasks",
+            module_path: "app::tasks",
+            file: "src/tasks.rs",
+            line: 1,
+            prefix: "",
+            description: "",
+            tags: &[],
+        },
+        guards: || vec![Box::new(api_key())],
+    };
+
+    #[test]
+    fn a_schedule_below_a_guard_that_needs_a_caller_is_a_mistake() {
+        static CALLED: ActionEntry = ENTRY;
+        static NIGHTLY: ActionEntry = ActionEntry {
+            meta: ActionMeta {
+                triggers: &[Trigger::Schedule {
+                    rule: "0 2 * * *",
+                    zone: "",
+                    missed: Missed::Skip,
+                    overlap: Overlap::Skip,
+                }],
+                ..ENTRY.meta
+            },
+            ..ENTRY
+        };
+        let Mistakes(mistakes) = Registry::of(&[&NIGHTLY], &[&MODULE], &[]).unwrap_err();
+        let expected = "the guard `api_key` needs a caller, and the schedule of `tasks.sweep` (src/tasks.rs:7) has none: put the \
+                        action into a module without it";
+        assert_eq!(mistakes, [expected]);
+        assert!(Registry::of(&[&NIGHTLY], &[], &[]).is_ok());
+        assert!(Registry::of(&[&CALLED], &[&MODULE], &[]).is_ok());
+    }
+
+    #[test]
+    fn an_event_that_is_subscribed_to_twice_is_a_mistake() {
+        const MOVED: Trigger = Trigger::Event { name: "task.moved", ordered: false, broadcast: false };
+        const GONE: Trigger = Trigger::Event { name: "task.gone", ordered: true, broadcast: false };
+        static TWICE: ActionEntry =
+            ActionEntry { meta: ActionMeta { triggers: &[MOVED, GONE, MOVED], ..ENTRY.meta }, ..ENTRY };
+        let Mistakes(mistakes) = Registry::of(&[&TWICE], &[], &[]).unwrap_err();
+        assert_eq!(
+            mistakes,
+            ["the event `task.moved` is twice among the doors of `sweep` (src/tasks.rs:7); leave one out"]
+        );
     }
 }

@@ -6,7 +6,7 @@ use syn::{Type, spanned::Spanned};
 
 use crate::{action::model::Action, paths};
 
-/// Emits the two functions about guards. Both name `ProviderOf`, so that a type that is no provider is one error, not two.
+/// Emits the two functions about guards. All that is emitted for a provider names `ProviderOf`, so that a type that is none is one error.
 pub(super) fn guards(action: &Action) -> TokenStream {
     let private = paths::private();
     let guards = if action.schedule().is_some() { unattended(action) } else { list(action.guards()) };

@@ -35,6 +35,9 @@ fn implementation(action: &Action) -> TokenStream {
     let (cfgs, ty, result) = (action.cfgs(), action.message().ty(), action.result());
     let (output, error) = (projection(result, 0, "Output"), projection(result, 1, "Error"));
     let providers = action.providers();
+    // At the first of them rustc underlines what cannot be provided.
+    let provided = providers.first().map_or_else(Span::call_site, Spanned::span);
+    let provided = quote_spanned!(provided=> (#(#providers,)*));
     let (meta, guards, provide) = (meta::meta(action), guards::guards(action), guards::provide(action));
     let (check, copy, run) = (check(action), copy(action), run(action));
     quote! {
@@ -43,7 +46,7 @@ fn implementation(action: &Action) -> TokenStream {
         impl #private::action::Action for #ty {
             type Output = #output;
             type Error = #error;
-            type Provided = (#(#providers,)*);
+            type Provided = #provided;
             #meta
             #guards
             #provide
@@ -119,11 +122,13 @@ fn check(action: &Action) -> Option<TokenStream> {
     };
     let span = function.span();
     let here = paths::private_at(span);
-    let checked = quote_spanned!(span=> #here::action::checked::<#ty, _, _>(&#function));
+    let checked = quote_spanned!(span=> #here::action::checked::<#ty, _, _>);
+    let check = format_ident!("check", span = Span::mixed_site());
     Some(quote! {
-        const CHECK_ERRORS: #private::action::ErrorDoc = #checked.errors();
+        const CHECK_ERRORS: #private::action::ErrorDoc = #checked(&#function).errors();
         async fn check_input(#ctx: &#private::context::Ctx, #message: &Self) -> #private::error::Result<()> {
-            #checked.run(#ctx, #input).await
+            let #check = #function;
+            #checked(&#check).run(&#check, #ctx, #input).await
         }
     })
 }

@@ -36,13 +36,13 @@ pub(super) fn read(entry: &Entry, errors: &mut Errors) -> Option<Webhook> {
         }
         _ => (errors.keep(entry.text("\"/webhooks/stripe\""))?, None),
     };
-    match template::parse(&path.value()) {
-        Ok(names) => Some(Webhook { key: entry.key.clone(), path, names, verify }),
-        Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| errors.at(&path, mistake));
-            None
+    let names = template::parse(&path.value()).unwrap_or_else(|mistakes| {
+        for mistake in mistakes {
+            errors.at(&path, mistake);
         }
-    }
+        Vec::new()
+    });
+    Some(Webhook { key: entry.key.clone(), path, names, verify })
 }
 
 /// Reads what follows the path in a list.

@@ -1,5 +1,6 @@
 use bunbase::Result;
 
+#[derive(Clone)]
 struct User;
 
 #[bunbase::action(get = "/tasks")]

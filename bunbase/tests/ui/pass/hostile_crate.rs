@@ -77,6 +77,59 @@ pub(crate) async fn called(message: u8, provided: u8, run: u8, called: u8, new: 
     ::std::result::Result::Ok(message + provided + run + called + new.unwrap_or(0))
 }
 
+/// Something has happened.
+#[bunbase::event("thing.made")]
+pub struct ThingMade {
+    /// Which thing.
+    pub id: i64,
+}
+
+/// Signs nothing.
+pub struct Open;
+
+impl bunbase::webhook::Verify for Open {
+    fn verify(&self, _delivery: &bunbase::webhook::Delivery<'_>) -> Answer<::std::string::String> {
+        ::std::result::Result::Ok(::std::string::String::new())
+    }
+
+    fn headers(&self) -> ::std::vec::Vec<(&'static str, &'static str)> {
+        ::std::vec::Vec::new()
+    }
+}
+
+impl bunbase::guard::Guard for Open {
+    type Error = bunbase::Error;
+
+    async fn check(&self, _ctx: &Ctx) -> Answer<()> {
+        ::std::result::Result::Ok(())
+    }
+}
+
+/// Lets everything pass.
+fn pass(_ctx: &Ctx, _input: &Sweep) -> Answer<()> {
+    ::std::result::Result::Ok(())
+}
+
+/// Computes, by every door.
+#[bunbase::action(
+    webhook = "/sweep",
+    verify = Open,
+    event = ThingMade,
+    event("thing.gone", ordered),
+    cron("0 2 * * *", zone = "UTC", missed = once, overlap = queue),
+    every = "1h",
+    tool = "sweep",
+    guards = [Open, self::Open],
+    check_input = pass,
+    retry(attempts = 3, backoff = exponential, base = "200ms", max = "30s", jitter = full),
+    idempotent,
+    queue = "mail",
+    priority = low
+)]
+fn sweep(guard_0: ::std::option::Option<u8>, message: ::std::option::Option<u8>) -> Answer<u8> {
+    ::std::result::Result::Ok(guard_0.or(message).unwrap_or(0))
+}
+
 fn main() {
     let call = CreateThing::new(1, 2, ::std::string::String::new()).r#type(3);
     assert_eq!(call.r#type, ::std::option::Option::Some(3));

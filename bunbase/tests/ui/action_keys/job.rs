@@ -1,6 +1,6 @@
 use bunbase::Result;
 
-#[bunbase::action(post = "/tasks", event = "task.requested")]
+#[bunbase::action(post = "/tasks", job)]
 async fn create() -> Result<()> {
     Ok(())
 }

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(every = "500ms")]
+async fn clean() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(every("30s", zone = "UTC"))]
+async fn clean() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(cron = "@daily")]
+async fn clean() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(event = 7)]
+async fn on_created() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

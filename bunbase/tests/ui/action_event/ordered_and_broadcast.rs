@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(event("task.created", ordered, broadcast))]
+async fn on_created() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

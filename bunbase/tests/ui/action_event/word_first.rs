@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(event(ordered))]
+async fn on_created() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bunbase::Result;
+
+#[bunbase::action(post = "/primes", queue = "mail box")]
+async fn primes() -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

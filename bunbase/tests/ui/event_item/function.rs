@@ -1,0 +1,4 @@
+#[bunbase::event("task.created")]
+fn task_created() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bunbase::event("changed")]
+pub struct Changed<T> {
+    pub value: T,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[bunbase::event(rename_all = "camelCase", "task.created")]
+pub struct TaskCreated {
+    pub id: i64,
+}
+
+fn main() {}

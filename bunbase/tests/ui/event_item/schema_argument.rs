@@ -1,0 +1,6 @@
+#[bunbase::event("task.created", renam = "x")]
+pub struct TaskCreated {
+    pub id: i64,
+}
+
+fn main() {}
