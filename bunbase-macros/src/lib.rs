@@ -55,7 +55,7 @@ pub fn schema(args: TokenStream, item: TokenStream) -> TokenStream {
 /// See `bunbase::event`.
 #[proc_macro_attribute]
 pub fn event(args: TokenStream, item: TokenStream) -> TokenStream {
-    event::expand(args.into(), item.into()).into()
+    event::expand(args.into(), &item.into()).into()
 }
 
 /// See `bunbase::ActionError`.

@@ -169,13 +169,13 @@ pub use bunbase_macros::ActionError;
 /// Every night, and whenever somebody asks. A plain `fn` keeps no request waiting while it computes:
 ///
 /// ```
-/// /// Counts the primes below a number.
+/// /// Lists the primes below a number.
 /// #[bunbase::action(get = "/primes", cron("0 2 * * *", zone = "Europe/Berlin", missed = once))]
-/// fn primes(#[default(1000)] below: u32) -> bunbase::Result<usize> {
-///     Ok((2..below).filter(|number| (2..*number).all(|divisor| number % divisor != 0)).count())
+/// fn primes(#[default(1000)] below: u32) -> bunbase::Result<Vec<u32>> {
+///     Ok((2..below).filter(|number| (2..*number).all(|divisor| number % divisor != 0)).collect())
 /// }
 ///
-/// assert_eq!(primes(10).unwrap(), 4);
+/// assert_eq!(primes(10).unwrap(), [2, 3, 5, 7]);
 /// ```
 pub use bunbase_macros::action;
 /// Gives a struct or an enum its schema, its checks and its JSON, as [`schema`](macro@schema) does, and the name of an event.

@@ -45,8 +45,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     // The function always comes back: a typo in the attribute must not break every caller too.
     function.strip(param::stays);
     let errors = errors.to_tokens();
-    // Its parameters are its schema and it may have to be async; neither is a matter of style.
-    quote!(#[allow(clippy::too_many_arguments, clippy::unused_async)] #function #generated #errors)
+    // That it owns its parameters, is async and returns a `Result` is what an action is, not a matter of style.
+    let style = if function.sig.asyncness.is_some() {
+        quote!(clippy::unused_async)
+    } else {
+        quote!(clippy::needless_pass_by_value, clippy::unnecessary_wraps)
+    };
+    quote!(#[allow(clippy::too_many_arguments, #style)] #function #generated #errors)
 }
 
 /// Says what the attribute is for when it is on something else.

@@ -41,7 +41,7 @@ pub(super) fn doors(doors: Vec<Door>, triggers: &[Trigger], errors: &mut Errors)
     checked
 }
 
-/// Checks that no event, schedule or tool is there twice.
+/// Checks that no event and no schedule is there twice.
 pub(super) fn twice(triggers: &[Trigger], errors: &mut Errors) {
     for (index, trigger) in triggers.iter().enumerate() {
         let what = match trigger {

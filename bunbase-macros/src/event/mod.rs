@@ -10,7 +10,7 @@ use syn::{
 use crate::{errors::Errors, paths, schema};
 
 /// Expands `#[event("name", …)] item`; what follows the name is for `#[schema]`.
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let (name, rest) = split(args, &mut errors);
     let Ok(mut parsed) = syn::parse2::<DeriveInput>(item.clone()) else {
@@ -96,7 +96,7 @@ pub(crate) fn checked(name: &LitStr) -> syn::Result<()> {
 mod tests {
     use super::*;
 
-    fn print(args: TokenStream, item: TokenStream) -> String {
+    fn print(args: TokenStream, item: &TokenStream) -> String {
         let tokens = expand(args, item).to_string();
         // All but what `#[schema]` makes, which has snapshots of its own.
         let at =
@@ -112,7 +112,7 @@ mod tests {
                 pub id: i64,
             }
         );
-        insta::assert_snapshot!(print(quote!("task.created", rename_all = "camelCase"), item));
+        insta::assert_snapshot!(print(quote!("task.created", rename_all = "camelCase"), &item));
     }
 
     #[test]
@@ -133,8 +133,8 @@ mod tests {
                 value: T,
             }
         );
-        insta::assert_snapshot!(print(quote!("Changed"), item.clone()));
-        insta::assert_snapshot!(print(quote!("changed"), item.clone()));
-        insta::assert_snapshot!(print(quote!(rename_all = "camelCase"), item));
+        insta::assert_snapshot!(print(quote!("Changed"), &item));
+        insta::assert_snapshot!(print(quote!("changed"), &item));
+        insta::assert_snapshot!(print(quote!(rename_all = "camelCase"), &item));
     }
 }

@@ -32,6 +32,7 @@ pub use self::{
 /// A typed event: its name and its payload. `#[event("task.created")]` on a struct implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
+    label = "not an event",
     note = "put `#[event(\"some.name\")]` on the struct, or write the event's name as text"
 )]
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {

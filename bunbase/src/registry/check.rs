@@ -1,6 +1,10 @@
 //! Mistakes that only the whole binary shows.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{ModuleEntry, Registered, Route, resolve};
 use crate::action::{
@@ -42,6 +46,7 @@ pub(super) fn all(
     path_fields(actions, &mut mistakes);
     tools(actions, &mut mistakes);
     callers(actions, &mut mistakes);
+    subscriptions(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
         if !actions.iter().any(|action| resolve::contains(module, action.entry.meta.module_path)) {
@@ -195,6 +200,21 @@ fn callers(actions: &[Registered], mistakes: &mut Vec<String>) {
     }
 }
 
+/// An action subscribes to an event once. The compiler has compared how events are written; here a name meets its type.
+fn subscriptions(actions: &[Registered], mistakes: &mut Vec<String>) {
+    for action in actions {
+        let mut seen = BTreeSet::new();
+        for trigger in action.entry.meta.triggers {
+            if let Trigger::Event { name, .. } = trigger
+                && !seen.insert(*name)
+            {
+                mistakes
+                    .push(format!("the event `{name}` is twice among the doors of {}; leave one out", place(action)));
+            }
+        }
+    }
+}
+
 fn module_twice(modules: &[&'static ModuleEntry], mistakes: &mut Vec<String>) {
     for (index, module) in modules.iter().enumerate() {
         if let Some(first) = modules[..index].iter().find(|first| first.meta.module_path == module.meta.module_path) {
@@ -249,6 +269,7 @@ mod tests {
 
     #[test]
     fn a_schedule_below_a_guard_that_needs_a_caller_is_a_mistake() {
+        static CALLED: ActionEntry = ENTRY;
         static NIGHTLY: ActionEntry = ActionEntry {
             meta: ActionMeta {
                 triggers: &[Trigger::Schedule {
@@ -266,7 +287,19 @@ mod tests {
                         action into a module without it";
         assert_eq!(mistakes, [expected]);
         assert!(Registry::of(&[&NIGHTLY], &[], &[]).is_ok());
-        static CALLED: ActionEntry = ENTRY;
         assert!(Registry::of(&[&CALLED], &[&MODULE], &[]).is_ok());
+    }
+
+    #[test]
+    fn an_event_that_is_subscribed_to_twice_is_a_mistake() {
+        const MOVED: Trigger = Trigger::Event { name: "task.moved", ordered: false, broadcast: false };
+        const GONE: Trigger = Trigger::Event { name: "task.gone", ordered: true, broadcast: false };
+        static TWICE: ActionEntry =
+            ActionEntry { meta: ActionMeta { triggers: &[MOVED, GONE, MOVED], ..ENTRY.meta }, ..ENTRY };
+        let Mistakes(mistakes) = Registry::of(&[&TWICE], &[], &[]).unwrap_err();
+        assert_eq!(
+            mistakes,
+            ["the event `task.moved` is twice among the doors of `sweep` (src/tasks.rs:7); leave one out"]
+        );
     }
 }

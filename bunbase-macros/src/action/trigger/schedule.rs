@@ -42,7 +42,9 @@ pub(super) fn cron(entry: &Entry, errors: &mut Errors) -> Option<Schedule> {
     match cron::check(&text.value()) {
         Ok(rule) => schedule.rule = rule,
         Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| errors.at(&text, mistake));
+            for mistake in mistakes {
+                errors.at(&text, mistake);
+            }
             return None;
         }
     }
@@ -61,13 +63,12 @@ fn read(entry: &Entry, example: &str, keys: &[&str], errors: &mut Errors) -> Opt
     let (text, rest) = match &entry.value {
         Value::List(tokens) => {
             let (first, rest) = entries::parse_led(tokens.clone(), errors);
-            match first {
-                Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => (Some(text), rest),
-                _ => {
-                    let message = format!("`{0}` begins with its rule: `{0}({example:?}, missed = once)`", entry.key);
-                    errors.at(&entry.key, message);
-                    (None, rest)
-                }
+            if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = first {
+                (Some(text), rest)
+            } else {
+                let message = format!("`{0}` begins with its rule: `{0}({example:?}, missed = once)`", entry.key);
+                errors.at(&entry.key, message);
+                (None, rest)
             }
         }
         _ => (errors.keep(entry.text(&format!("{example:?}"))), Vec::new()),
@@ -137,6 +138,8 @@ fn interval(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -152,6 +155,19 @@ mod tests {
         }
         for wrong in ["0s", "500ms", "1500ms", "30", "", "60000w"] {
             assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_back(seconds in 1..=LONGEST.as_secs()) {
+            let rule = interval(&format!("{seconds}s")).unwrap();
+            prop_assert_eq!(interval(rule.trim_start_matches("every ")), Ok(rule.clone()));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".*") {
+            let _ = interval(&text);
         }
     }
 

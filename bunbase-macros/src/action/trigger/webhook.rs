@@ -37,7 +37,9 @@ pub(super) fn read(entry: &Entry, errors: &mut Errors) -> Option<Webhook> {
         _ => (errors.keep(entry.text("\"/webhooks/stripe\""))?, None),
     };
     let names = template::parse(&path.value()).unwrap_or_else(|mistakes| {
-        mistakes.iter().for_each(|mistake| errors.at(&path, mistake));
+        for mistake in mistakes {
+            errors.at(&path, mistake);
+        }
         Vec::new()
     });
     Some(Webhook { key: entry.key.clone(), path, names, verify })

@@ -42,6 +42,12 @@ async fn accept() -> Result<Thing> {
     Ok(Thing { id: 1 })
 }
 
+/// Computes; a plain function does not wait.
+#[action(get = "/squares")]
+fn squares(of: Vec<u32>) -> Result<Vec<u32>> {
+    Ok(of.into_iter().map(|number| number * number).collect())
+}
+
 /// Does something.
 #[action(post = "/nothing")]
 async fn nothing() -> Result<()> {
@@ -115,6 +121,13 @@ async fn list_things(limit: Limit, cursor: Option<Cursor>) -> Result<Page<Thing>
 async fn broken() -> Result<Wrapped> {
     let (session, request_source) = (String::new(), Some("two\nlines".into()));
     Ok(Wrapped { id: 3, total: 9, request_source, session, plain: -1, gone: None })
+}
+
+#[tokio::test]
+async fn a_plain_function_computes_its_answer() {
+    let app = TestApp::start(App::new()).await;
+    let answer = app.get("/t/answers/squares?of=2&of=3").send().await.assert_status(200);
+    assert_eq!(answer.json::<Vec<u32>>(), [4, 9]);
 }
 
 #[tokio::test]

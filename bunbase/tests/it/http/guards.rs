@@ -80,6 +80,29 @@ async fn tell_who(ctx: Ctx) -> Result<String> {
     Ok(ctx.identity().scope())
 }
 
+/// Why nobody may enter.
+#[derive(ActionError, Debug)]
+enum Occupied {
+    /// Somebody is in the room.
+    #[error(status = 409, code = "room_taken", "room {0} is taken")]
+    Taken(i64),
+    #[error(framework)]
+    Other(#[from] Error),
+}
+
+/// Looks at the input: room 14 is taken.
+async fn is_free(ctx: &Ctx, input: &Enter) -> Result<(), Occupied> {
+    Seen::note(ctx, format!("check {} {}", input.room, input.text))?;
+    if input.room == 14 { Err(Occupied::Taken(input.room)) } else { Ok(()) }
+}
+
+/// Is checked once its input is decoded.
+#[action(post = "/enter", guards = [Note("guard")], check_input = is_free)]
+async fn enter(ctx: Ctx, #[path] room: i64, text: String) -> Result<()> {
+    let _ = (room, text);
+    Seen::note(&ctx, "handler")
+}
+
 /// Calls the other one.
 #[action(post = "/outer")]
 async fn outer(ctx: Ctx, #[path] room: i64, other: i64) -> Result<()> {
@@ -150,6 +173,20 @@ async fn a_guards_path_parameter_that_is_wrong_is_422() {
     let (app, _) = app().await;
     let answer = app.post("/t/guards/x/inner").send().await;
     assert_eq!(super::mistakes(&answer), ["path /room type"]);
+}
+
+#[tokio::test]
+async fn a_check_of_the_input_runs_once_it_is_decoded() {
+    let (app, seen) = app().await;
+    let enter = |room: u8, body: serde_json::Value| app.post(&format!("/t/guards/{room}/enter")).json(&body);
+    enter(7, json!({"text": "x"})).send().await.assert_status(204);
+    assert_eq!(seen.take(), ["module", "guard", "check 7 x", "handler"]);
+    enter(7, json!({"text": 5})).send().await.assert_status(422);
+    assert_eq!(seen.take(), ["module", "guard"]);
+    let refused = enter(14, json!({"text": "y"})).send().await.assert_status(409);
+    assert_eq!((refused.code().as_str(), seen.take().last().map(String::as_str)), ("room_taken", Some("check 14 y")));
+    let document: serde_json::Value = app.get("/openapi.json").send().await.assert_status(200).json();
+    assert!(document["paths"]["/t/guards/{room}/enter"]["post"]["responses"]["409"].to_string().contains("room_taken"));
 }
 
 #[tokio::test]
