@@ -1,3 +1,7 @@
+//! One benchmark per claim.
+//!
+//! `cargo run --release -p bunbase-benches -- queue`: how fast is the queue? See [`queue`].
+//!
 //! Is an action as fast as a handler written by hand?
 //!
 //! `cargo run --release -p bunbase-benches [ROUNDS] [REQUESTS]` starts two servers of one worker each, as processes of their own: an
@@ -6,6 +10,7 @@
 
 mod action;
 mod load;
+mod queue;
 mod raw;
 
 use std::{
@@ -50,6 +55,7 @@ fn main() -> std::io::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["server", "action"] => action::serve().map_err(std::io::Error::other),
         ["server", "raw"] => raw::serve(),
+        ["queue", options @ ..] => queue::main(options),
         numbers => {
             let number = |index: usize, default| numbers.get(index).map_or(Ok(default), |text| text.parse());
             let rounds = number(0, 5).map_err(std::io::Error::other)?;

@@ -1,7 +1,7 @@
 // Runs no-op jobs on graphile-worker and prints one line of JSON: how many a second, or how long until one is picked up.
 //
 // node bench.mjs drain URL JOBS single|batched    a backlog is worked off
-// node bench.mjs latency URL JOBS                 one job after the other, to an idle worker
+// node bench.mjs latency URL JOBS [PAUSE_MS]      one job after the other, to an idle worker
 import { run, runMigrations, makeWorkerUtils } from "graphile-worker";
 
 const [mode, connectionString, count, kind] = process.argv.slice(2);
@@ -63,6 +63,7 @@ async function main() {
       await utils.addJob("noop", { n });
       await picked;
       waits.push(Number(process.hrtime.bigint() - began) / 1e6);
+      if (kind) await new Promise((resolve) => setTimeout(resolve, Number(kind)));
     }
     await runner.stop();
     waits.sort((a, b) => a - b);
