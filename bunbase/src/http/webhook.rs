@@ -73,7 +73,7 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
         id: Uuid::now_v7(),
         queue: meta.queue.to_owned(),
         action: webhook.action.to_owned(),
-        input: serde_json::to_string(&input)?,
+        input: route.services.seal(webhook.action, &route.runner.sensitive, &input)?,
         priority: meta.priority,
         due: Due::Now,
         max_attempts: meta.retry.map_or(route.services.config.queue.max_attempts, |policy| policy.attempts),
