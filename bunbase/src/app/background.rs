@@ -21,6 +21,9 @@ use crate::{
 /// How often what is no longer needed is deleted.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 
+/// How long the start waits until broadcast events are heard.
+const LISTENS_WITHIN: Duration = Duration::from_secs(5);
+
 /// Deletes deliveries that were kept for long enough, some at a time.
 const FORGET_DELIVERIES: &str = "DELETE FROM webhook_deliveries WHERE (action, delivery_id) IN
     (SELECT action, delivery_id FROM webhook_deliveries WHERE received_at < $1 ORDER BY received_at LIMIT 1000)";
@@ -86,6 +89,10 @@ impl Background {
             others.push(tidying(services));
         }
         let broadcast = Listener::start(services.events.clone(), None);
+        // What is broadcast once this process serves reaches it. A database that is away now does not keep it from starting.
+        if tokio::time::timeout(LISTENS_WITHIN, broadcast.started()).await.is_err() {
+            tracing::warn!("broadcast events are not heard yet: the connection that listens is not there");
+        }
         Ok(Self { worker, relay, ticker, broadcast, others, writer: writer(services) })
     }
 

@@ -27,6 +27,10 @@ pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
     if let Some(wait) = retry_after(error) {
         builder.insert_header((header::RETRY_AFTER, wait.as_secs().max(1)));
     }
+    if error.trace().is_some() {
+        // Only an answer that was kept for its idempotency key is of another trace.
+        builder.insert_header(("idempotent-replayed", "true"));
+    }
     let hex = trace.to_hex();
     let problem = Problem::new(error, std::str::from_utf8(&hex).unwrap_or_default());
     builder.body(problem.to_json())

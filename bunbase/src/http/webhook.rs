@@ -1,6 +1,6 @@
 //! The webhook door: a delivery is verified, stored with the job that it makes, and only then answered.
 
-use std::{borrow::Cow, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use actix_web::{HttpResponse, dev::Payload, http::header};
 use bytes::Bytes;
@@ -73,7 +73,7 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
         id: Uuid::now_v7(),
         queue: meta.queue.to_owned(),
         action: webhook.action.to_owned(),
-        input: serde_json::to_string(&input)?,
+        input: route.services.seal(webhook.action, &route.runner.sensitive, &input)?,
         priority: meta.priority,
         due: Due::Now,
         max_attempts: meta.retry.map_or(route.services.config.queue.max_attempts, |policy| policy.attempts),
@@ -139,6 +139,7 @@ fn input(plan: &Plan, head: &Head, bytes: &Bytes) -> Result<Value> {
     let mut fields = match plan.body {
         BodyPlan::None => Map::new(),
         BodyPlan::Whole { field, .. } => Map::from_iter([(plan.fields[field].key.to_owned(), payload(head, bytes)?)]),
+        BodyPlan::Fields { .. } | BodyPlan::Form { .. } if is_form(head) => form(plan, bytes),
         BodyPlan::Fields { .. } | BodyPlan::Form { .. } => match payload(head, bytes)? {
             Value::Object(fields) => fields,
             _ => return Err(decode::malformed("the body is not a JSON object")),
@@ -158,10 +159,31 @@ fn input(plan: &Plan, head: &Head, bytes: &Bytes) -> Result<Value> {
     Ok(Value::Object(fields))
 }
 
+fn is_form(head: &Head) -> bool {
+    head.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
+/// Reads a form, each text as its field does. A text that cannot be read so is told by the run, as any other wrong value is.
+fn form(plan: &Plan, bytes: &Bytes) -> Map<String, Value> {
+    let mut texts: BTreeMap<Cow<'_, str>, Vec<Cow<'_, str>>> = BTreeMap::new();
+    for (key, text) in url::form_urlencoded::parse(bytes) {
+        texts.entry(key).or_default().push(text);
+    }
+    let value = |key: &str, texts: &[Cow<'_, str>]| {
+        let last = &texts[texts.len() - 1..];
+        let field = plan.fields.iter().find(|field| field.key == key);
+        let read = field.and_then(|field| field.text).map(|form| (form.to_json)(if form.many { texts } else { last }));
+        match read {
+            Some(Ok(value)) => value,
+            _ => Value::String(last.concat()),
+        }
+    };
+    texts.iter().map(|(key, texts)| (key.clone().into_owned(), value(key, texts))).collect()
+}
+
 /// Reads the body: JSON, or a form of texts as some senders have it.
 fn payload(head: &Head, bytes: &Bytes) -> Result<Value> {
-    let is_form = head.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if is_form {
+    if is_form(head) {
         let pairs = url::form_urlencoded::parse(bytes).into_owned().map(|(key, value)| (key, Value::String(value)));
         return Ok(Value::Object(pairs.collect()));
     }

@@ -243,25 +243,28 @@ struct Json(Value);
 impl<A: Action> Decode<A> for Json {
     async fn decode(self, ctx: &Ctx) -> Result<A> {
         // What another service, or a newer version of the emitter, says beyond what this action knows is none of its business.
-        let is_tolerant = matches!(ctx.door(), Door::Event | Door::Webhook);
-        let mut value = self.0;
-        loop {
-            let failure = match A::deserialize(&value) {
-                Ok(message) if message.valid() => return Ok(message),
-                Ok(_) => None,
-                Err(error) => Some(error),
-            };
-            let mut checker = Checker::new(Place::Body);
-            record::check(A::FIELDS, &value, &mut checker, |_| true);
-            if checker.count() == 0 {
-                let text = failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string());
-                checker.fail("type", text);
-            }
-            let errors = checker.into_errors();
-            // The checker stops counting at some number, so what is left may have more of them.
-            if !is_tolerant || !remove_unknown(&mut value, &errors) {
-                return Err(Error::invalid(errors));
-            }
+        read(self.0, matches!(ctx.door(), Door::Event | Door::Webhook))
+    }
+}
+
+/// Reads a message from one JSON object of all fields. A tolerant reader ignores the keys that nobody knows.
+pub(crate) fn read<A: Action>(mut value: Value, is_tolerant: bool) -> Result<A> {
+    loop {
+        let failure = match A::deserialize(&value) {
+            Ok(message) if message.valid() => return Ok(message),
+            Ok(_) => None,
+            Err(error) => Some(error),
+        };
+        let mut checker = Checker::new(Place::Body);
+        record::check(A::FIELDS, &value, &mut checker, |_| true);
+        if checker.count() == 0 {
+            let text = failure.map_or_else(|| "the input is not valid".to_owned(), |error| error.to_string());
+            checker.fail("type", text);
+        }
+        let errors = checker.into_errors();
+        // The checker stops counting at some number, so what is left may have more of them.
+        if !is_tolerant || !remove_unknown(&mut value, &errors) {
+            return Err(Error::invalid(errors));
         }
     }
 }

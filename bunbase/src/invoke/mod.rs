@@ -22,6 +22,8 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::Instant};
 
+#[cfg(feature = "testing")]
+pub(crate) use self::call::read;
 pub use self::{
     attempts::{Finish, Settle, Typed, Written},
     call::{Callable, Calls},

@@ -44,6 +44,9 @@ use crate::{
     registry::Registry,
 };
 
+/// What sealed values of tests are sealed with.
+const SECRET: &str = "the secret of an application that is tested";
+
 /// A running application for one test, with a database of its own: SQLite in a temporary folder, or Postgres where
 /// `BUNBASE_TEST_DATABASE=postgres`. Its migrations have run. Both go when it is dropped.
 pub struct TestApp {
@@ -229,7 +232,8 @@ async fn wire(app: App, url: &str) -> Wired {
 }
 
 fn configured(app: &App, url: &str) -> Config {
-    let loader = Loader::new().development().set("database.url", url);
+    // A secret of its own, so that none is made and kept in the folder that the test runs in.
+    let loader = Loader::new().development().set("database.url", url).set("app.secret", SECRET);
     let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
     loader.load().unwrap_or_else(|errors| panic!("{errors}"))
 }

@@ -41,14 +41,14 @@ fn newest<'a>(app: &'a TestApp, method: &str, name: Option<&str>) -> TestRequest
 }
 
 /// Begins the call of a tool.
-fn call<'a>(app: &'a TestApp, tool: &str, arguments: &Value) -> TestRequest<'a> {
+pub(crate) fn call<'a>(app: &'a TestApp, tool: &str, arguments: &Value) -> TestRequest<'a> {
     let message = message("tools/call", json!({ "name": tool, "arguments": arguments }));
     newest(app, "tools/call", Some(tool)).json(&message)
 }
 
 /// Returns the answer to a message that was none of JSON-RPC's errors.
 #[track_caller]
-fn result(answer: TestResponse) -> Value {
+pub(crate) fn result(answer: TestResponse) -> Value {
     let body: Value = answer.assert_status(200).json();
     assert!(body.get("error").is_none(), "{body}");
     assert_eq!((&body["jsonrpc"], &body["id"]), (&json!("2.0"), &json!(1)));
@@ -57,7 +57,7 @@ fn result(answer: TestResponse) -> Value {
 
 /// Returns the problem that a tool answers.
 #[track_caller]
-fn problem(answer: TestResponse) -> Value {
+pub(crate) fn problem(answer: TestResponse) -> Value {
     let trace = answer.header("x-trace-id").unwrap().to_owned();
     let result = result(answer);
     assert_eq!(result["isError"], true, "{result}");
