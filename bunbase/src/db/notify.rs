@@ -189,7 +189,10 @@ async fn tell(news: Arc<News>, db: Db, clock: Clock, sender: String) {
             continue;
         }
         if let Err(error) = send(&db, &sender, topics.clone()).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the other processes are not woken; trying again");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the other processes are not woken; trying again"
+            );
             news.pending().extend(topics);
             news.ready.notify_one();
             clock.sleep(AFTER_FAILURE).await;
@@ -213,8 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_wake_up_is_seen_by_all_who_subscribe_and_by_nobody_else() {
         let notifier = Notifier::local();
-        let (mut one, mut two, mut other) =
-            (notifier.subscribe("a"), notifier.subscribe("a"), notifier.subscribe("b"));
+        let (mut one, mut two, mut other) = (notifier.subscribe("a"), notifier.subscribe("a"), notifier.subscribe("b"));
         notifier.notify("a");
         notifier.notify("a");
         one.notified().await;
@@ -296,7 +298,8 @@ mod tests {
     async fn what_the_last_clone_held_goes_with_it() {
         let Some((_database, db, here, there)) = two().await else { return };
         drop((here.clone(), here, there));
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^(UN)?LISTEN'";
+        let count =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^(UN)?LISTEN'";
         while db.sql(count).scalar::<i64>().await.unwrap() > 0 {}
     }
 }

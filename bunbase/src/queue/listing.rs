@@ -7,7 +7,8 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryTrait
 use uuid::Uuid;
 
 use super::{
-    DeadLetter, FailureFilter, Job, JobFilter, Lease, QueueStats, Stats, claim::without_nul,
+    DeadLetter, FailureFilter, Job, JobFilter, Lease, QueueStats, Stats,
+    claim::without_nul,
     entity::{failure, job},
 };
 use crate::{

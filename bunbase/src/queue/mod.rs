@@ -20,19 +20,17 @@ mod worker;
 
 use std::sync::Arc;
 
+use self::record::history;
 pub use self::{
     claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},
     entity::{failure::Model as DeadLetter, job::Model as Job},
     job::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope},
     reaper::{Reaper, ReaperSettings},
-    record::{
-        Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status,
-    },
+    record::{Attempt, Cancel, FailureFilter, JobFilter, QueueStats, Reaped, Requeued, Stats, Status},
     store::{JobStore, Settings},
     wake::Wake,
     worker::{Worker, WorkerSettings, worker_name},
 };
-use self::record::history;
 use crate::{
     clock::Clock,
     db::{Db, DbBackend},

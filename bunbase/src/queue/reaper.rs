@@ -41,7 +41,10 @@ impl Reaper {
             while !stopped.is_cancelled() {
                 // Not cut in the middle: a statement that was sent is waited for.
                 if let Err(error) = round(&*store, &wake, settings).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the queue could not be looked after; trying again");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the queue could not be looked after; trying again"
+                    );
                 }
                 first_round.send_replace(true);
                 // Instances that were started together do not stay together.

@@ -195,7 +195,7 @@ fn bind_all<'a, C: ConnectionTrait>(db: &'a C, sql: &'a str, offset_us: i64, job
         .bind(column!(job => job.action.clone()))
         .bind(column!(job => job.input.clone()))
         .bind(column!(job => job.priority.level()))
-        .bind(column!(job => due(job.due).0.map_or(-1, |at| at.timestamp_micros().max(0))))
+        .bind(column!(job => due(job.due).0.map_or(-1, |at| at.timestamp_micros())))
         .bind(column!(job => due(job.due).1))
         .bind(column!(job => number(job.max_attempts)))
         .bind(column!(job => signed(job.unique.as_ref().map(|unique| unique.key.as_str()))))
@@ -215,7 +215,8 @@ fn due(due: Due) -> (Option<DateTime<Utc>>, i64) {
     match due {
         Due::Now => (None, 0),
         Due::After(wait) => (None, micros(wait)),
-        Due::At(time) => (Some(time), 0),
+        // No job is due before the epoch: claims begin there.
+        Due::At(time) => (Some(time.max(DateTime::UNIX_EPOCH)), 0),
     }
 }
 

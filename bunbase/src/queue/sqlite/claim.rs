@@ -75,16 +75,8 @@ pub(super) use take;
 
 /// Claims up to `$5` due jobs of queue `$4`. The reaper, not this, takes back expired leases. One range of the index a level; levels
 /// behind the limit are not read.
-pub(super) const CLAIM: &str = take!(
-    level!("3"),
-    " UNION ALL ",
-    level!("2"),
-    " UNION ALL ",
-    level!("1"),
-    " UNION ALL ",
-    level!("0"),
-    " LIMIT $5"
-);
+pub(super) const CLAIM: &str =
+    take!(level!("3"), " UNION ALL ", level!("2"), " UNION ALL ", level!("1"), " UNION ALL ", level!("0"), " LIMIT $5");
 
 /// A job that was taken.
 #[derive(FromQueryResult)]

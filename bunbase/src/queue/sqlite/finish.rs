@@ -160,10 +160,9 @@ impl Sqlite {
         let now = self.now();
         let statement = self.db.sql(HEARTBEAT).bind(now).bind(json(jobs)).bind(later(now, lease));
         let rows = statement.all::<Beat>().await?;
-        let held = rows.into_iter().map(|Beat { id, claims, cancel_requested }| Held {
-            lease: Lease { id, claims },
-            cancel_requested,
-        });
+        let held = rows
+            .into_iter()
+            .map(|Beat { id, claims, cancel_requested }| Held { lease: Lease { id, claims }, cancel_requested });
         Ok(held.collect())
     }
 
@@ -189,9 +188,12 @@ pub(super) async fn settle<'a>(
     let (mut dead, mut waiting, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for (lost, failure) in failed {
         let told = lost.told(now, failure)?;
-        let is_dead =
-            !lost.cancel_requested && (failure.retry_after.is_none() || lost.attempt >= lost.max_attempts);
-        if is_dead { dead.push((lost.id, told)) } else { waiting.push(told) }
+        let is_dead = !lost.cancel_requested && (failure.retry_after.is_none() || lost.attempt >= lost.max_attempts);
+        if is_dead {
+            dead.push((lost.id, told))
+        } else {
+            waiting.push(told)
+        }
         settled.push(Ended { id: lost.id, is_dead });
     }
     if !dead.is_empty() {
@@ -209,9 +211,20 @@ impl Lost {
     fn told(&self, now: DateTime<Utc>, failure: &Failure) -> Result<Told> {
         let (code, message) = (failure.stored_code(), failure.stored_message());
         let mut past = history(self.errors.as_deref());
-        past.push(Attempt { attempt: self.attempt.unsigned_abs(), at: now, code: code.clone(), message: message.clone() });
+        past.push(Attempt {
+            attempt: self.attempt.unsigned_abs(),
+            at: now,
+            code: code.clone(),
+            message: message.clone(),
+        });
         let last = &past[past.len().saturating_sub(LONGEST_HISTORY)..];
         let history = serde_json::to_string(last)?;
-        Ok(Told { id: hex(self.id), code, message, history, run_at: text(later(now, failure.retry_after.unwrap_or_default())) })
+        Ok(Told {
+            id: hex(self.id),
+            code,
+            message,
+            history,
+            run_at: text(later(now, failure.retry_after.unwrap_or_default())),
+        })
     }
 }

@@ -8,9 +8,9 @@ mod claim;
 mod finish;
 mod groups;
 mod insert;
-mod upkeep;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{fmt, time::Duration};
 
@@ -80,7 +80,8 @@ fn hex(id: Uuid) -> String {
 
 /// Returns leases as JSON: `[["…", 1], …]`.
 fn json(leases: &[Lease]) -> String {
-    serde_json::Value::from_iter(leases.iter().map(|lease| serde_json::json!([hex(lease.id), lease.claims]))).to_string()
+    serde_json::Value::from_iter(leases.iter().map(|lease| serde_json::json!([hex(lease.id), lease.claims])))
+        .to_string()
 }
 
 /// Returns ids as JSON.

@@ -38,7 +38,8 @@ async fn every_statement_finds_its_jobs_by_an_index() {
         let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
         let of_jobs = |line: &&String| {
             let mut words = line.split(' ');
-            words.next() == Some("SCAN") && words.next().is_some_and(|name| ["job", "job_queue", "first", "due"].contains(&name))
+            words.next() == Some("SCAN")
+                && words.next().is_some_and(|name| ["job", "job_queue", "first", "due"].contains(&name))
         };
         assert_eq!(plan.iter().find(of_jobs), None, "{sql}\n\n{plan:#?}");
     }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Whether a lease has expired. A plain read, so that it goes to a reader.
-pub(super) const HAS_EXPIRED: &str = "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'running' AND leased_until < $1)";
+pub(super) const HAS_EXPIRED: &str =
+    "SELECT EXISTS (SELECT 1 FROM job_queue WHERE status = 'running' AND leased_until < $1)";
 
 pub(super) const EXPIRED: &str = "SELECT id, queue, attempt, max_attempts, cancel_requested, errors FROM job_queue
     WHERE status = 'running' AND leased_until < $1 ORDER BY leased_until, id LIMIT $2";

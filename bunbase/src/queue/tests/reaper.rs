@@ -32,7 +32,8 @@ async fn it_raises_and_deletes_by_and_by() {
         assert_eq!(bed.job(done.id).await.status, Status::Completed);
         bed.clock.advance(Duration::from_mins(6));
         let both = async {
-            while bed.store.get(done.id).await.unwrap().is_some() || bed.job(waits.id).await.priority == Priority::Low {}
+            while bed.store.get(done.id).await.unwrap().is_some() || bed.job(waits.id).await.priority == Priority::Low {
+            }
         };
         tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
     }

@@ -281,7 +281,11 @@ async fn while_the_database_is_away_nothing_is_lost_and_then_all_goes_on() {
         let patience = Duration::from_millis(50);
         let settings = DbSettings { busy_timeout: patience, acquire_timeout: patience * 10, ..bed.database.settings() };
         let other = bed.db.clone();
-        bed.store = open(Db::open(&settings).await.unwrap(), bed.clock.clone(), Settings { retention: Some(LEASE), ..Settings::default() });
+        bed.store = open(
+            Db::open(&settings).await.unwrap(),
+            bed.clock.clone(),
+            Settings { retention: Some(LEASE), ..Settings::default() },
+        );
         let wake = Bed::wake();
         let polling = WorkerSettings { poll_interval: Duration::from_millis(20), ..probe::settings(2) };
         let (worker, probe) = bed.worker(&wake, polling).await;
@@ -292,7 +296,9 @@ async fn while_the_database_is_away_nothing_is_lost_and_then_all_goes_on() {
         let lock = if bed.database.backend() == DbBackend::Postgres {
             other.close().await;
             on_server(&bed, "ALTER DATABASE \"NAME\" ALLOW_CONNECTIONS false").await.unwrap();
-            on_server(&bed, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'NAME'").await.unwrap();
+            on_server(&bed, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'NAME'")
+                .await
+                .unwrap();
             None
         } else {
             Some(other.begin_tx().await.unwrap())

@@ -112,11 +112,7 @@ fn tell_lost(lost: usize) {
 
 /// Runs a statement until the database answers, and lets go of the jobs that it is about. `None` when there are none, or when it
 /// was given up; their leases expire then, and the reaper takes them back.
-async fn insist<'a, T>(
-    shared: &Shared,
-    jobs: &[Lease],
-    statement: impl Fn() -> BoxFuture<'a, Result<T>>,
-) -> Option<T> {
+async fn insist<'a, T>(shared: &Shared, jobs: &[Lease], statement: impl Fn() -> BoxFuture<'a, Result<T>>) -> Option<T> {
     if jobs.is_empty() {
         return None;
     }
@@ -145,10 +141,18 @@ async fn until_written<'a, T>(
         };
         let is_away = matches!(error.status(), 503 | 504);
         if !is_away && attempt >= REFUSALS {
-            tracing::error!(error = &error as &dyn StdError, jobs, "the ends of jobs could not be written; they run again");
+            tracing::error!(
+                error = &error as &dyn StdError,
+                jobs,
+                "the ends of jobs could not be written; they run again"
+            );
             return None;
         }
-        tracing::warn!(error = &error as &dyn StdError, jobs, "the ends of jobs could not be written yet; trying again");
+        tracing::warn!(
+            error = &error as &dyn StdError,
+            jobs,
+            "the ends of jobs could not be written yet; trying again"
+        );
         let longest = backoff::ceiling(backoff::Backoff::Exponential, AGAIN.0, AGAIN.1, attempt);
         shared.clock.sleep(backoff::full_jitter(longest).max(AGAIN.0 / 2)).await;
     }

@@ -25,7 +25,11 @@ pub(super) async fn beat(shared: Arc<Shared>, stop: CancellationToken) {
             Ok(()) => lease / 3,
             Err(error) => {
                 let lost = shared.hand.expire(lease, shared.clock.now());
-                tracing::warn!(error = &error as &dyn std::error::Error, lost, "the leases of jobs could not be extended");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    lost,
+                    "the leases of jobs could not be extended"
+                );
                 lease / 10
             }
         };

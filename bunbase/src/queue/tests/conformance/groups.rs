@@ -139,7 +139,8 @@ async fn groups_behind_a_long_line_of_full_ones_have_their_turn() {
     for bed in each().await {
         let long: Vec<_> = (0..1200).map(|_| NewJob { priority: Priority::Critical, ..grouped("m", 1) }).collect();
         bed.add(&long).await;
-        let turns: Vec<_> = (0..700).map(|position| NewJob { priority: Priority::High, ..ordered("n", position) }).collect();
+        let turns: Vec<_> =
+            (0..700).map(|position| NewJob { priority: Priority::High, ..ordered("n", position) }).collect();
         bed.add(&turns).await;
         bed.add(&["a", "b", "x", "y"].map(|key| grouped(key, 1))).await;
         let mut groups = Vec::new();

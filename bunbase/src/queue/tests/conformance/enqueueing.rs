@@ -22,7 +22,10 @@ async fn a_job_comes_back_as_it_was_stored() {
         let before = bed.clock.now();
         bed.add(std::slice::from_ref(&new)).await;
         let job = bed.job(new.id).await;
-        assert_eq!((job.queue.as_str(), job.action.as_str(), job.input.as_str()), ("default", "mail.send", &*new.input));
+        assert_eq!(
+            (job.queue.as_str(), job.action.as_str(), job.input.as_str()),
+            ("default", "mail.send", &*new.input)
+        );
         assert_eq!((job.status, job.priority, job.attempt, job.max_attempts), (Status::Pending, Priority::High, 0, 3));
         assert_eq!(job.run_at, at.trunc_subsecs(6));
         assert_eq!((job.unique_key.as_deref(), job.group_key.as_deref()), (Some("k"), Some("g")));
@@ -53,12 +56,7 @@ async fn a_batch_is_stored_as_its_jobs_would_be_one_by_one() {
             bed.add(std::slice::from_ref(one)).await;
             let (one, of_batch) = (bed.job(one.id).await, bed.job(of_batch.id).await);
             assert!((one.run_at - of_batch.run_at).abs() < chrono::TimeDelta::seconds(5));
-            let same = Job {
-                id: one.id,
-                run_at: one.run_at,
-                created_at: one.created_at,
-                ..of_batch
-            };
+            let same = Job { id: one.id, run_at: one.run_at, created_at: one.created_at, ..of_batch };
             assert_eq!(one, same);
         }
         assert!(bed.add(&[]).await.is_empty());

@@ -44,7 +44,10 @@ async fn a_claimed_job_has_everything_that_a_run_needs() {
         let new = NewJob { origin: Some("evt".into()), door: "event", ..job("mail.send") };
         let claimed = bed.running(new.clone()).await;
         assert_eq!((claimed.id, claimed.claims, claimed.attempt, claimed.max_attempts), (new.id, 1, 1, 3));
-        assert_eq!((&claimed.input, &claimed.identity, &claimed.traceparent), (&new.input, &new.identity, &new.traceparent));
+        assert_eq!(
+            (&claimed.input, &claimed.identity, &claimed.traceparent),
+            (&new.input, &new.identity, &new.traceparent)
+        );
         assert_eq!((claimed.door.as_str(), claimed.origin.as_deref(), claimed.group), ("event", Some("evt"), None));
         let job = bed.job(new.id).await;
         assert_eq!((job.status, job.attempt, job.claims, job.worker.as_deref()), (Status::Running, 1, 1, Some("test")));
@@ -59,7 +62,10 @@ async fn a_delayed_job_is_due_when_the_clock_says_so() {
         bed.add(&[NewJob { due: Due::After(Duration::from_secs(60)), ..job("later") }]).await;
         let claims = bed.store.claim(&asking(5)).await.unwrap();
         let next = claims.next_due.unwrap();
-        assert!(claims.jobs.is_empty() && next > Duration::from_secs(50) && next <= Duration::from_secs(60), "{next:?}");
+        assert!(
+            claims.jobs.is_empty() && next > Duration::from_secs(50) && next <= Duration::from_secs(60),
+            "{next:?}"
+        );
         bed.clock.advance(Duration::from_secs(61));
         assert_eq!(bed.claim(5).await.len(), 1);
     }
@@ -103,8 +109,10 @@ async fn no_job_is_claimed_twice_under_one_fencing_token() {
                         return seen;
                     }
                     // Every third is handed back or fails, so that jobs are claimed several times.
-                    let (again, done): (Vec<_>, Vec<_>) =
-                        claimed.iter().map(Claimed::lease).partition(|lease| lease.id.as_bytes()[15] % 3 == 0 && lease.claims < 3);
+                    let (again, done): (Vec<_>, Vec<_>) = claimed
+                        .iter()
+                        .map(Claimed::lease)
+                        .partition(|lease| lease.id.as_bytes()[15] % 3 == 0 && lease.claims < 3);
                     store.release(&again).await.unwrap();
                     store.complete(&done).await.unwrap();
                     seen.extend(claimed.iter().map(Claimed::lease));
@@ -116,7 +124,8 @@ async fn no_job_is_claimed_twice_under_one_fencing_token() {
             assert!(claims.entry(lease.id).or_default().insert(lease.claims), "{lease:?} was claimed twice");
         }
         assert_eq!(claims.len(), JOBS);
-        let completed: i64 = bed.db.sql("SELECT count(*) FROM job_queue WHERE status = 'completed'").scalar().await.unwrap();
+        let completed: i64 =
+            bed.db.sql("SELECT count(*) FROM job_queue WHERE status = 'completed'").scalar().await.unwrap();
         assert_eq!(completed, i64::try_from(JOBS).unwrap());
     }
 }
