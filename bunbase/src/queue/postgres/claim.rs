@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Result,
+    db::Sql,
     queue::{Claim, Claimed, Claims, Priority},
 };
 
@@ -169,9 +170,7 @@ impl Postgres {
 
     async fn claim_from(&self, claim: &Claim, limit: u32, places: Option<Places>) -> Result<Claims> {
         let (times, ids): (Vec<_>, Vec<_>) = places.unwrap_or([BEGINNING; 4]).into_iter().unzip();
-        let rows = self
-            .db
-            .sql(CLAIM)
+        let rows = Sql::fixed(&self.db, CLAIM)
             .bind(self.offset_us())
             .bind(claim.queue.as_str())
             .bind(i64::from(limit))

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Postgres, arrays, micros};
 use crate::{
     Result,
+    db::Sql,
     queue::{Ended, Failed, Held, Lease},
 };
 
@@ -198,7 +199,7 @@ impl Postgres {
             return self.end(if is_kept { COMPLETE } else { COMPLETE_AND_DELETE }, done).await;
         };
         let sql = if is_kept { COMPLETE_ONE } else { COMPLETE_ONE_AND_DELETE };
-        let statement = self.db.sql(sql).bind(self.offset_us()).bind(one.id).bind(one.claims);
+        let statement = Sql::fixed(&self.db, sql).bind(self.offset_us()).bind(one.id).bind(one.claims);
         Ok(statement.all::<Id>().await?.into_iter().map(|row| row.id).collect())
     }
 
@@ -210,9 +211,9 @@ impl Postgres {
         self.end(RELEASE, jobs).await
     }
 
-    async fn end(&self, sql: &str, jobs: &[Lease]) -> Result<Vec<Uuid>> {
+    async fn end(&self, sql: &'static str, jobs: &[Lease]) -> Result<Vec<Uuid>> {
         let (ids, claims) = arrays(jobs);
-        let rows = self.db.sql(sql).bind(self.offset_us()).bind(ids).bind(claims).all::<Id>().await?;
+        let rows = Sql::fixed(&self.db, sql).bind(self.offset_us()).bind(ids).bind(claims).all::<Id>().await?;
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 

@@ -159,7 +159,7 @@ async fn insert_unique(db: &impl ConnectionTrait, offset_us: i64, jobs: &[NewJob
 async fn insert_one(db: &impl ConnectionTrait, offset_us: i64, job: &NewJob) -> Result<()> {
     let (at, after_us) = due(job.due);
     let group = job.group.as_ref();
-    Sql::new(db, INSERT)
+    Sql::fixed(db, INSERT)
         .bind(offset_us)
         .bind(job.id)
         .bind(job.queue.as_str())
@@ -181,14 +181,14 @@ async fn insert_one(db: &impl ConnectionTrait, offset_us: i64, job: &NewJob) -> 
     Ok(())
 }
 
-fn bind_all<'a, C: ConnectionTrait>(db: &'a C, sql: &'a str, offset_us: i64, jobs: &[&NewJob]) -> Sql<'a, C> {
+fn bind_all<'a, C: ConnectionTrait>(db: &'a C, sql: &'static str, offset_us: i64, jobs: &[&NewJob]) -> Sql<'a, C> {
     /// A column as an array.
     macro_rules! column {
         ($job:ident => $value:expr) => {
             jobs.iter().map(|$job| $value).collect::<Vec<_>>()
         };
     }
-    Sql::new(db, sql)
+    Sql::fixed(db, sql)
         .bind(offset_us)
         .bind(column!(job => job.id))
         .bind(column!(job => job.queue.clone()))
