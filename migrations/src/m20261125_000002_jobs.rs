@@ -18,26 +18,28 @@ impl MigrationName for Migration {
 fn tables(of: Dialect) -> Vec<String> {
     let Dialect { uuid, time, boolean, no, storage, .. } = of;
     let mut statements = vec![
+        // The rules of a job's life and no others: Postgres reads every CHECK anew for every statement that writes, and nine of
+        // them made storing a job take half as long again.
         format!(
             "CREATE TABLE job_queue (
                 id {uuid} NOT NULL PRIMARY KEY,
                 queue TEXT NOT NULL,
                 action TEXT NOT NULL,
                 input TEXT NOT NULL,
-                status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'retrying', 'completed', 'cancelled')),
+                status TEXT NOT NULL,
                 priority SMALLINT NOT NULL CHECK (priority BETWEEN 0 AND 3),
                 run_at {time} NOT NULL,
                 attempt INTEGER NOT NULL DEFAULT 0,
-                max_attempts INTEGER NOT NULL CHECK (max_attempts >= 1),
+                max_attempts INTEGER NOT NULL,
                 claims INTEGER NOT NULL DEFAULT 0,
                 worker TEXT,
                 leased_until {time},
                 cancel_requested {boolean} NOT NULL DEFAULT {no},
                 unique_key TEXT,
-                unique_scope TEXT CHECK (unique_scope IN ('pending', 'unfinished', 'period')),
+                unique_scope TEXT,
                 unique_until {time},
                 group_key TEXT,
-                group_limit INTEGER CHECK (group_limit >= 1),
+                group_limit INTEGER,
                 position BIGINT,
                 door TEXT NOT NULL,
                 origin TEXT,
@@ -49,11 +51,11 @@ fn tables(of: Dialect) -> Vec<String> {
                 waiting_since {time} NOT NULL,
                 started_at {time},
                 finished_at {time},
-                CHECK ((status = 'running') = (leased_until IS NOT NULL)),
-                CHECK ((status IN ('completed', 'cancelled')) = (finished_at IS NOT NULL)),
-                CHECK ((group_key IS NULL) = (group_limit IS NULL)),
-                CHECK (position IS NULL OR group_key IS NOT NULL),
-                CHECK ((unique_key IS NULL) OR (unique_scope IS NOT NULL))
+                CHECK (CASE
+                    WHEN status = 'running' THEN leased_until IS NOT NULL AND finished_at IS NULL
+                    WHEN status IN ('pending', 'retrying') THEN leased_until IS NULL AND finished_at IS NULL
+                    WHEN status IN ('completed', 'cancelled') THEN leased_until IS NULL AND finished_at IS NOT NULL
+                    ELSE FALSE END)
             ){storage}"
         ),
         // The claim walks one priority of one queue at a time, in this order.

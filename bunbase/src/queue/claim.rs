@@ -14,7 +14,7 @@ use super::Priority;
 pub struct Claim {
     /// The queue.
     pub queue: String,
-    /// How many jobs at most.
+    /// How many jobs at most, 1 to 1000.
     pub limit: u32,
     /// How long they are its own unless it says more.
     pub lease: Duration,

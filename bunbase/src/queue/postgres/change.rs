@@ -84,6 +84,7 @@ impl Postgres {
     }
 
     pub(super) async fn move_to(&self, id: Uuid, at: DateTime<Utc>) -> Result<bool> {
+        let at = at.max(DateTime::UNIX_EPOCH);
         Ok(self.db.sql(RESCHEDULE).bind(self.offset_us()).bind(id).bind(at).execute().await? > 0)
     }
 

@@ -6,21 +6,34 @@ use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::{Postgres, micros};
+use super::{
+    Postgres,
+    heads::{BEGINNING, Places},
+    micros,
+};
 use crate::{
     Result,
+    db::Sql,
     queue::{Claim, Claimed, Claims, Priority},
 };
 
-/// The due jobs of one level in the order of the index, as far as they are asked for.
+/// The due jobs of one level in the order of the index, as far as they are asked for: nobody reads them all.
+///
+/// What is bound is hidden from the planner in subqueries. It could tell from the values that there is less to read than usual, and
+/// would make a new plan for every claim, which takes longer than the claim.
 macro_rules! level {
-    ($level:literal) => {
+    ($level:literal, $place:literal) => {
         concat!(
-            "(SELECT id FROM job_queue WHERE queue = $2 AND priority = ",
+            "(SELECT id FROM job_queue WHERE queue = (SELECT $2::text) AND priority = ",
             $level,
-            " AND status IN ('pending', 'retrying') AND group_key IS NULL AND run_at <= ",
+            " AND status IN ('pending', 'retrying') AND group_key IS NULL
+            AND (run_at, id) >= ((SELECT ($6::timestamptz[])[",
+            $place,
+            "]), (SELECT ($7::uuid[])[",
+            $place,
+            "])) AND run_at <= (SELECT ",
             now!(),
-            " ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)"
+            ") ORDER BY run_at, id LIMIT 1000 FOR UPDATE SKIP LOCKED)"
         )
     };
 }
@@ -47,21 +60,22 @@ macro_rules! take {
 }
 pub(super) use take;
 
-/// Claims up to `$3` due jobs of queue `$2` for worker `$4` under a lease of `$5`. The reaper, not this, takes back expired leases.
+/// Claims up to `$3` due jobs of queue `$2` for worker `$4` under a lease of `$5`, from the places `$6` and `$7` on. The reaper, not
+/// this, takes back expired leases.
 ///
 /// One range of the index `job_queue_due` a level, so that jobs which are not due, or wait in other queues, are never looked
-/// at. The outer LIMIT stops reading, and thereby locking, before a level that is not needed. `= ANY(ARRAY(…))`, not a join: a
-/// plan for any `$3` takes the result for a tenth of the table and would join by reading it all. There is always a first row, which
-/// says of a job that is NULL whether groups wait and when the next job is due.
+/// at. The outer LIMIT stops reading, and thereby locking, before a job that is not needed. The ids are `= ANY(ARRAY(…))` and not
+/// joined: the planner takes any `LIMIT $3` for a tenth of the table and would join by reading all of it. There is always a first
+/// row, which says of a job that is NULL whether groups wait and when the next job is due.
 pub(super) const CLAIM: &str = concat!(
     "WITH critical AS MATERIALIZED ",
-    level!("3"),
+    level!("3", "4"),
     ", high AS MATERIALIZED ",
-    level!("2"),
+    level!("2", "3"),
     ", normal AS MATERIALIZED ",
-    level!("1"),
+    level!("1", "2"),
     ", low AS MATERIALIZED ",
-    level!("0"),
+    level!("0", "1"),
     ", due AS MATERIALIZED (
         SELECT id FROM critical UNION ALL SELECT id FROM high UNION ALL SELECT id FROM normal UNION ALL SELECT id FROM low
         LIMIT $3),
@@ -72,7 +86,9 @@ pub(super) const CLAIM: &str = concat!(
             SELECT job.run_at FROM job_queue AS job WHERE job.queue = $2 AND job.priority = level.priority
                 AND job.status IN ('pending', 'retrying') AND job.group_key IS NOT NULL
             ORDER BY job.run_at LIMIT 1) AS head)
-    SELECT taken.*, COALESCE(grouped.run_at <= ",
+    SELECT taken.*, ",
+    now!(),
+    " AS now, COALESCE(grouped.run_at <= ",
     now!(),
     ", FALSE) AS groups_due, CASE WHEN (SELECT count(*) FROM taken) < $3 THEN (
             SELECT (EXTRACT(EPOCH FROM LEAST(min(next.run_at), CASE WHEN grouped.run_at > ",
@@ -98,6 +114,7 @@ pub(super) struct Taken {
     action: String,
     input: String,
     priority: i16,
+    run_at: DateTime<Utc>,
     attempt: i32,
     max_attempts: i32,
     group_key: Option<String>,
@@ -133,28 +150,47 @@ impl From<Taken> for Claimed {
 struct Row {
     #[sea_orm(nested)]
     taken: Option<Taken>,
+    now: DateTime<Utc>,
     groups_due: bool,
     next_us: Option<i64>,
 }
 
 impl Postgres {
     pub(super) async fn claim_plain(&self, claim: &Claim) -> Result<Claims> {
-        let rows = self
-            .db
-            .sql(CLAIM)
+        let places = self.heads.places(&claim.queue);
+        let mut claims = self.claim_from(claim, claim.limit, places).await?;
+        let missing = claim.limit.saturating_sub(u32::try_from(claims.jobs.len()).unwrap_or(u32::MAX));
+        if places.is_some() && missing > 0 {
+            let more = self.claim_from(claim, missing, None).await?;
+            claims.jobs.extend(more.jobs);
+            claims = Claims { jobs: claims.jobs, ..more };
+        }
+        Ok(claims)
+    }
+
+    async fn claim_from(&self, claim: &Claim, limit: u32, places: Option<Places>) -> Result<Claims> {
+        let (times, ids): (Vec<_>, Vec<_>) = places.unwrap_or([BEGINNING; 4]).into_iter().unzip();
+        let rows = Sql::fixed(&self.db, CLAIM)
             .bind(self.offset_us())
             .bind(claim.queue.as_str())
-            .bind(i64::from(claim.limit))
+            .bind(i64::from(limit))
             .bind(claim.worker.as_str())
             .bind(micros(claim.lease))
+            .bind(times)
+            .bind(ids)
             .all::<Row>()
             .await?;
         let mut claims = Claims::default();
+        let (mut now, mut last) = (BEGINNING.0, None);
         for row in rows {
+            now = row.now;
             claims.groups_due = row.groups_due;
             claims.next_due = row.next_us.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
+            last = row.taken.as_ref().map(|taken| (taken.priority, taken.run_at, taken.id));
             claims.jobs.extend(row.taken.map(Claimed::from));
         }
+        let is_full = claims.jobs.len() >= limit as usize;
+        self.heads.went(&claim.queue, places, last.filter(|_| is_full), now);
         Ok(claims)
     }
 }

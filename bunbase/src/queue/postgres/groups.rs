@@ -32,7 +32,8 @@ macro_rules! level {
 }
 
 /// Of the jobs in `head` takes those whose groups have room. In an ordered group that is the one whose turn it is, which need not be in
-/// `head`, and only when nothing of the group runs; one that waits for its retry keeps its turn.
+/// `head`, and only when nothing of the group runs; one that waits for its retry keeps its turn. What somebody else has locked is left
+/// alone: nobody waits for a transaction of a user while they hold [`LOCK`].
 macro_rules! take_free {
     () => {
         concat!(
@@ -59,8 +60,12 @@ macro_rules! take_free {
                 SELECT id FROM ranked
                 WHERE CASE WHEN position IS NULL THEN running + place <= group_limit ELSE running = 0 END
                 ORDER BY priority DESC, run_at, id LIMIT $3
+            ), unlocked AS MATERIALIZED (
+                SELECT job.id FROM job_queue AS job
+                WHERE job.id = ANY(ARRAY(SELECT id FROM free)) AND job.status IN ('pending', 'retrying')
+                ORDER BY job.id FOR UPDATE SKIP LOCKED
             ), taken AS (",
-            take!("free"),
+            take!("unlocked"),
             ")"
         )
     };

@@ -159,7 +159,7 @@ async fn insert_unique(db: &impl ConnectionTrait, offset_us: i64, jobs: &[NewJob
 async fn insert_one(db: &impl ConnectionTrait, offset_us: i64, job: &NewJob) -> Result<()> {
     let (at, after_us) = due(job.due);
     let group = job.group.as_ref();
-    Sql::new(db, INSERT)
+    Sql::fixed(db, INSERT)
         .bind(offset_us)
         .bind(job.id)
         .bind(job.queue.as_str())
@@ -181,21 +181,21 @@ async fn insert_one(db: &impl ConnectionTrait, offset_us: i64, job: &NewJob) -> 
     Ok(())
 }
 
-fn bind_all<'a, C: ConnectionTrait>(db: &'a C, sql: &'a str, offset_us: i64, jobs: &[&NewJob]) -> Sql<'a, C> {
+fn bind_all<'a, C: ConnectionTrait>(db: &'a C, sql: &'static str, offset_us: i64, jobs: &[&NewJob]) -> Sql<'a, C> {
     /// A column as an array.
     macro_rules! column {
         ($job:ident => $value:expr) => {
             jobs.iter().map(|$job| $value).collect::<Vec<_>>()
         };
     }
-    Sql::new(db, sql)
+    Sql::fixed(db, sql)
         .bind(offset_us)
         .bind(column!(job => job.id))
         .bind(column!(job => job.queue.clone()))
         .bind(column!(job => job.action.clone()))
         .bind(column!(job => job.input.clone()))
         .bind(column!(job => job.priority.level()))
-        .bind(column!(job => due(job.due).0.map_or(-1, |at| at.timestamp_micros().max(0))))
+        .bind(column!(job => due(job.due).0.map_or(-1, |at| at.timestamp_micros())))
         .bind(column!(job => due(job.due).1))
         .bind(column!(job => number(job.max_attempts)))
         .bind(column!(job => signed(job.unique.as_ref().map(|unique| unique.key.as_str()))))
@@ -215,7 +215,8 @@ fn due(due: Due) -> (Option<DateTime<Utc>>, i64) {
     match due {
         Due::Now => (None, 0),
         Due::After(wait) => (None, micros(wait)),
-        Due::At(time) => (Some(time), 0),
+        // No job is due before the epoch: claims begin there.
+        Due::At(time) => (Some(time.max(DateTime::UNIX_EPOCH)), 0),
     }
 }
 

@@ -27,6 +27,7 @@ mod change;
 mod claim;
 mod finish;
 mod groups;
+mod heads;
 mod insert;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use self::heads::Heads;
 use super::{
     Cancel, Claim, Claims, DeadLetter, Ended, Enqueued, Failed, FailureFilter, Held, Job, JobFilter, JobStore, Lease,
     NewJob, Priority, Reaped, Requeued, Settings, Stats, groups::Walk, listing,
@@ -57,11 +59,12 @@ pub(super) struct Postgres {
     clock: Clock,
     settings: Settings,
     walk: Walk,
+    heads: Heads,
 }
 
 impl Postgres {
     pub(super) fn new(db: Db, clock: Clock, settings: Settings) -> Self {
-        Self { db, clock, settings, walk: Walk::default() }
+        Self { db, clock, settings, walk: Walk::default(), heads: Heads::default() }
     }
 
     fn offset_us(&self) -> i64 {

@@ -1,7 +1,16 @@
 //! How Postgres runs the statements: plans that are kept must hold for a table of any size.
 
+use std::time::Duration;
+
 use super::{change, claim, finish, groups, insert, upkeep};
-use crate::db::{Tx, migrate::Plan, testing::TestDatabase};
+use crate::{
+    clock::Clock,
+    db::{Db, DbBackend, FromQueryResult, Settings, Tx, migrate::Plan, testing::TestDatabase},
+    queue::{
+        Claim, Claimed,
+        tests::{asking, job},
+    },
+};
 
 /// Returns the plan that is kept for a statement with so many parameters.
 async fn kept_plan(tx: &Tx, sql: &str, parameters: usize) -> String {
@@ -21,7 +30,7 @@ async fn kept_plan(tx: &Tx, sql: &str, parameters: usize) -> String {
 #[tokio::test]
 async fn a_plan_made_while_the_table_is_empty_reads_by_index_when_it_is_full() {
     for database in TestDatabase::each().await.unwrap() {
-        if database.backend() != crate::db::DbBackend::Postgres {
+        if database.backend() != DbBackend::Postgres {
             continue;
         }
         let db = database.db().await.unwrap();
@@ -31,11 +40,13 @@ async fn a_plan_made_while_the_table_is_empty_reads_by_index_when_it_is_full() {
         let tx = db.begin_tx().await.unwrap();
         for (sql, parameters) in [
             (insert::INSERT_UNIQUE, 19),
-            (claim::CLAIM, 5),
+            (claim::CLAIM, 7),
             (groups::TAKE_URGENT, 6),
             (groups::TAKE_WALKING, 7),
             (finish::COMPLETE, 3),
             (finish::COMPLETE_AND_DELETE, 3),
+            (finish::COMPLETE_ONE, 3),
+            (finish::COMPLETE_ONE_AND_DELETE, 3),
             (finish::CANCELLED, 3),
             (finish::RELEASE, 3),
             (finish::HEARTBEAT, 4),
@@ -52,4 +63,47 @@ async fn a_plan_made_while_the_table_is_empty_reads_by_index_when_it_is_full() {
         }
         tx.rollback().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn hot_statements_keep_their_plans() {
+    for database in TestDatabase::each().await.unwrap() {
+        if database.backend() != DbBackend::Postgres {
+            continue;
+        }
+        // One connection, whose prepared statements can be looked at.
+        let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
+        Plan::new().up(&db).await.unwrap();
+        for retention in [None, Some(Duration::from_hours(1))] {
+            let settings = super::Settings { retention, failure_retention: None };
+            let store = super::super::open(db.clone(), Clock::system(), settings);
+            for _ in 0..40 {
+                store.insert(&(0..120).map(|_| job("works")).collect::<Vec<_>>()).await.unwrap();
+            }
+            sea_orm::ConnectionTrait::execute_unprepared(&db, "ANALYZE job_queue").await.unwrap();
+            for limit in [1, 100] {
+                for _ in 0..20 {
+                    store.insert(&[job("works")]).await.unwrap();
+                    let claims = store.claim(&Claim { limit, ..asking(limit) }).await.unwrap();
+                    let leases: Vec<_> = claims.jobs.iter().map(Claimed::lease).collect();
+                    assert_eq!(store.complete(&leases).await.unwrap().len(), limit as usize);
+                }
+            }
+        }
+        let plans = "SELECT statement, generic_plans AS kept, custom_plans AS made FROM pg_prepared_statements
+            WHERE generic_plans + custom_plans >= 20 ORDER BY statement";
+        let plans = db.sql(plans).all::<Plans>().await.unwrap();
+        assert!(plans.len() >= 6, "{plans:#?}");
+        // Statements are planned anew five times, and then compared.
+        assert!(plans.iter().all(|plans| plans.made <= 10 && plans.kept > plans.made), "{plans:#?}");
+    }
+}
+
+/// How a prepared statement was run.
+#[derive(Debug, FromQueryResult)]
+struct Plans {
+    #[expect(dead_code, reason = "shown when the test fails")]
+    statement: String,
+    kept: i64,
+    made: i64,
 }

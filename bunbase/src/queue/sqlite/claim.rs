@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Sqlite, later};
 use crate::{
     Result,
+    db::Sql,
     queue::{Claim, Claimed, Claims, Priority},
 };
 
@@ -133,9 +134,7 @@ impl Sqlite {
         let now = self.now();
         let mut first = self.first(&claim.queue).await?;
         if first.plain_at.is_some_and(|at| at <= now) {
-            let statement = self
-                .db
-                .sql(CLAIM)
+            let statement = Sql::fixed(&self.db, CLAIM)
                 .bind(now)
                 .bind(claim.worker.as_str())
                 .bind(later(now, claim.lease))
@@ -155,6 +154,6 @@ impl Sqlite {
     }
 
     pub(super) async fn first(&self, queue: &str) -> Result<First> {
-        self.db.sql(FIRST).bind(queue).one().await
+        Sql::fixed(&self.db, FIRST).bind(queue).one().await
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Sqlite, hex, json, json_ids, later, text};
 use crate::{
     Result,
-    db::Tx,
+    db::{Sql, Tx},
     queue::{Attempt, Ended, Failed, Failure, Held, Lease, history},
 };
 
@@ -151,8 +151,8 @@ impl Sqlite {
         self.end(RELEASE, jobs).await
     }
 
-    async fn end(&self, sql: &str, jobs: &[Lease]) -> Result<Vec<Uuid>> {
-        let rows = self.db.sql(sql).bind(self.now()).bind(json(jobs)).all::<Id>().await?;
+    async fn end(&self, sql: &'static str, jobs: &[Lease]) -> Result<Vec<Uuid>> {
+        let rows = Sql::fixed(&self.db, sql).bind(self.now()).bind(json(jobs)).all::<Id>().await?;
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 

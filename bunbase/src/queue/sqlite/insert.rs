@@ -136,7 +136,7 @@ async fn insert_plain(db: &impl ConnectionTrait, now: DateTime<Utc>, jobs: &[New
         [] => {}
         [job] => insert_one(db, now, job).await?,
         jobs => {
-            Sql::new(db, INSERT_MANY).bind(now).bind(json(now, jobs)?).execute().await?;
+            Sql::fixed(db, INSERT_MANY).bind(now).bind(json(now, jobs)?).execute().await?;
         }
     }
     Ok(jobs.iter().map(|job| Enqueued { id: job.id, is_duplicate: false }).collect())
@@ -144,7 +144,7 @@ async fn insert_plain(db: &impl ConnectionTrait, now: DateTime<Utc>, jobs: &[New
 
 async fn insert_one(db: &impl ConnectionTrait, now: DateTime<Utc>, job: &NewJob) -> Result<()> {
     let group = job.group.as_ref();
-    Sql::new(db, INSERT)
+    Sql::fixed(db, INSERT)
         .bind(now)
         .bind(job.id)
         .bind(job.queue.as_str())

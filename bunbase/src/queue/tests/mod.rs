@@ -1,13 +1,8 @@
-//! What every backend must do, on real databases of both kinds, and the worker on top of it.
+//! The room on real databases of both kinds: what a backend must do, and the worker and the reaper on top of it.
 
-mod administration;
-mod claiming;
-mod endings;
-mod enqueueing;
-mod groups;
+mod conformance;
 mod probe;
 mod reaper;
-mod upkeep;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
@@ -83,7 +78,7 @@ impl Bed {
     }
 }
 
-fn asking(limit: u32) -> Claim {
+pub(super) fn asking(limit: u32) -> Claim {
     Claim { queue: "default".to_owned(), limit, lease: LEASE, worker: "test".to_owned(), grouped: false }
 }
 
@@ -91,7 +86,7 @@ fn failure(retry_after: Option<Duration>) -> Failure {
     Failure { code: "boom".to_owned(), message: "it did not work".to_owned(), retry_after }
 }
 
-fn job(action: &str) -> NewJob {
+pub(super) fn job(action: &str) -> NewJob {
     NewJob {
         id: Uuid::now_v7(),
         queue: "default".to_owned(),

@@ -10,6 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Claimed, Held, Lease};
@@ -20,6 +21,8 @@ pub(super) struct Hand {
     jobs: Mutex<HashMap<Lease, Entry>>,
     /// How many have not ended.
     open: AtomicUsize,
+    /// How many have ended, and that is not written.
+    unwritten: watch::Sender<usize>,
 }
 
 struct Entry {
@@ -65,16 +68,27 @@ impl Hand {
         if !entry.has_ended {
             entry.has_ended = true;
             self.open.fetch_sub(1, Ordering::Relaxed);
+            self.unwritten.send_if_modified(|unwritten| {
+                *unwritten += 1;
+                false
+            });
         }
         Some(entry.cancel_requested)
     }
 
     /// Lets go of jobs whose endings are written.
     pub(super) fn forget<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+        let mut written = 0;
         let mut entries = self.entries();
         for lease in leases {
-            entries.remove(lease);
+            written += usize::from(entries.remove(lease).is_some_and(|entry| entry.has_ended));
         }
+        self.unwritten.send_modify(|unwritten| *unwritten -= written);
+    }
+
+    /// Returns how many endings are not written, now and whenever some were.
+    pub(super) fn unwritten(&self) -> watch::Receiver<usize> {
+        self.unwritten.subscribe()
     }
 
     /// Returns whether a job waits or runs, so that more endings are to come.

@@ -40,6 +40,8 @@ pub(super) struct Lane {
     endings: mpsc::UnboundedSender<Ending>,
     first_look: Option<watch::Sender<usize>>,
     wake: Subscription,
+    /// How many endings are not written. Too many, and nothing is claimed: the database is slower than the jobs.
+    unwritten: watch::Receiver<usize>,
     /// Claimed and not begun, with when they were claimed.
     waiting: VecDeque<(Claimed, Instant)>,
     running: JoinSet<Duration>,
@@ -56,6 +58,10 @@ pub(super) struct Lane {
     groups: Groups,
     /// With full groups: look at them again at this time.
     groups_at: Instant,
+    /// Whether the last claim was for jobs of groups, so that the others have the next slot.
+    had_groups: bool,
+    /// Whether it was woken after the last claim had begun.
+    is_behind: bool,
 }
 
 /// What is known of the jobs of groups.
@@ -87,6 +93,7 @@ impl Lane {
         first_look: watch::Sender<usize>,
     ) -> Self {
         let wake = shared.wake.on_jobs(queue);
+        let unwritten = shared.hand.unwritten();
         Self {
             shared,
             queue: queue.into(),
@@ -94,6 +101,7 @@ impl Lane {
             endings,
             first_look: Some(first_look),
             wake,
+            unwritten,
             waiting: VecDeque::new(),
             running: JoinSet::new(),
             claiming: JoinSet::new(),
@@ -104,19 +112,24 @@ impl Lane {
             failures: 0,
             groups: Groups::Empty,
             groups_at: Instant::now(),
+            had_groups: false,
+            is_behind: false,
         }
     }
 
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let stopping = shared.stopping.cancelled();
+        tokio::pin!(stopping);
         loop {
             self.begin();
             self.ask();
             let quiet_until = self.quiet_until;
             let groups_at = (self.groups == Groups::Full).then_some(self.groups_at);
+            let is_held_up = self.is_held_up();
             let stalls_at = self.waiting.front().map(|(_, since)| *since + LONGEST_WAIT);
             tokio::select! {
-                () = shared.stopping.cancelled() => break,
+                () = &mut stopping => break,
                 Some(ended) = self.running.join_next() => self.ended(ended),
                 Some(claimed) = self.claiming.join_next() => {
                     if let Ok(claiming) = claimed {
@@ -127,6 +140,7 @@ impl Lane {
                     self.woken();
                 }
                 () = shared.clock.sleep_until(quiet_until.unwrap_or_default()), if quiet_until.is_some() => self.look_again(),
+                _ = self.unwritten.changed(), if is_held_up => {}
                 () = until(groups_at), if groups_at.is_some() => self.groups = Groups::Due,
                 () = until(stalls_at), if stalls_at.is_some() => {
                     self.pace.stalled(LONGEST_WAIT);
@@ -154,21 +168,28 @@ impl Lane {
 
     /// Claims what can soon begin.
     fn ask(&mut self) {
+        if self.failures > 0 && self.quiet_until.is_some() {
+            return;
+        }
+        if self.is_held_up() {
+            return;
+        }
         let most = MOST_BATCHES * self.shared.settings.batch.saturating_sub(1);
         let hold = self.concurrency + self.pace.ahead(self.concurrency, most);
-        while self.claiming.len() < self.eagerness {
+        loop {
             let have = self.running.len() + self.waiting.len() + self.asked;
             let wanted = hold.saturating_sub(have).min(self.shared.settings.batch.max(1));
             // A slot is about to be idle, or it is worth a statement.
             if wanted == 0 || (have >= self.concurrency && have * 2 > hold) {
                 return;
             }
-            if self.groups == Groups::Due {
-                // Half, so that neither kind keeps the other from running.
-                let share = if self.quiet_until.is_some() { wanted } else { wanted.div_ceil(2) };
+            let is_quiet = self.quiet_until.is_some();
+            let others = self.claiming.len().saturating_sub(usize::from(self.groups == Groups::Asked));
+            if self.groups == Groups::Due && (is_quiet || wanted > 1 || !self.had_groups) {
                 self.groups = Groups::Asked;
-                self.claim(share, true);
-            } else if self.quiet_until.is_none() {
+                // Half, so that neither kind keeps the other from running.
+                self.claim(if is_quiet { wanted } else { wanted.div_ceil(2) }, true);
+            } else if !is_quiet && others < self.eagerness {
                 self.claim(wanted, false);
             } else {
                 return;
@@ -176,11 +197,17 @@ impl Lane {
         }
     }
 
+    fn is_held_up(&self) -> bool {
+        *self.unwritten.borrow() > self.concurrency + MOST_BATCHES * self.shared.settings.batch
+    }
+
     fn claim(&mut self, limit: usize, is_grouped: bool) {
         if !is_grouped {
             // Before it looks, so that what comes meanwhile is not missed.
             self.wake.mark_seen();
+            self.is_behind = false;
         }
+        self.had_groups = is_grouped;
         self.asked += limit;
         let shared = Arc::clone(&self.shared);
         let claim = Claim {
@@ -225,7 +252,7 @@ impl Lane {
                 };
                 self.eagerness =
                     if is_short { 1 } else { self.shared.statements(self.concurrency).min(self.eagerness * 2) };
-                if is_short {
+                if is_short && !self.is_behind {
                     let poll = self.shared.settings.poll_interval;
                     self.be_quiet(claims.next_due.map_or(poll, |due| due.min(poll)));
                 }
@@ -259,6 +286,7 @@ impl Lane {
             self.look_again();
         } else {
             // Busy with other jobs, which wake it all the time.
+            self.is_behind = true;
             self.groups_at = self.groups_at.min(Instant::now() + GROUPS_SPACING);
         }
     }

@@ -36,7 +36,8 @@ pub struct WorkerSettings {
     pub lease: Duration,
     /// How long it waits before it looks by itself.
     pub poll_interval: Duration,
-    /// How many jobs it takes, and ends, with one statement. With 1 it takes and ends each by itself, several at the same time.
+    /// How many jobs it takes, and ends, with one statement, at most 1000. With 1 it takes and ends each by itself, several at the
+    /// same time.
     pub batch: usize,
     /// How long running jobs may take to end when it stops.
     pub shutdown_timeout: Duration,
