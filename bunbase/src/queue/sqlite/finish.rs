@@ -190,9 +190,9 @@ pub(super) async fn settle<'a>(
         let told = lost.told(now, failure)?;
         let is_dead = !lost.cancel_requested && (failure.retry_after.is_none() || lost.attempt >= lost.max_attempts);
         if is_dead {
-            dead.push((lost.id, told))
+            dead.push((lost.id, told));
         } else {
-            waiting.push(told)
+            waiting.push(told);
         }
         settled.push(Ended { id: lost.id, is_dead });
     }

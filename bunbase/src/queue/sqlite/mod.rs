@@ -80,13 +80,16 @@ fn hex(id: Uuid) -> String {
 
 /// Returns leases as JSON: `[["…", 1], …]`.
 fn json(leases: &[Lease]) -> String {
-    serde_json::Value::from_iter(leases.iter().map(|lease| serde_json::json!([hex(lease.id), lease.claims])))
+    leases
+        .iter()
+        .map(|lease| serde_json::json!([hex(lease.id), lease.claims]))
+        .collect::<serde_json::Value>()
         .to_string()
 }
 
 /// Returns ids as JSON.
 fn json_ids(ids: impl IntoIterator<Item = Uuid>) -> String {
-    serde_json::Value::from_iter(ids.into_iter().map(hex)).to_string()
+    ids.into_iter().map(hex).collect::<serde_json::Value>().to_string()
 }
 
 impl JobStore for Sqlite {

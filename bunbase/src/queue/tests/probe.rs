@@ -96,9 +96,11 @@ impl Bed {
     /// Waits until so many jobs have a status.
     pub(super) async fn until(&self, status: Status, jobs: usize) {
         let reached = async { while self.count(status).await < jobs {} };
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            panic!("{} of {jobs} jobs are {status}", self.count(status).await);
-        }
+        assert!(
+            tokio::time::timeout(PATIENCE, reached).await.is_ok(),
+            "{} of {jobs} jobs are {status}",
+            self.count(status).await
+        );
     }
 }
 

@@ -130,7 +130,7 @@ impl Lane {
             let stalls_at = self.waiting.front().map(|(_, since)| *since + LONGEST_WAIT);
             tokio::select! {
                 () = &mut stopping => break,
-                Some(ended) = self.running.join_next() => self.ended(ended),
+                Some(ended) = self.running.join_next() => self.ended(&ended),
                 Some(claimed) = self.claiming.join_next() => {
                     if let Ok(claiming) = claimed {
                         self.claimed(claiming);
@@ -298,10 +298,10 @@ impl Lane {
         }
     }
 
-    fn ended(&mut self, ended: Result<Duration, tokio::task::JoinError>) {
+    fn ended(&mut self, ended: &Result<Duration, tokio::task::JoinError>) {
         // A run does not panic and is not aborted.
         if let Ok(time) = ended {
-            self.pace.took(time);
+            self.pace.took(*time);
         }
         while let Some(ended) = self.running.try_join_next() {
             if let Ok(time) = ended {

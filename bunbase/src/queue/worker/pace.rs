@@ -55,7 +55,7 @@ mod tests {
         let mut pace = Pace::default();
         pace.took(Duration::from_millis(10));
         assert_eq!(pace.ahead(8, 400), 20);
-        pace.took(Duration::from_secs(60));
+        pace.took(Duration::from_mins(1));
         assert_eq!(pace.ahead(8, 400), 0);
     }
 

@@ -149,12 +149,11 @@ async fn run(app: &TestApp, door: &str, case: &Case, number: usize) -> Option<Se
             let request = if let Some(user) = user { request.header("x-user", user) } else { request };
             let answer = request.send().await;
             let told = mcp::result(answer);
-            match told["structuredContent"]["result"].as_str() {
-                Some(said) => Ok(Some(said.to_owned())),
-                None => {
-                    let problem: Value = serde_json::from_str(told["content"][0]["text"].as_str().unwrap()).unwrap();
-                    Err(problem["code"].as_str().unwrap().to_owned())
-                }
+            if let Some(said) = told["structuredContent"]["result"].as_str() {
+                Ok(Some(said.to_owned()))
+            } else {
+                let problem: Value = serde_json::from_str(told["content"][0]["text"].as_str().unwrap()).unwrap();
+                Err(problem["code"].as_str().unwrap().to_owned())
             }
         }
         "call" => {

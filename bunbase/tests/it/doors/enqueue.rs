@@ -51,7 +51,7 @@ async fn one(
     key: Option<String>,
 ) -> Result<bool> {
     let message = Note { line, fail_until, status };
-    let mut job = ctx.enqueue(message).after(Duration::from_secs(60)).priority(Priority::High);
+    let mut job = ctx.enqueue(message).after(Duration::from_mins(1)).priority(Priority::High);
     if let Some(key) = key {
         job = job.unique_key(key);
     }
@@ -94,7 +94,7 @@ async fn a_job_waits_until_it_is_due_and_between_its_attempts() {
     let app = start().await;
     assert!(!app.call(One::new("late".to_owned()).fail_until(3)).await.unwrap());
     assert_eq!(app.drain().await, 0, "it is due in a minute");
-    app.clock().advance(Duration::from_secs(60));
+    app.clock().advance(Duration::from_mins(1));
     assert_eq!(app.drain().await, 1);
     assert_eq!(app.drain().await, 0, "the second attempt is due in 10 s");
     app.clock().advance(Duration::from_secs(10));
@@ -114,7 +114,7 @@ async fn what_cannot_get_better_goes_to_the_dead_letters_at_once() {
     app.call(One::new("away".to_owned()).fail_until(9)).await.unwrap();
     let mut attempts = 0;
     for _ in 0..4 {
-        app.clock().advance(Duration::from_secs(60));
+        app.clock().advance(Duration::from_mins(1));
         attempts += app.drain().await;
     }
     assert_eq!(attempts, 1 + 3);
@@ -131,7 +131,7 @@ async fn a_unique_key_keeps_the_second_job_away_until_the_first_has_ended() {
     let call = || One::new("only".to_owned()).key("k".to_owned());
     assert!(!app.call(call()).await.unwrap());
     assert!(app.call(call()).await.unwrap());
-    app.clock().advance(Duration::from_secs(60));
+    app.clock().advance(Duration::from_mins(1));
     assert_eq!(app.drain().await, 1);
     assert!(!app.call(call()).await.unwrap());
 }

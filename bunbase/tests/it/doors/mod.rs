@@ -18,7 +18,9 @@ pub(crate) use super::http::soon;
 /// Signs the parts of a delivery, one after the other.
 fn sign(secret: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut code = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    parts.iter().for_each(|part| code.update(part));
+    for part in parts {
+        code.update(part);
+    }
     code.finalize().into_bytes().to_vec()
 }
 

@@ -152,7 +152,7 @@ async fn a_delivery_that_comes_again_is_one_job() {
         order(&app, "msg_1", body).send().await.assert_status(202);
     }
     assert_eq!(app.drain().await, 1);
-    app.clock().advance(Duration::from_secs(600));
+    app.clock().advance(Duration::from_mins(10));
     // The sender tries again and signs anew: after the job has ended, too.
     order(&app, "msg_1", body).send().await.assert_status(202);
     assert_eq!(app.drain().await, 0);

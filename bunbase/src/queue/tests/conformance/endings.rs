@@ -48,7 +48,7 @@ async fn whoever_lost_the_lease_changes_nothing() {
 async fn a_failed_job_comes_back_after_its_backoff_and_remembers_why() {
     for bed in each().await {
         let first = bed.running(job("mail.send")).await;
-        let ended = bed.fail(&first, Some(Duration::from_secs(60))).await;
+        let ended = bed.fail(&first, Some(Duration::from_mins(1))).await;
         assert_eq!(ended, [Ended { id: first.id, is_dead: false }]);
         let job = bed.job(first.id).await;
         assert_eq!((job.status, job.attempt, job.leased_until), (Status::Retrying, 1, None));

@@ -88,7 +88,7 @@ async fn an_ordered_group_runs_one_at_a_time_in_the_order_of_positions() {
         let second = bed.claim_grouped(10).await;
         assert_eq!(origins(&second), ["2"]);
 
-        bed.fail(&second[0], Some(Duration::from_secs(60))).await;
+        bed.fail(&second[0], Some(Duration::from_mins(1))).await;
         assert!(bed.claim_grouped(10).await.is_empty(), "one that waits for its retry is overtaken");
         bed.clock.advance(Duration::from_secs(61));
         let again = bed.claim_grouped(10).await;
