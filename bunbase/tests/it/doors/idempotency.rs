@@ -161,7 +161,7 @@ async fn the_same_key_with_another_body_is_refused() {
 async fn a_key_that_is_none_is_told() {
     let (app, begun) = start().await;
     for key in ["", "two words", &"x".repeat(256), "\"open"] {
-        let refused = post(&app, key, &json!({"amount": 5})).send().await.assert_status(400);
+        let refused = post(&app, key, &json!({"amount": 5})).send().await.assert_status(422);
         assert_eq!(refused.code(), "idempotency_key", "{key}");
     }
     assert_eq!(begun.0.load(Ordering::SeqCst), 0);
