@@ -114,8 +114,16 @@ impl Action {
         join(webhooks(&mut args.triggers), args.verify.take(), errors);
         rules::twice(&args.triggers, errors);
         let doors = rules::doors(args.doors, &args.triggers, errors);
-        let name =
-            signature::message_name(args.message.as_ref(), function, whole.as_ref(), &fields, &providers, errors);
+        let events = args.triggers.iter().filter_map(Trigger::event_type);
+        let name = signature::message_name(
+            args.message.as_ref(),
+            function,
+            whole.as_ref(),
+            &fields,
+            &providers,
+            events,
+            errors,
+        );
         let texts = if whole.is_some() {
             for field in &fields {
                 errors.at(

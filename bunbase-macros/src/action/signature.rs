@@ -113,12 +113,13 @@ fn surely_no_result(ty: &Type) -> Option<String> {
 }
 
 /// Returns the name of the message, unless a type of the signature has it too.
-pub(crate) fn message_name(
+pub(crate) fn message_name<'a>(
     given: Option<&Ident>,
     function: &Function,
     whole: Option<&Type>,
     fields: &[Field],
     providers: &[Type],
+    events: impl Iterator<Item = &'a syn::Path>,
     errors: &mut Errors,
 ) -> Option<Ident> {
     let ident = &function.sig.ident;
@@ -136,7 +137,14 @@ pub(crate) fn message_name(
         finds.visit_type(ty);
     }
     finds.visit_return_type(&function.sig.output);
-    if whole.is_none() && finds.1 {
+    let mut taken = finds.1 && whole.is_none();
+    // An event that is the whole input of its subscriber is the message too.
+    if !whole.and_then(param::last_segment).is_some_and(|last| last.ident == name) {
+        let mut finds = Finds(&name, false);
+        events.for_each(|event| finds.visit_path(event));
+        taken |= finds.1;
+    }
+    if taken {
         let message = format!(
             "the message of `{ident}` would be the type `{name}`, and the function names another type `{name}`: choose a name for \
              the message, `#[action(…, message = {name}Message)]`"

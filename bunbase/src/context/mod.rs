@@ -122,6 +122,15 @@ impl Services {
         }
     }
 
+    /// Returns bytes to be stored beside a message: sealed, where the message has sensitive fields.
+    pub(crate) fn seal_bytes(&self, owner: &str, sensitive: &Sensitive, place: &str, bytes: &[u8]) -> Result<Vec<u8>> {
+        match &self.sealer {
+            _ if !sensitive.any() => Ok(bytes.to_vec()),
+            Some(sealer) => sealer.seal_bytes(owner, place, bytes).map(String::into_bytes),
+            None => Err(Error::internal("there is no `app.secret` to seal sensitive values with")),
+        }
+    }
+
     /// Reads a message that was stored.
     pub(crate) fn unseal(&self, owner: &str, text: &str) -> Result<Value> {
         Ok(match &self.sealer {

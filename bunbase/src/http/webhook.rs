@@ -11,15 +11,17 @@ use super::{
     body, decode,
     endpoint::HttpRoute,
     head::Head,
-    plan::{BodyPlan, Plan},
+    plan::{BodyPlan, Plan, TextSource},
 };
 use crate::{
     Error, Result,
     action::{Door, Method},
     context::{Identity, RequestHead, TraceId},
     db,
+    error::Place,
     queue::{Due, NewJob},
     registry::{Registered, Route},
+    schema::{Checker, Field},
     webhook::{Delivery, Verify},
 };
 
@@ -88,13 +90,19 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
     Ok(HttpResponse::Accepted().json(json!({ "delivery_id": delivery_id })))
 }
 
-/// One row a delivery: what was signed is kept as it came. A delivery that is known already changes nothing.
+/// What a kept body is sealed as, where the action has sensitive fields.
+const KEPT_BODY: &str = "webhook body";
+
+/// One row a delivery: what was signed is kept as it came, sealed where it may hold what is sensitive. A delivery that is known
+/// already changes nothing.
 const KEEP: &str = "INSERT INTO webhook_deliveries (action, delivery_id, job_id, headers, body, received_at)
     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (action, delivery_id) DO NOTHING";
 
 async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes, job: NewJob) -> Result<()> {
     let services = &route.services;
     let queue = job.queue.clone();
+    let body = services.seal_bytes(&job.action, &route.runner.sensitive, KEPT_BODY, bytes)?;
+    let headers = headers(&route.plan, head)?;
     let added = services
         .db
         .transaction(async |tx: &db::Tx| {
@@ -103,8 +111,8 @@ async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes,
                 .bind(job.action.as_str())
                 .bind(delivery_id)
                 .bind(job.id)
-                .bind(headers(head)?)
-                .bind(bytes.to_vec())
+                .bind(headers.as_str())
+                .bind(body.as_slice())
                 .bind(services.clock.now())
                 .execute()
                 .await?;
@@ -120,12 +128,19 @@ async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes,
     Ok(())
 }
 
-/// Writes the headers that say something about the delivery. Credentials are left out: a signature is none, it signs this body only.
-fn headers(head: &Head) -> Result<String> {
+/// Writes the headers that say something about the delivery. Credentials are left out, and what is a sensitive field: a signature is
+/// neither, it signs this body only.
+fn headers(plan: &Plan, head: &Head) -> Result<String> {
     const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+    let is_sensitive = |name: &header::HeaderName| {
+        plan.texts.iter().any(|(index, source)| {
+            plan.fields[*index].sensitive && matches!(source, TextSource::Header(field) if field == name)
+        })
+    };
     let mut all = Map::new();
     for (name, value) in &head.headers {
         if !SECRET.contains(name)
+            && !is_sensitive(name)
             && let Ok(text) = value.to_str()
         {
             all.insert(name.as_str().to_owned(), text.into());
@@ -138,9 +153,13 @@ fn headers(head: &Head) -> Result<String> {
 fn input(plan: &Plan, head: &Head, bytes: &Bytes) -> Result<Value> {
     let mut fields = match plan.body {
         BodyPlan::None => Map::new(),
-        BodyPlan::Whole { field, .. } => Map::from_iter([(plan.fields[field].key.to_owned(), payload(head, bytes)?)]),
+        BodyPlan::Whole { field, .. } => {
+            let field = &plan.fields[field];
+            let value = if is_form(head) { whole_form(field, bytes) } else { payload(bytes)? };
+            Map::from_iter([(field.key.to_owned(), value)])
+        }
         BodyPlan::Fields { .. } | BodyPlan::Form { .. } if is_form(head) => form(plan, bytes),
-        BodyPlan::Fields { .. } | BodyPlan::Form { .. } => match payload(head, bytes)? {
+        BodyPlan::Fields { .. } | BodyPlan::Form { .. } => match payload(bytes)? {
             Value::Object(fields) => fields,
             _ => return Err(decode::malformed("the body is not a JSON object")),
         },
@@ -181,11 +200,48 @@ fn form(plan: &Plan, bytes: &Bytes) -> Map<String, Value> {
     texts.iter().map(|(key, texts)| (key.clone().into_owned(), value(key, texts))).collect()
 }
 
-/// Reads the body: JSON, or a form of texts as some senders have it.
-fn payload(head: &Head, bytes: &Bytes) -> Result<Value> {
-    if is_form(head) {
-        let pairs = url::form_urlencoded::parse(bytes).into_owned().map(|(key, value)| (key, Value::String(value)));
-        return Ok(Value::Object(pairs.collect()));
+/// Reads a form that is one field whole. Its type says which of the texts are meant as numbers and booleans, and which keys as lists:
+/// a reading that leaves fewer mistakes is taken. What is still wrong is told by the run.
+fn whole_form(field: &Field, bytes: &Bytes) -> Value {
+    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (key, text) in url::form_urlencoded::parse(bytes) {
+        texts.entry(key.into_owned()).or_default().push(text.into_owned());
     }
+    let mut value =
+        Value::Object(texts.iter().map(|(key, all)| (key.clone(), all[all.len() - 1].as_str().into())).collect());
+    let mistakes = |value: &Value| {
+        let mut checker = Checker::new(Place::Body);
+        field.check(value, &mut checker);
+        checker.into_errors().len()
+    };
+    let mut fewest = mistakes(&value);
+    for (key, all) in &texts {
+        let scalars: Vec<Value> = all.iter().map(|text| scalar(text)).collect();
+        let readings = [scalars[all.len() - 1].clone(), json!(all), Value::Array(scalars)];
+        for reading in readings {
+            if fewest == 0 {
+                return value;
+            }
+            let before = value[key.as_str()].clone();
+            value[key.as_str()] = reading;
+            match mistakes(&value) {
+                fewer if fewer < fewest => fewest = fewer,
+                _ => value[key.as_str()] = before,
+            }
+        }
+    }
+    value
+}
+
+/// Reads a text as the number or the boolean that it may be.
+fn scalar(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+        _ => text.into(),
+    }
+}
+
+/// Reads the body as JSON.
+fn payload(bytes: &Bytes) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|error| decode::malformed(format!("the body is not JSON: {error}")))
 }

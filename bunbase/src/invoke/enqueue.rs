@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Calls;
 use crate::{
     Error, Result,
-    action::{Action, Door, Output},
+    action::{Action, Door, rules},
     context::{Ctx, Tx},
     queue::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope, Wake},
 };
@@ -41,6 +41,8 @@ enum Place<'a> {
 
 impl Ctx {
     /// Stores a run of an action for later: its message is the job. Workers run it with this run's identity, as part of its trace.
+    ///
+    /// An action that takes a file or answers a stream cannot be a job: that does not compile.
     ///
     /// # Errors
     /// 500 `transaction_open` while a transaction of this run is open: there it is `tx.enqueue(…)`, which makes the job part of it.
@@ -82,12 +84,9 @@ impl Tx {
 
 /// Makes a job of a message, with what its action says.
 fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
+    const { rules::job::<A>() };
     let services = &ctx.inner().services;
     let runner = Calls::of(services)?.runner::<A>()?;
-    if <A::Output as Output>::STREAM || A::FIELDS.iter().any(|field| field.file.is_some()) {
-        let text = format!("`{}` takes files or answers a stream, so it cannot be a job", runner.name);
-        return Err(Error::internal(text));
-    }
     let max_attempts = runner.meta.retry.map_or(services.config.queue.max_attempts, |policy| policy.attempts);
     Ok(NewJob {
         id: Uuid::now_v7(),

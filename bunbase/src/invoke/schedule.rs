@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::Calls;
 use crate::{
     Error, Result,
-    action::Action,
+    action::{Action, rules},
     context::{Ctx, Tx},
     schedule::{Missed, NewSchedule, Overlap, Rule, Schedules},
 };
@@ -62,6 +62,7 @@ impl Tx {
 }
 
 fn new_schedule<A: Action>(ctx: &Ctx, name: String, message: &A) -> Result<NewSchedule> {
+    const { rules::job::<A>() };
     let services = &ctx.inner().services;
     let runner = Calls::of(services)?.runner::<A>()?;
     // It only holds the place of the one that is said.

@@ -138,6 +138,23 @@ impl Sealer {
         Ok(())
     }
 
+    /// Seals bytes that are stored beside a message, whole: a delivery's body, as it came. `place` says what they are, and is no
+    /// pointer, so that they cannot stand for a value of a message. The text is `v1.KEY.DATA`.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_bytes(&self, owner: &str, place: &str, bytes: &[u8]) -> Result<String> {
+        self.newest.seal(owner, place, bytes)
+    }
+
+    /// Returns the bytes that [`seal_bytes`](Self::seal_bytes) sealed for the same owner and place.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_bytes(&self, owner: &str, place: &str, text: &str) -> Result<Vec<u8>> {
+        self.open_text(owner, place, text)
+    }
+
     fn open_text(&self, owner: &str, place: &str, text: &str) -> Result<Vec<u8>> {
         let mut parts = text.split('.');
         let (Some(VERSION), Some(id), Some(data), None) = (parts.next(), parts.next(), parts.next(), parts.next())

@@ -268,6 +268,15 @@ fn each_changed_character_is_refused() {
 }
 
 #[test]
+fn bytes_are_bound_to_their_owner_and_place() {
+    let text = sealer().seal_bytes("hooks.take", "webhook body", b"\xff hunter2").unwrap();
+    assert!(!text.contains("hunter"), "{text}");
+    assert_eq!(sealer().open_bytes("hooks.take", "webhook body", &text).unwrap(), b"\xff hunter2");
+    assert!(sealer().open_bytes("hooks.drop", "webhook body", &text).is_err());
+    assert!(sealer().open_bytes("hooks.take", "/body", &text).is_err());
+}
+
+#[test]
 fn neither_secrets_nor_values_are_shown() {
     let shown = format!("{:?}", sealer());
     assert!(!shown.contains(SECRET) && shown.contains("id"), "{shown}");

@@ -63,7 +63,7 @@ impl fmt::Debug for Delivery<'_> {
     label = "cannot stand after `verify`",
     note = "write one of `bunbase::webhook`, such as `verify = stripe(\"STRIPE_WEBHOOK_SECRET\")`, or implement `Verify` for it"
 )]
-pub trait Verify: fmt::Debug + Send + Sync + 'static {
+pub trait Verify: Send + Sync + 'static {
     /// Returns the delivery's id where the scheme has one; it is a hash of what was signed where it has none.
     ///
     /// It is 1 to 255 visible ASCII characters. A sender that tries again sends the same one, if its scheme has ids.

@@ -52,6 +52,14 @@ impl Trigger {
         }
     }
 
+    /// Returns the type that names the event.
+    pub(crate) fn event_type(&self) -> Option<&syn::Path> {
+        match self {
+            Self::Event(Event { named: Named::Type(path), .. }) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Returns whether two doors are the same but for what follows in their lists.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
