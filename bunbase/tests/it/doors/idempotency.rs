@@ -47,7 +47,7 @@ enum PayError {
 }
 
 /// Pays, unless the purpose says otherwise.
-#[action(post = "/pay", status = 201, idempotent, timeout = "300ms")]
+#[action(post = "/pay", status = 201, idempotent, timeout = "1s")]
 async fn pay(
     ctx: Ctx,
     #[guard] _caller: Option<ApiKey>,

@@ -55,7 +55,7 @@ async fn command(ctx: Ctx, command: String, times: i64, loud: Option<bool>) -> R
 
 /// Takes a vote.
 #[action(webhook = "/votes", verify = slack(SigningSecret::new(SECRET)))]
-async fn vote(ctx: Ctx, #[body] vote: Vote) -> Result<()> {
+async fn cast_vote(ctx: Ctx, #[body] vote: Vote) -> Result<()> {
     note(&ctx, format!("{vote:?}")).await
 }
 
