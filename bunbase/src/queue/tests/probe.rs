@@ -72,6 +72,13 @@ impl Probe {
         tokio::time::timeout(PATIENCE, reached).await.expect("enough runs begin").unwrap().clone()
     }
 
+    /// Waits until a run of this action has begun.
+    pub(super) async fn began_one_of(&self, action: &str) {
+        let mut began = self.began.subscribe();
+        let reached = began.wait_for(|began| began.iter().any(|job| job.action == action));
+        tokio::time::timeout(PATIENCE, reached).await.expect("it begins").unwrap();
+    }
+
     /// Waits until so many runs are over.
     pub(super) async fn over(&self, runs: usize) {
         let mut over = self.over.subscribe();

@@ -218,7 +218,8 @@ async fn jobs_claimed_ahead_go_to_others_when_those_before_them_take_long() {
         batch[250].action = "blocks".to_owned();
         bed.add(&batch).await;
         let (blocked, probe) = bed.worker(&wake, settings(1)).await;
-        probe.began(251).await;
+        // Not after 250 others: what a slow machine makes the lane hand back comes later.
+        probe.began_one_of("blocks").await;
         let (_other, _) = bed.worker(&wake, settings(1)).await;
         bed.until(Status::Completed, 499).await;
         probe.open.send_replace(true);
