@@ -25,8 +25,8 @@ use crate::schema::FromText;
 /// #     pub enum Relation {}
 /// #     impl ActiveModelBehavior for ActiveModel {}
 /// # }
-/// # use {bunbase::db::{Db, page::{Cursor, Keyset, Limit, Page}}, sea_orm::EntityTrait};
-/// # async fn example(db: &Db, limit: Limit, cursor: Option<Cursor>) -> bunbase::Result<Page<task::Model>> {
+/// # use {bunbase::db::{Db, page::{Cursor, Keyset, Limit, Page, PageError}}, sea_orm::EntityTrait};
+/// # async fn example(db: &Db, limit: Limit, cursor: Option<Cursor>) -> Result<Page<task::Model>, PageError> {
 /// Keyset::new()
 ///     .desc(task::Column::CreatedAt)
 ///     .desc(task::Column::Id)
