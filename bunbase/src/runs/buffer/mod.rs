@@ -18,6 +18,10 @@ use super::{RunRecord, RunStatus, redact};
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;
 
+/// The part of the buffer that is written at a time: one eighth. What is being written cannot make room for what comes, and while the
+/// database is away it takes as long to find that out as a connection may take.
+const WRITTEN_AT_A_TIME: usize = 8;
+
 /// What is recorded, and how much of it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -60,7 +64,7 @@ impl Default for Limits {
 ///
 /// # When it is full
 /// It is bounded in bytes. A quarter is a reserve that successes do not get. When the database does not keep up, the oldest successes
-/// are dropped; when there is none left to drop, the oldest of the others. [`counts`](Self::counts) says how many of each.
+/// are dropped; when there is none left to drop, the oldest of the others: not before these alone fill seven eighths. [`counts`](Self::counts) says how many of each.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
 
@@ -194,6 +198,7 @@ impl Recorder {
 
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).
     pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
+        let most_bytes = most_bytes.min(self.0.limits.most_bytes / WRITTEN_AT_A_TIME);
         let mut batch = self.lock().take(most, most_bytes);
         // Not under the lock: each of them asks the system for randomness.
         for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {

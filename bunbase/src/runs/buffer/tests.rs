@@ -25,6 +25,11 @@ fn with_room_for(records: usize) -> Recorder {
     Recorder::new(Limits { flush_at: 1, most_bytes: records * one, ..Limits::default() })
 }
 
+/// Takes everything that waits.
+fn drain(recorder: &Recorder) -> Vec<Entry> {
+    std::iter::from_fn(|| Some(recorder.take(100, usize::MAX)).filter(|batch| !batch.is_empty())).flatten().collect()
+}
+
 fn attempts(entries: &[Entry]) -> Vec<u32> {
     entries.iter().map(|entry| entry.record.attempt).collect()
 }
@@ -37,7 +42,7 @@ fn successes_go_first_and_what_went_is_counted() {
         recorder.record(record(RunStatus::Succeeded, attempt));
     }
     // Six of eight are all that successes get.
-    assert_eq!(attempts(&recorder.take(100, usize::MAX)), [0, 10, 11, 12, 13, 14, 15]);
+    assert_eq!(attempts(&drain(&recorder)), [0, 10, 11, 12, 13, 14, 15]);
     assert_eq!(recorder.counts().dropped_successes, 9);
     assert_eq!(recorder.counts().dropped_others, 0);
 }
@@ -48,7 +53,7 @@ fn failures_take_the_place_of_successes_and_then_of_older_failures() {
     (0..6).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
     (10..20).for_each(|attempt| recorder.record(record(RunStatus::Panicked, attempt)));
     recorder.record(record(RunStatus::Succeeded, 99));
-    assert_eq!(attempts(&recorder.take(100, usize::MAX)), (12..20).collect::<Vec<_>>());
+    assert_eq!(attempts(&drain(&recorder)), (12..20).collect::<Vec<_>>());
     let counts = recorder.counts();
     assert_eq!((counts.dropped_successes, counts.dropped_others), (7, 2));
 }
@@ -57,13 +62,26 @@ fn failures_take_the_place_of_successes_and_then_of_older_failures() {
 fn what_is_being_written_takes_up_room_until_it_is_done() {
     let recorder = with_room_for(8);
     (0..6).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
-    let writing = recorder.take(100, usize::MAX);
+    let writing = drain(&recorder);
     recorder.record(record(RunStatus::Succeeded, 6));
     assert_eq!((recorder.len(), recorder.counts().dropped_successes), (0, 1));
     recorder.done(&writing, true);
     assert_eq!(recorder.bytes(), 0);
     recorder.record(record(RunStatus::Succeeded, 7));
     assert_eq!((recorder.len(), recorder.counts().written), (1, 6));
+}
+
+#[test]
+fn a_failure_finds_room_while_a_batch_is_being_written() {
+    let recorder = with_room_for(80);
+    (0..100).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    (0..20).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    // The database hangs, and everything is full.
+    assert_eq!(recorder.take(1000, usize::MAX).len(), 10);
+    (20..70).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    assert_eq!(recorder.counts().dropped_others, 0);
+    recorder.record(record(RunStatus::Failed, 70));
+    assert_eq!((recorder.counts().dropped_others, attempts(&recorder.take(1, usize::MAX))), (1, vec![1]));
 }
 
 #[test]
@@ -82,9 +100,11 @@ fn what_could_not_be_written_comes_first_again_and_keeps_its_id() {
 #[test]
 fn a_batch_is_bounded_in_bytes_and_is_never_empty() {
     let recorder = with_room_for(100);
-    (0..4).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    (0..50).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
     assert_eq!(recorder.take(100, 1).len(), 1);
     assert_eq!(recorder.take(2, usize::MAX).len(), 2);
+    // An eighth of the buffer.
+    assert_eq!(recorder.take(100, usize::MAX).len(), 13);
 }
 
 #[test]
@@ -112,7 +132,7 @@ fn a_sample_is_of_whole_traces_and_never_of_what_went_wrong() {
     };
     let details = Some(Box::new(Details { lines: vec![line], ..Details::default() }));
     none.record(RunRecord { details, ..record(RunStatus::Succeeded, 4) });
-    assert_eq!(attempts(&none.take(100, usize::MAX)), [2, 3, 4]);
+    assert_eq!(attempts(&drain(&none)), [2, 3, 4]);
 }
 
 #[test]
