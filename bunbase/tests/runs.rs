@@ -58,7 +58,7 @@ fn compute() -> Result<()> {
 async fn fail(ctx: Ctx, status: u16) -> Result<()> {
     tracing::info!(attempt = ctx.attempt(), "trying");
     match status {
-        500 => Err(bunbase::Error::internal("the disk is full").into()),
+        500 => Err(bunbase::Error::internal("the disk is full")),
         599 => panic!("out of luck"),
         status => Err(bunbase::Error::new(status, "refused", "no; Authorization: Bearer hunter2hunter2")),
     }

@@ -96,8 +96,9 @@ impl Background {
         Ok(Self { worker, relay, ticker, broadcast, others, writer: writer(services) })
     }
 
-    /// Stops taking work and lets what runs end; then writes what there is to write.
-    pub(crate) async fn stop(mut self) {
+    /// Stops taking work and lets what runs end. The writer of run records goes on: it is stopped when nothing runs any more, requests
+    /// included.
+    pub(crate) async fn stop(self) -> Writer {
         if let Some(ticker) = &self.ticker {
             ticker.stop().await;
         }
@@ -109,7 +110,7 @@ impl Background {
         }
         self.broadcast.stop().await;
         join_all(self.others.iter().map(Service::stop)).await;
-        self.writer.stop().await;
+        self.writer
     }
 }
 

@@ -221,7 +221,8 @@ async fn serve(app: App, config: Config) -> Result<()> {
             None => Ok(()),
         }
     };
-    let (stopped, ()) = tokio::join!(answering, background.stop());
+    let (stopped, mut writer) = tokio::join!(answering, background.stop());
+    writer.stop().await;
     db.close().await;
     tracing::info!("stopped");
     stopped

@@ -155,8 +155,7 @@ impl Ctx {
 
     /// Returns the run as what is logged in it sees it; none where logs are not recorded.
     pub(crate) fn logged(&self) -> Option<Arc<dyn Logged>> {
-        let run: Arc<dyn Logged> = self.0.clone();
-        self.0.services.recorder.limits().logs.then_some(run)
+        self.0.services.recorder.limits().logs.then(|| self.0.clone() as Arc<dyn Logged>)
     }
 
     /// Returns the full name of the running action, such as `tasks.create_task`.

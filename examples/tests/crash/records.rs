@@ -134,6 +134,24 @@ async fn failures_are_kept_while_successes_are_dropped_for_want_of_room() {
 }
 
 #[tokio::test]
+async fn a_run_that_ends_during_the_shutdown_is_recorded() {
+    for database in TestDatabase::each().await.expect("databases") {
+        let application = Application::over(database);
+        let (server, url) = application.server_with(&VARIABLES);
+        let linger = tokio::spawn(async move {
+            reqwest::Client::new().post(format!("{url}/linger")).json(&json!({ "millis": 1500 })).send().await
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.signal("TERM");
+        assert_eq!(linger.await.expect("it ends").expect("an answer").status(), 204);
+        assert!(server.ended());
+        let db = application.db().await;
+        assert_eq!(count(&db, "SELECT count(*) FROM action_runs WHERE action = 'linger'").await, 1);
+        db.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_kill_loses_what_was_not_written_yet_and_nothing_older() {
     for database in TestDatabase::each().await.expect("databases") {
         let backend = database.backend();

@@ -167,8 +167,10 @@ impl Recorder {
     }
 
     fn samples(&self, trace_id: [u8; 16]) -> bool {
-        let [.., a, b, c, d, e, f, g, h] = trace_id;
-        self.0.sample_below == u64::MAX || u64::from_be_bytes([a, b, c, d, e, f, g, h]) < self.0.sample_below
+        // The half that the standard asks to be random.
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+        let end = u128::from_be_bytes(trace_id) as u64;
+        self.0.sample_below == u64::MAX || end < self.0.sample_below
     }
 
     /// Returns what is recorded, and how much of it waits.
