@@ -29,9 +29,9 @@ pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
     }
 }
 
-/// Returns a trace id's digits.
-fn hex(trace_id: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(trace_id))
+/// Returns the 32 digits of an id.
+fn hex(id: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(id))
 }
 
 /// Returns how long a run took, in microseconds.

@@ -1,7 +1,7 @@
 //! Into SQLite, from one text of JSON: the statements are the same for every batch, so they are prepared once.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{hex, micros};
 use crate::{
@@ -21,24 +21,25 @@ const LOGS: &str = "INSERT INTO action_logs (run_id, line, logged_at, level, tar
     FROM json_each($1) WHERE TRUE ORDER BY key ON CONFLICT (run_id, line) DO NOTHING";
 
 pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
-    let runs = Value::Array(batch.iter().map(run).collect()).to_string();
-    let logs: Vec<Value> = batch.iter().flat_map(lines).collect();
+    let runs = serde_json::to_string(&batch.iter().map(run).collect::<Vec<_>>())?;
+    let logs: Vec<_> = batch.iter().flat_map(lines).collect();
     if logs.is_empty() {
         Sql::fixed(db, RUNS).bind(runs).execute().await?;
         return Ok(());
     }
-    let logs = Value::Array(logs).to_string();
+    let logs = serde_json::to_string(&logs)?;
     let tx: Tx = db.begin_tx().await?;
     Sql::fixed(tx.db(), RUNS).bind(runs).execute().await?;
     Sql::fixed(tx.db(), LOGS).bind(logs).execute().await?;
     tx.commit().await
 }
 
-fn run(entry: &Entry) -> Value {
+/// A run's columns, in the order of the statement.
+fn run(entry: &Entry) -> impl Serialize + '_ {
     let Entry { id, record, .. } = entry;
     let details = record.details.as_deref();
-    json!([
-        id.simple().to_string(),
+    (
+        hex(id.into_bytes()),
         record.action,
         record.door,
         hex(record.trace_id),
@@ -47,26 +48,27 @@ fn run(entry: &Entry) -> Value {
         time(record.started_at),
         micros(record.duration),
         record.http_status,
-        record.error_code,
-        record.error,
+        &record.error_code,
+        &record.error,
         details.and_then(|details| details.input.as_deref()),
         details.and_then(|details| details.output.as_deref()),
-    ])
+    )
 }
 
-fn lines(entry: &Entry) -> impl Iterator<Item = Value> {
+/// The columns of what a run has logged, likewise.
+fn lines(entry: &Entry) -> impl Iterator<Item = impl Serialize + '_> {
     let lines = entry.record.details.as_ref().map(|details| details.lines.as_slice()).unwrap_or_default();
     (1_u32..).zip(lines).map(|(number, line)| {
-        json!([
-            entry.id.simple().to_string(),
+        (
+            hex(entry.id.into_bytes()),
             number,
             time(line.logged_at),
             level_name(line.level),
-            line.target,
-            line.message,
-            line.fields,
+            &line.target,
+            &line.message,
+            &line.fields,
             hex(entry.record.trace_id),
-        ])
+        )
     })
 }
 
