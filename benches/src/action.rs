@@ -21,13 +21,17 @@ async fn make_item(
     Ok(Item { id: shop_id, name: tenant.map_or(name.clone(), |tenant| format!("{tenant}:{name}")), tags })
 }
 
-/// Serves it with one worker and no log, until the process is killed.
-pub(crate) fn serve() -> Result<()> {
+/// Serves it with one worker and no log, until the process is killed. `settings` are keys and values, `log.level=info`.
+pub(crate) fn serve(url: &str, settings: &[&str]) -> Result<()> {
     let app = App::new()
         .config("http.port", 0)
         .config("http.workers", 1)
         .config("log.level", "off")
-        .config("database.url", "sqlite::memory:");
+        .config("database.url", url);
+    let app = settings.iter().filter_map(|setting| setting.split_once('=')).fold(app, |app, (key, value)| {
+        // As text, which becomes what the key asks for.
+        app.config(key, bunbase::config::Value::Text(value.to_owned()))
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(app.serve())
 }

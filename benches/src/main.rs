@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p bunbase-benches -- queue`: how fast is the queue? See [`queue`].
 //!
+//! `cargo run --release -p bunbase-benches -- runs`: what does it cost to record every run? See [`runs`].
+//!
 //! Is an action as fast as a handler written by hand?
 //!
 //! `cargo run --release -p bunbase-benches [ROUNDS] [REQUESTS]` starts two servers of one worker each, as processes of their own: an
@@ -12,12 +14,17 @@ mod action;
 mod load;
 mod queue;
 mod raw;
+mod report;
+mod runs;
 
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
     time::Duration,
 };
+
+/// What can go wrong in a benchmark.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Connections at a time, each with one request at a time.
 const CONNECTIONS: usize = 8;
@@ -29,16 +36,16 @@ struct Server {
 }
 
 impl Server {
-    fn start(kind: &str) -> std::io::Result<Self> {
+    fn start(kind: &[&str]) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
-        let mut process = Command::new(program).args(["server", kind]).stdout(Stdio::piped()).spawn()?;
+        let mut process = Command::new(program).arg("server").args(kind).stdout(Stdio::piped()).spawn()?;
         let out = process.stdout.take().ok_or_else(|| std::io::Error::other("no output"))?;
         for line in BufReader::new(out).lines() {
             if let Some((_, address)) = line?.split_once("http://") {
                 return Ok(Self { process, address: address.trim().to_owned() });
             }
         }
-        Err(std::io::Error::other(format!("the server `{kind}` did not say where it listens")))
+        Err(std::io::Error::other(format!("the server `{kind:?}` did not say where it listens")))
     }
 }
 
@@ -53,9 +60,11 @@ impl Drop for Server {
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["server", "action"] => action::serve().map_err(std::io::Error::other),
+        ["server", "action"] => action::serve("sqlite::memory:", &[]).map_err(std::io::Error::other),
+        ["server", "recorded", url, settings @ ..] => action::serve(url, settings).map_err(std::io::Error::other),
         ["server", "raw"] => raw::serve(),
         ["queue", options @ ..] => queue::main(options),
+        ["runs", options @ ..] => runs::main(options),
         numbers => {
             let number = |index: usize, default| numbers.get(index).map_or(Ok(default), |text| text.parse());
             let rounds = number(0, 5).map_err(std::io::Error::other)?;
@@ -67,7 +76,7 @@ fn main() -> std::io::Result<()> {
 
 /// Loads both servers in turn and prints what they did.
 fn compare(rounds: usize, requests: usize) -> std::io::Result<()> {
-    let (action, raw) = (Server::start("action")?, Server::start("raw")?);
+    let (action, raw) = (Server::start(&["action"])?, Server::start(&["raw"])?);
     let mut out = std::io::stdout();
     for server in [&action, &raw] {
         load::run(&server.address, CONNECTIONS, requests / 10)?;

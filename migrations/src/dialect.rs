@@ -17,6 +17,8 @@ pub(crate) struct Dialect {
     pub(crate) storage: &'static str,
     /// Whether the plan of a statement outlives what the tables were like when it was made.
     pub(crate) keeps_plans: bool,
+    /// Whether a table can be made of parts, so that a month of it can be dropped at once.
+    pub(crate) has_partitions: bool,
 }
 
 const SQLITE: Dialect = Dialect {
@@ -28,6 +30,7 @@ const SQLITE: Dialect = Dialect {
     counter: "INTEGER PRIMARY KEY AUTOINCREMENT",
     storage: "",
     keeps_plans: false,
+    has_partitions: false,
 };
 
 const POSTGRES: Dialect = Dialect {
@@ -40,6 +43,7 @@ const POSTGRES: Dialect = Dialect {
     storage: " WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, \
               vacuum_truncate = false)",
     keeps_plans: true,
+    has_partitions: true,
 };
 
 /// Runs the statements of an engine, in order.

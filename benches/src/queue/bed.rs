@@ -19,21 +19,21 @@ const CONNECTIONS: u32 = 12;
 pub(super) const QUEUE: &str = "default";
 
 /// A Postgres server, and the databases that were made on it.
-pub(super) struct Server {
+pub(crate) struct Server {
     url: Url,
     admin: Db,
     made: Mutex<Vec<String>>,
 }
 
 impl Server {
-    pub(super) async fn new(url: &str) -> Result<Self> {
+    pub(crate) async fn new(url: &str) -> Result<Self> {
         let admin = Db::open(&Settings { max_connections: 1, ..Settings::new(url) }).await?;
         admin.reach().await?;
         Ok(Self { url: Url::parse(url)?, admin, made: Mutex::default() })
     }
 
     /// Makes a database and returns its URL.
-    pub(super) async fn database(&self, kind: &str) -> Result<String> {
+    pub(crate) async fn database(&self, kind: &str) -> Result<String> {
         let name = format!("bunbase_bench_{kind}_{}", Uuid::now_v7().simple());
         self.admin.sql(&format!("CREATE DATABASE {name}")).execute().await?;
         let mut url = self.url.clone();
@@ -42,7 +42,7 @@ impl Server {
         Ok(url.into())
     }
 
-    pub(super) async fn drop_all(&self) -> Result<()> {
+    pub(crate) async fn drop_all(&self) -> Result<()> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         for name in made {
             self.admin.sql(&format!("DROP DATABASE {name} WITH (FORCE)")).execute().await?;

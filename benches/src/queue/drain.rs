@@ -17,9 +17,11 @@ use super::{
     Result, Size,
     bed::{Bed, QUEUE},
     peer::{Kind, Peer},
+};
+use crate::{
+    per_second,
     report::{Goal, Report, median},
 };
-use crate::per_second;
 
 /// How many jobs of one worker run at a time, which is what the peer has too.
 pub(super) const CONCURRENCY: usize = 24;

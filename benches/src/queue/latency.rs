@@ -15,8 +15,8 @@ use super::{
     bed::{Bed, QUEUE, job},
     drain::CONCURRENCY,
     peer::Peer,
-    report::{Goal, Report, quantile},
 };
+use crate::report::{Goal, Report, quantile};
 
 /// Between two jobs, so that the worker has ended the one and is idle.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);

@@ -5,23 +5,19 @@
 //! round by round, so that both meet the same noise; a number is the median of its rounds. First the table, as it comes, and then the same as lines of
 //! JSON. graphile-worker takes part where `node` is there and `npm install` was run in `benches/peers/graphile-worker`.
 
-mod bed;
+pub(crate) mod bed;
 mod drain;
 mod latency;
 mod peer;
-mod report;
 mod store;
 
-use std::{env, error::Error as StdError};
+use std::env;
 
 use self::{
     bed::{Bed, Server},
     peer::Peer,
-    report::Report,
 };
-
-/// What can go wrong here.
-type Result<T> = std::result::Result<T, Box<dyn StdError + Send + Sync>>;
+use crate::{Result, report::Report};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +83,7 @@ pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
 }
 
 async fn measure(url: &str, size: Size) -> Result<()> {
-    let mut report = Report::default();
+    let mut report = Report::new("queue");
     let server = Server::new(url).await?;
     let on_postgres = postgres(&server, size, &mut report).await;
     server.drop_all().await?;

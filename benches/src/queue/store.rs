@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 use super::{
     Result, Size,
     bed::{Bed, QUEUE, job},
+};
+use crate::{
+    per_second,
     report::{Goal, Report},
 };
-use crate::per_second;
 
 /// How many of a kind run before the next kind has its turn.
 const CHUNK: usize = 200;

@@ -96,8 +96,9 @@ impl Background {
         Ok(Self { worker, relay, ticker, broadcast, others, writer: writer(services) })
     }
 
-    /// Stops taking work and lets what runs end; then writes what there is to write.
-    pub(crate) async fn stop(mut self) {
+    /// Stops taking work and lets what runs end. The writer of run records goes on: it is stopped when nothing runs any more, requests
+    /// included.
+    pub(crate) async fn stop(self) -> Writer {
         if let Some(ticker) = &self.ticker {
             ticker.stop().await;
         }
@@ -109,7 +110,7 @@ impl Background {
         }
         self.broadcast.stop().await;
         join_all(self.others.iter().map(Service::stop)).await;
-        self.writer.stop().await;
+        self.writer
     }
 }
 
@@ -188,7 +189,7 @@ fn broadcasts(services: &Arc<Services>, subscriptions: &Subscriptions) -> Servic
     })
 }
 
-/// Deletes what was kept for long enough: answers of calls with a key, and deliveries of webhooks.
+/// Deletes what was kept for long enough: answers of calls with a key, records of runs, and deliveries of webhooks.
 fn tidying(services: &Arc<Services>) -> Service {
     let services = services.clone();
     Service::start("tidying", |signals| async move {
@@ -207,6 +208,7 @@ fn tidying(services: &Arc<Services>) -> Service {
 
 async fn tidy(services: &Services) -> Result<()> {
     services.keys.prune().await?;
+    runs::tidy(&services.db, services.clock.now(), services.config.persistence.retention).await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

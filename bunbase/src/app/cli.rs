@@ -10,7 +10,9 @@ use super::{
     background::{self, Background, Roles},
     banner, logging,
     operate::{self, JobsStep},
-    routes, shutdown, wiring,
+    routes,
+    runs::{self, RunsStep},
+    shutdown, wiring,
 };
 use crate::{
     Error, Result,
@@ -79,11 +81,17 @@ enum Command {
     },
     /// Lists the schedules and when they come next.
     Schedules,
-    /// Lists the latest runs.
+    /// Lists the latest runs, or shows one with what it logged.
+    #[command(args_conflicts_with_subcommands = true)]
     Runs {
+        #[command(subcommand)]
+        step: Option<RunsStep>,
         /// Of this action.
         #[arg(long)]
         action: Option<String>,
+        /// Only those that did not succeed.
+        #[arg(long)]
+        failed: bool,
         /// How many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -148,8 +156,11 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
             look(app, config, async |services| operate::jobs(services, step).await).await
         }
         Command::Schedules => look(app, config, async |services| operate::schedules(services).await).await,
-        Command::Runs { action, limit } => {
-            look(app, config, async |services| operate::runs(services, action.as_deref(), limit).await).await
+        Command::Runs { step: Some(RunsStep::Show { id }), .. } => {
+            look(app, config, async |services| runs::show(services, id).await).await
+        }
+        Command::Runs { step: None, action, failed, limit } => {
+            look(app, config, async |services| runs::list(services, action.as_deref(), failed, limit).await).await
         }
         #[cfg(feature = "mcp")]
         Command::Mcp { identity } => mcp(app, config, identity.unwrap_or_default()).await,
@@ -210,7 +221,8 @@ async fn serve(app: App, config: Config) -> Result<()> {
             None => Ok(()),
         }
     };
-    let (stopped, ()) = tokio::join!(answering, background.stop());
+    let (stopped, mut writer) = tokio::join!(answering, background.stop());
+    writer.stop().await;
     db.close().await;
     tracing::info!("stopped");
     stopped

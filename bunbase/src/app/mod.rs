@@ -6,6 +6,7 @@ mod cli;
 mod logging;
 mod operate;
 mod routes;
+mod runs;
 mod shutdown;
 #[cfg(feature = "mcp")]
 mod tools;

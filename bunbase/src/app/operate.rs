@@ -1,9 +1,8 @@
-//! The commands that look after jobs, dead letters, schedules and runs.
+//! The commands that look after jobs, dead letters and schedules.
 
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
@@ -199,43 +198,8 @@ pub(super) async fn schedules(services: &Services) -> Result<String> {
     Ok(table(["NAME", "RULE", "ZONE", "NEXT", "LAST", "ACTION"], rows.into_iter()))
 }
 
-#[derive(FromQueryResult)]
-struct RunRow {
-    action: String,
-    door: String,
-    status: String,
-    attempt: i32,
-    started_at: chrono::DateTime<chrono::Utc>,
-    duration_us: i64,
-    error_code: Option<String>,
-    trace_id: String,
-}
-
-/// Lists the latest runs.
-pub(super) async fn runs(services: &Services, action: Option<&str>, limit: u32) -> Result<String> {
-    const LIST: &str =
-        "SELECT action, door, status, attempt, started_at, duration_us, error_code, trace_id FROM action_runs
-        WHERE $1 = '' OR action = $1 ORDER BY started_at DESC LIMIT $2";
-    let rows: Vec<RunRow> = services.db.sql(LIST).bind(action.unwrap_or_default()).bind(i64::from(limit)).all().await?;
-    let row = |run: &RunRow| {
-        let millis = format!("{}.{:03}", run.duration_us / 1000, run.duration_us % 1000);
-        let (status, code) = (run.status.clone(), run.error_code.clone().unwrap_or_else(|| "-".to_owned()));
-        let attempt = run.attempt.to_string();
-        [
-            time(run.started_at),
-            run.door.clone(),
-            status,
-            attempt,
-            millis,
-            code,
-            run.trace_id.clone(),
-            run.action.clone(),
-        ]
-    };
-    Ok(table(["STARTED", "DOOR", "STATUS", "ATTEMPT", "MS", "CODE", "TRACE", "ACTION"], rows.iter().map(row)))
-}
-
-fn time(at: chrono::DateTime<chrono::Utc>) -> String {
+/// Writes a time to the second.
+pub(super) fn time(at: chrono::DateTime<chrono::Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 

@@ -7,9 +7,9 @@ use std::{
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::App;
 #[cfg(feature = "mcp")]
 use super::tools;
+use super::{App, logging};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     },
     queue,
     registry::{BuiltInPath, Registry},
-    runs::Recorder,
+    runs::{Limits, Recorder},
     schedule::Schedules,
     seal::{Sealer, Sensitive},
 };
@@ -117,11 +117,7 @@ impl Wired {
             clock,
             notifier,
             jobs,
-            recorder: if config.persistence.enabled {
-                Recorder::new(config.persistence.max_buffer_size)
-            } else {
-                Recorder::off()
-            },
+            recorder: recorder(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: OnceLock::new(),
         });
@@ -155,6 +151,22 @@ fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
     let why = needs.map(|action| format!("`{}` has `#[sensitive]` fields, which are stored encrypted", action.name));
     let Some(secrets) = config.secrets(why.as_deref())? else { return Ok(None) };
     Sealer::new(secrets.iter().map(Secret::expose)).map(Some)
+}
+
+fn recorder(config: &Config) -> Recorder {
+    let persistence = &config.persistence;
+    if !persistence.enabled {
+        return Recorder::off();
+    }
+    Recorder::new(Limits {
+        flush_at: persistence.max_buffer_size,
+        most_bytes: usize::try_from(persistence.max_buffered_bytes.as_u64()).unwrap_or(usize::MAX),
+        sample: persistence.sample,
+        slow: persistence.slow,
+        logs: logging::keeps_runs(config),
+        inputs: persistence.inputs,
+        outputs: persistence.outputs,
+    })
 }
 
 fn job_settings(config: &Config) -> queue::Settings {

@@ -14,6 +14,10 @@ pub(super) fn positive<T: PartialEq + Default>(value: &T) -> Result<(), String> 
     if *value == T::default() { Err("must be more than zero".to_owned()) } else { Ok(()) }
 }
 
+pub(super) fn share<T: Copy + Into<f64>>(share: &T) -> Result<(), String> {
+    if (0.0..=1.0).contains(&(*share).into()) { Ok(()) } else { Err("must be from 0 to 1".to_owned()) }
+}
+
 /// A lease is renewed at a third of its length, which must leave time for a round trip.
 pub(super) fn lease(lease: &std::time::Duration) -> Result<(), String> {
     if *lease < std::time::Duration::from_secs(1) { Err("must be at least `1s`".to_owned()) } else { Ok(()) }

@@ -80,6 +80,25 @@ macro_rules! integers {
 }
 integers!(u16 u32 usize u64);
 
+impl Setting for f64 {
+    const KIND: &'static str = "number";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let number = match value {
+            Value::Float(number) => Some(*number),
+            // A whole number is one too; configuration has none that a float could not hold.
+            Value::Integer(number) => i32::try_from(*number).ok().map(Self::from),
+            Value::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| number.is_finite()).ok_or_else(|| expected("a number", value))
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 impl Setting for Duration {
     const KIND: &'static str = "duration";
 

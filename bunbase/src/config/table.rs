@@ -168,14 +168,28 @@ sections! {
         hosts: Vec<String> = words(["localhost", "127.0.0.1", "::1"]), production Vec::new(), check check::hosts;
     }
 
-    /// The records of what happened to each run, in the table `action_runs`.
+    /// The records of what happened to each run, in the tables `action_runs` and `action_logs`.
     persistence: PersistenceConfig {
         /// Whether runs are recorded.
         enabled: bool = true, guide "persistence.enabled" "true";
         /// How long a record waits before it is written, in milliseconds.
         flush_interval_ms: u64 = 2000, guide "persistence.flushIntervalMs" "2000", check check::positive;
-        /// How many records call for a write before that. Ten times as many wait at most; then successes are dropped and counted.
+        /// How many records call for a write before that.
         max_buffer_size: usize = 500, guide "persistence.maxBufferSize" "500", check check::positive;
+        /// How much memory records may take that wait. Then the oldest successes are dropped and counted; a quarter is kept for failures and slow runs.
+        max_buffered_bytes: ByteSize = ByteSize::from_mib(16), check check::positive;
+        /// The share of successes that is recorded, from 0 to 1, chosen by the trace id. Failures and slow runs always are.
+        sample: f64 = 1.0, check check::share;
+        /// How long a run takes that counts as slow.
+        slow: Duration = Duration::from_secs(1);
+        /// What is recorded of what runs log: a level or filters, as in `log.level`; `off` records none of it.
+        log_level: String = String::new(), like log.level, check check::log_filter;
+        /// Whether the inputs of runs are recorded, without `#[sensitive]` fields, cookies and credentials.
+        inputs: bool = false;
+        /// Whether the answers of runs are recorded, likewise.
+        outputs: bool = false;
+        /// How long records are kept. 0 is for ever. On Postgres a month is dropped as a whole, when all of it is this old.
+        retention: Option<Duration> = Some(Duration::from_hours(24 * 30));
     }
 
     /// The API document.

@@ -51,7 +51,7 @@ use crate::{
     guard::Provider,
     idempotency::Keys,
     queue::{JobStore, Wake},
-    runs::Recorder,
+    runs::{Logged, Notes, Recorder},
     schedule::Schedules,
     schema::FromText,
     seal::{Sealer, Sensitive},
@@ -77,6 +77,18 @@ pub(crate) struct Inner {
     /// The names of the actions that led here, this one last.
     pub(crate) chain: Vec<&'static str>,
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    /// What it gathers for its record.
+    pub(crate) notes: Notes,
+}
+
+impl Logged for Inner {
+    fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.services.clock.now()
+    }
 }
 
 /// What all runs share. Made once, by `app`.
@@ -148,6 +160,11 @@ impl Ctx {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    /// Returns the run as what is logged in it sees it; none where logs are not recorded.
+    pub(crate) fn logged(&self) -> Option<Arc<dyn Logged>> {
+        self.0.services.recorder.limits().logs.then(|| self.0.clone() as Arc<dyn Logged>)
     }
 
     /// Returns the full name of the running action, such as `tasks.create_task`.

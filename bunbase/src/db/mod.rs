@@ -6,6 +6,7 @@
 //! may reach (`context`). May name: `error`, `clock`.
 
 mod connection;
+mod copy;
 mod listener;
 pub mod migrate;
 pub mod notify;
@@ -18,6 +19,7 @@ mod sql;
 pub mod testing;
 mod transaction;
 
+pub(crate) use copy::Rows;
 pub use pool::Db;
 pub(crate) use scan::plainly_reads;
 pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};

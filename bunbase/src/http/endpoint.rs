@@ -24,8 +24,9 @@ use super::{
 use crate::{
     Error,
     action::{Action, Door},
-    context::{Identity, Request, Scope, Services, TraceId},
+    context::{Ctx, Identity, Request, Scope, Services, TraceId},
     invoke::{Answer, Finish, Invocation, Outcome, Runner, Written},
+    runs,
 };
 
 /// An action by its type, for HTTP. Submitted beside the registry's own entry.
@@ -78,6 +79,13 @@ pub(crate) struct HttpRoute {
 }
 
 impl HttpRoute {
+    /// Ends a run with an error. What is logged of it is part of the run.
+    fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome) -> HttpResponse {
+        let response = runs::sync_within(ctx.logged(), || self.refuse(error, ctx.trace_id()));
+        outcome.failed_with(error);
+        response
+    }
+
     pub(super) fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
         let mut response = problem::respond(error, trace);
         if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (response.status(), &self.challenge) {
@@ -109,12 +117,10 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     let started = tokio::time::Instant::now();
     let mut outcome = Outcome::begin(&ctx, route.runner.name);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits: route.settings.multipart };
-    let prepared = match route.runner.within(route.runner.prepare::<A>(&ctx, input)).await {
+    let preparing = route.runner.within(route.runner.prepare::<A>(&ctx, input));
+    let prepared = match runs::within(ctx.logged(), preparing).await {
         Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) | Err(error) => {
-            outcome.failed_with(&error);
-            return route.refuse(&error, trace);
-        }
+        Ok(Err(error)) | Err(error) => return route.fail(&error, &ctx, &mut outcome),
     };
     let detach = match route.settings.cancel_on_disconnect {
         CancelOnDisconnect::Safe => !head.method.is_safe(),
@@ -122,6 +128,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         CancelOnDisconnect::Never => true,
     };
     let in_flight = route.in_flight.clone();
+    let run = ctx.logged();
     let finish = async move {
         let (provided, message) = prepared;
         let runner = &route.runner;
@@ -150,11 +157,9 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
                 outcome.succeeded(Some(response.status().as_u16()));
                 response
             }
-            Err(error) => {
-                outcome.failed_with(&error);
-                route.refuse(&error, trace)
-            }
+            Err(error) => route.fail(&error, &ctx, &mut outcome),
         }
     };
+    let finish = runs::within(run, finish);
     if detach { Detached::new(in_flight, finish).await } else { finish.await }
 }

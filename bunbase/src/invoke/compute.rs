@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use super::panicked;
-use crate::{Error, Result, context::Ctx};
+use crate::{Error, Result, context::Ctx, runs};
 
 /// Runs a future on a thread for computing. It may await; the thread waits with it.
 pub(super) async fn run<T: Send + 'static>(ctx: &Ctx, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
@@ -17,6 +17,8 @@ pub(super) async fn run<T: Send + 'static>(ctx: &Ctx, work: impl Future<Output =
     // Nobody closes it.
     let turn = turns.acquire_owned().await.map_err(Error::internal)?;
     let runtime = Handle::current();
+    // The thread is another one, and the run is the same.
+    let work = runs::within(ctx.logged(), work);
     let thread = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         runtime.block_on(AssertUnwindSafe(work).catch_unwind())

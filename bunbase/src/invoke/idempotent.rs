@@ -65,6 +65,7 @@ impl Runner {
     ) -> Result<Answer, CallError<A::Error>> {
         let Some(key) = key_of(self, ctx)? else {
             let reply = self.perform::<A, _>(ctx, provided, message, Written, started).await?;
+            self.note_output(ctx, &reply);
             return Ok(Answer { reply, is_replayed: false });
         };
         let input = serde_json::to_vec(&message).map_err(Error::from)?;
@@ -87,7 +88,10 @@ impl Runner {
         };
         let mut kept = Kept { held: Some(held) };
         match self.perform::<A, _>(ctx, provided, message, &mut kept, started).await {
-            Ok(reply) => Ok(Answer { reply, is_replayed: false }),
+            Ok(reply) => {
+                self.note_output(ctx, &reply);
+                Ok(Answer { reply, is_replayed: false })
+            }
             Err(error) => {
                 kept.failed(ctx, &error).await;
                 Err(error)

@@ -39,10 +39,12 @@ pub use self::{
 pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
 use crate::{
     Error, Result,
-    action::{Action, ActionMeta, Door},
+    action::{Action, ActionMeta, Body, Door, Reply},
     context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId},
     guard::DynGuard,
     registry::Registered,
+    runs::{self, Redaction},
+    schema::Generator,
     seal::Sensitive,
 };
 
@@ -57,6 +59,8 @@ pub struct Runner {
     pub timeout: Option<Duration>,
     /// Which values of its message are sealed where it is stored.
     pub(crate) sensitive: Sensitive,
+    /// Which values are left out of its records.
+    redaction: Redaction,
     module_guards: Arc<[Box<dyn DynGuard>]>,
     guards: Arc<[Box<dyn DynGuard>]>,
 }
@@ -99,11 +103,15 @@ impl Runner {
     /// Prepares an action to run. `timeout` is the limit where the action has none of its own; zero is none.
     pub fn new(action: &Registered, timeout: Duration) -> Self {
         let meta = &action.entry.meta;
+        let mut generator = Generator::default();
+        let output = (action.entry.output)(&mut generator).content.map(|(_, schema)| schema);
+        let redaction = Redaction::of(action.entry.fields, output.as_ref(), &generator.into_definitions());
         Self {
             name: action.name,
             meta,
             timeout: Some(meta.timeout.unwrap_or(timeout)).filter(|timeout| !timeout.is_zero()),
             sensitive: Sensitive::of(action.entry.fields),
+            redaction,
             module_guards: action.module_guards.clone(),
             guards: action.guards.clone(),
         }
@@ -132,6 +140,7 @@ impl Runner {
             fields,
             chain,
             provided: Mutex::default(),
+            notes: runs::Notes::default(),
         })
     }
 
@@ -154,8 +163,30 @@ impl Runner {
             guard.check(ctx).await?;
         }
         let message = input.decode(ctx).await?;
+        self.note_input(ctx, &message);
         A::check_input(ctx, &message).await?;
         Ok((provided, message))
+    }
+
+    fn note_input<A: Action>(&self, ctx: &Ctx, message: &A) {
+        let inner = ctx.inner();
+        if inner.services.recorder.limits().inputs
+            && let Some(json) = self.redaction.input(message)
+        {
+            inner.notes.input(json);
+        }
+    }
+
+    /// Keeps an answer of JSON for the record, where that is asked for. Its headers and cookies are no part of it.
+    fn note_output(&self, ctx: &Ctx, reply: &Reply) {
+        let inner = ctx.inner();
+        if inner.services.recorder.limits().outputs
+            && let Body::Bytes { content_type, bytes } = &reply.body
+            && content_type.starts_with("application/json")
+            && let Some(json) = self.redaction.output(bytes)
+        {
+            inner.notes.output(json);
+        }
     }
 
     /// Returns the error of a run that took too long.
@@ -194,7 +225,7 @@ pub async fn invoke<A: Action, F: Finish<A>>(
         let (provided, message) = runner.prepare::<A>(ctx, input).await?;
         finish.finish(runner, ctx, provided, message, started).await
     };
-    let result = match runner.within(steps).await {
+    let result = match runs::within(ctx.logged(), runner.within(steps)).await {
         Ok(result) => result,
         Err(error) => Err(error.into()),
     };

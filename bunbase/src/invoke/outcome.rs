@@ -10,7 +10,7 @@ use crate::{
     action::{ActionError, Door},
     context::Ctx,
     error::{ErrorClass, code},
-    runs::{RunRecord, RunStatus},
+    runs::{self, RunRecord, RunStatus},
 };
 
 /// One run that is being remembered. Dropped before it ended, it was cancelled.
@@ -57,7 +57,9 @@ impl Outcome {
         if class.status >= 500 && self.ctx.door() != Door::Http {
             let (action, door, trace_id) = (self.action, self.ctx.door(), self.ctx.trace_id());
             let cause = cause(source);
-            tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
+            runs::sync_within(self.ctx.logged(), || {
+                tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
+            });
         }
         self.record(status, Some(class.status), Some(class.code.to_owned()), Some(text));
     }
@@ -77,6 +79,7 @@ impl Outcome {
             http_status: http_status.filter(|_| is_http),
             error_code: code.map(Cow::Owned),
             error,
+            details: ctx.inner().notes.take(),
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
+use tracing::Level;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl fmt::Display for RunStatus {
     }
 }
 
-/// One run of an action. Inputs and outputs are not part of it.
+/// One run of an action.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
     /// The full name of the action.
@@ -61,4 +62,71 @@ pub struct RunRecord {
     pub error_code: Option<Cow<'static, str>>,
     /// The text of the error, as the caller got it.
     pub error: Option<String>,
+    /// What it logged, and what it got and answered; most runs have none of it.
+    pub details: Option<Box<Details>>,
+}
+
+/// What a run logged, got and answered, as far as the configuration asks for it.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// Its input as JSON, without what is sensitive.
+    pub input: Option<String>,
+    /// Its answer as JSON, without what is sensitive.
+    pub output: Option<String>,
+    /// What it logged, in order.
+    pub lines: Vec<LogLine>,
+}
+
+/// What a run logged at one place.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    /// When, by the application's clock.
+    pub logged_at: DateTime<Utc>,
+    /// How important it is.
+    pub level: Level,
+    /// Where in the code; the module's path unless said.
+    pub target: Cow<'static, str>,
+    /// What it says.
+    pub message: String,
+    /// Its fields, as one JSON object.
+    pub fields: Option<String>,
+}
+
+impl RunRecord {
+    /// Returns about how many bytes of memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let code = match &self.error_code {
+            Some(Cow::Owned(code)) => code.len(),
+            _ => 0,
+        };
+        let details = self.details.as_ref().map_or(0, |details| {
+            let lines: usize = details.lines.iter().map(LogLine::weight).sum();
+            size_of::<Details>() + text(&details.input) + text(&details.output) + lines
+        });
+        size_of::<Self>() + code + text(&self.error) + details
+    }
+
+    /// Returns whether it logged an error.
+    pub(super) fn has_logged_an_error(&self) -> bool {
+        self.details.as_ref().is_some_and(|details| details.lines.iter().any(|line| line.level == Level::ERROR))
+    }
+}
+
+impl LogLine {
+    /// Returns about how many bytes of memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + self.message.len() + self.fields.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Returns a level's name in the table.
+pub(super) fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
 }

@@ -1,32 +1,17 @@
 //! The task that writes what the buffer holds.
 
-use std::time::Duration;
+use std::{error::Error as StdError, time::Duration};
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use tokio::{sync::watch, task::JoinHandle};
-use uuid::Uuid;
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use super::{Recorder, RunRecord};
-use crate::{Result, db::Db};
+use super::{Recorder, buffer::Entry, store};
+use crate::{Error, Result, db::Db, service::Patience};
 
-/// The most rows of one statement: 11 values each, and Postgres takes 65 535 in all; a long statement holds up SQLite's writer.
-const POSTGRES_ROWS: usize = 1000;
-const SQLITE_ROWS: usize = 200;
+/// How many records in a row the database may refuse one by one before the rest waits: then it is not they that are wrong.
+const REFUSALS: usize = 8;
 
-/// The columns, in the order of the values.
-const COLUMNS: [&str; 11] = [
-    "id",
-    "action",
-    "door",
-    "trace_id",
-    "attempt",
-    "status",
-    "started_at",
-    "duration_us",
-    "http_status",
-    "error_code",
-    "error",
-];
+/// How long the last flush goes on asking a database that is away.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 
 /// When the writer writes.
 #[derive(Clone, Copy, Debug)]
@@ -45,25 +30,12 @@ pub struct Writer {
 impl Writer {
     /// Starts writing what the recorder takes.
     pub fn start(recorder: Recorder, db: Db, settings: Settings) -> Self {
-        let (stopping, mut stop) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            loop {
-                let last = tokio::select! {
-                    () = tokio::time::sleep(settings.flush_interval) => false,
-                    () = recorder.full() => false,
-                    // An error is the sender's end, which is one as well.
-                    _ = stop.wait_for(|stop| *stop) => true,
-                };
-                flush(&recorder, &db).await;
-                if last {
-                    return;
-                }
-            }
-        });
+        let (stopping, stop) = watch::channel(false);
+        let task = tokio::spawn(run(recorder, db, settings, stop));
         Self { stopping, task: Some(task) }
     }
 
-    /// Writes what there is and ends. The second time it does nothing.
+    /// Writes what there is and ends. While the database is away it asks for 5 s more. The second time it does nothing.
     pub async fn stop(&mut self) {
         self.stopping.send_replace(true);
         if let Some(task) = self.task.take()
@@ -74,58 +46,145 @@ impl Writer {
     }
 }
 
-/// Writes everything that waits. On failure the rest stays for the next time.
-pub(crate) async fn flush(recorder: &Recorder, db: &Db) {
-    let rows = if db.backend() == DbBackend::Postgres { POSTGRES_ROWS } else { SQLITE_ROWS };
+async fn run(recorder: Recorder, db: Db, settings: Settings, mut stop: watch::Receiver<bool>) {
+    let mut patience = Patience::new();
+    let mut wait = settings.flush_interval;
+    // When it may next be woken by a buffer that is full: not while the database is away.
+    let mut is_away = false;
+    let mut dropped = 0;
     loop {
-        let batch = recorder.take(rows);
-        if batch.is_empty() {
-            return;
+        let stopping = tokio::select! {
+            () = tokio::time::sleep(wait) => false,
+            () = recorder.full(), if !is_away => false,
+            // An error is the sender's end, which is one as well.
+            _ = stop.wait_for(|stop| *stop) => true,
+        };
+        if stopping {
+            return end(&recorder, &db).await;
         }
-        let Err(error) = write(db, &batch).await else { continue };
-        if error.status() == 503 {
-            recorder.put_back(batch);
-            tracing::warn!(%error, waiting = recorder.len(), "run records wait: the database does not take them");
-            return;
-        }
-        // One row may be what the database refuses: the others shall not wait for it.
-        for record in batch {
-            if let Err(error) = write(db, std::slice::from_ref(&record)).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(action = record.action, cause, "a run record was refused by the database and is lost");
+        match flush_once(&recorder, &db).await {
+            Ok(()) => {
+                patience.reset();
+                (is_away, wait) = (false, settings.flush_interval);
+            }
+            Err(error) => {
+                tell(&error, &recorder, is_away);
+                (is_away, wait) = (true, patience.wait());
             }
         }
+        tell_dropped(&recorder, &mut dropped);
     }
 }
 
-async fn write(db: &Db, batch: &[RunRecord]) -> Result<()> {
-    let mut values: Vec<Value> = Vec::with_capacity(batch.len() * COLUMNS.len());
-    let mut rows = Vec::with_capacity(batch.len());
-    for record in batch {
-        let first = values.len() + 1;
-        let places = (first..first + COLUMNS.len()).map(|place| format!("${place}")).collect::<Vec<_>>();
-        rows.push(format!("({})", places.join(", ")));
-        values.extend(row(record));
+/// Writes everything, and says what could not be written in time.
+async fn end(recorder: &Recorder, db: &Db) {
+    let until = Instant::now() + LAST_FLUSH;
+    let mut patience = Patience::new();
+    while let Err(error) = flush_once(recorder, db).await {
+        let wait = patience.wait();
+        if Instant::now() + wait > until {
+            let (records, cause) = (recorder.len(), chain(&error));
+            tracing::error!(records, cause, "run records are lost: the database does not take them");
+            return;
+        }
+        tokio::time::sleep(wait).await;
     }
-    let sql = format!("INSERT INTO action_runs ({}) VALUES {}", COLUMNS.join(", "), rows.join(", "));
-    db.execute_raw(Statement::from_sql_and_values(db.backend(), sql, values)).await?;
+}
+
+fn tell(error: &Error, recorder: &Recorder, is_away: bool) {
+    // Once, and not each time that it is asked again.
+    if !is_away {
+        tracing::warn!(
+            cause = chain(error),
+            waiting = recorder.len(),
+            "run records wait: the database does not take them"
+        );
+    }
+}
+
+fn tell_dropped(recorder: &Recorder, before: &mut u64) {
+    let counts = recorder.counts();
+    let now = counts.dropped_successes + counts.dropped_others;
+    if now > *before {
+        let (successes, others) = (counts.dropped_successes, counts.dropped_others);
+        tracing::warn!(
+            successes,
+            others,
+            "run records were dropped, so many since the start: the database does not keep up"
+        );
+    }
+    *before = now;
+}
+
+/// Writes everything that waits, or as much of it as the database takes.
+#[cfg(feature = "testing")]
+pub(crate) async fn flush(recorder: &Recorder, db: &Db) {
+    if let Err(error) = flush_once(recorder, db).await {
+        tell(&error, recorder, false);
+    }
+}
+
+/// Writes what waits now, but not what comes meanwhile: that makes a batch of its own when there is enough of it. On failure the
+/// rest waits for the next time.
+pub(super) async fn flush_once(recorder: &Recorder, db: &Db) -> Result<()> {
+    let (rows, bytes) = store::batch_size(db);
+    let mut left = recorder.len();
+    while left > 0 {
+        let batch = recorder.take(rows, bytes);
+        if batch.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(batch.len());
+        write(recorder, db, batch).await?;
+    }
     Ok(())
 }
 
-fn row(record: &RunRecord) -> [Value; COLUMNS.len()] {
-    let micros = i64::try_from(record.duration.as_micros()).unwrap_or(i64::MAX);
-    let trace = record.trace_id.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"));
-    [
-        Uuid::now_v7().into(),
-        record.action.into(),
-        record.door.into(),
-        trace.into(),
-        i32::try_from(record.attempt).unwrap_or(i32::MAX).into(),
-        record.status.as_str().into(),
-        record.started_at.into(),
-        micros.into(),
-        record.http_status.map(i32::from).into(),
-        record.error_code.as_ref().map(|code| code.clone().into_owned()).into(),
-        record.error.clone().into(),
-    ]
+/// Writes a batch. When the database refuses it, it is halved until the record is alone that is refused; the others are written.
+async fn write(recorder: &Recorder, db: &Db, batch: Vec<Entry>) -> Result<()> {
+    let mut parts = vec![batch];
+    let mut refusals = 0;
+    while let Some(mut part) = parts.pop() {
+        let error = match store::write(db, &part).await {
+            Ok(()) => {
+                recorder.done(&part, true);
+                refusals = 0;
+                continue;
+            }
+            Err(error) => error,
+        };
+        if is_away(&error) || (part.len() == 1 && refusals >= REFUSALS) {
+            parts.push(part);
+            // The last part is that of the oldest records.
+            recorder.put_back(parts.into_iter().rev().flatten().collect());
+            return Err(error);
+        }
+        if part.len() > 1 {
+            let later = part.split_off(part.len() / 2);
+            parts.extend([later, part]);
+            continue;
+        }
+        refusals += 1;
+        recorder.done(&part, false);
+        for entry in part {
+            let (action, cause) = (entry.record.action, chain(&error));
+            tracing::error!(action, cause, "a run record was refused by the database and is lost");
+        }
+    }
+    Ok(())
+}
+
+/// Whether the same statement may do better later.
+fn is_away(error: &Error) -> bool {
+    matches!(error.status(), 503 | 504)
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -211,7 +211,8 @@ impl ListeningApp {
     /// # Errors
     /// When a worker failed.
     pub async fn stop(self) -> Result<()> {
-        let (stopped, ()) = tokio::join!(self.server.stop(), self.background.stop());
+        let (stopped, mut writer) = tokio::join!(self.server.stop(), self.background.stop());
+        writer.stop().await;
         stopped
     }
 }

@@ -95,6 +95,33 @@ fn call_can_say_who_calls() {
 }
 
 #[test]
+fn runs_are_listed_and_shown_with_what_they_logged() {
+    let place = Place::new();
+    let said = |arguments: &[&str]| run(&mut command(&place, arguments));
+    assert!(said(&["call", "add_note", r#"{"text": "weed"}"#]).ok);
+    // Nobody listens there.
+    assert!(!said(&["call", "add_note", r#"{"text": "weed", "until": "127.0.0.1:1"}"#]).ok);
+    let rows = |arguments: &[&str]| -> Vec<Vec<String>> {
+        let said = said(arguments);
+        said.out.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    };
+    let all = rows(&["runs"]);
+    assert_eq!(all[0], ["ID", "STARTED", "DOOR", "STATUS", "ATTEMPT", "MS", "CODE", "TRACE", "ACTION"]);
+    let states: Vec<_> = all[1..].iter().map(|row| (row[2].as_str(), row[3].as_str(), row[8].as_str())).collect();
+    assert_eq!(states, [("call", "failed", "add_note"), ("call", "succeeded", "add_note")], "the newest first");
+    let failed = rows(&["runs", "--failed", "--action", "add_note"]);
+    assert_eq!(failed[1..], all[1..2]);
+    assert_eq!(rows(&["runs", "--action", "count_notes"]).len(), 1);
+    for id in [&all[1][0], &all[1][7]] {
+        let shown = said(&["runs", "show", id]);
+        for part in [&all[1][0], &all[1][7], "failed", "error the run failed", "refused"] {
+            assert!(shown.out.contains(part), "{part:?} is not in: {}", shown.out);
+        }
+    }
+    assert_told(&said(&["runs", "show", "00000000-0000-0000-0000-000000000000"]), &["00000000", "no trace"]);
+}
+
+#[test]
 fn migrations_go_up_and_down() {
     let place = Place::new();
     let migrate = |step: &[&str]| {

@@ -96,6 +96,20 @@ async fn pay(ctx: Ctx, amount: i64) -> Result<String> {
     Ok(Uuid::new_v4().to_string())
 }
 
+/// Fails for one number of ten, and touches nothing.
+#[action(post = "/judge")]
+async fn judge(n: i64) -> Result<()> {
+    tracing::info!(n, "judging");
+    if n % 10 == 7 { Err(bunbase::Error::conflict("one of ten")) } else { Ok(()) }
+}
+
+/// Takes its time.
+#[action(post = "/linger")]
+async fn linger(millis: u64) -> Result<()> {
+    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    Ok(())
+}
+
 /// Waits in the middle of its work until the test says a word at `address`, and has its effect then.
 #[action(idempotent, retry(attempts = 5, base = "10ms"))]
 async fn hold(ctx: Ctx, n: i64, address: String) -> Result<()> {

@@ -6,4 +6,5 @@ mod identical;
 mod kills;
 mod paused;
 mod process;
+mod records;
 mod restart;

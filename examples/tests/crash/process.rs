@@ -67,7 +67,13 @@ impl Application {
 
     /// Starts a process that answers requests, and returns where.
     pub fn server(&self) -> (Process, String) {
+        self.server_with(&[])
+    }
+
+    /// As [`server`](Self::server), with more variables.
+    pub fn server_with(&self, variables: &[(&str, &str)]) -> (Process, String) {
         let mut command = self.command(&["serve", "--roles", "http", "--port", "0"]);
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let out = BufReader::new(child.stdout.take().expect("piped"));
         let listening = |line: String| line.trim().strip_prefix("listening").map(|url| url.trim().to_owned());

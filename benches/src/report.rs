@@ -4,32 +4,37 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::Result;
+use crate::Result;
 
 /// The lines of JSON, and how the targets fared.
-#[derive(Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
+    bench: &'static str,
     lines: Vec<Value>,
     missed: Vec<String>,
     targets: usize,
 }
 
 impl Report {
+    /// A report of the benchmark of this name.
+    pub(crate) fn new(bench: &'static str) -> Self {
+        Self { bench, lines: Vec::new(), missed: Vec::new(), targets: 0 }
+    }
+
     /// Prints something for people.
     #[expect(clippy::unused_self, reason = "everything that is printed goes through the report")]
-    pub(super) fn note(&self, text: &str) -> Result<()> {
+    pub(crate) fn note(&self, text: &str) -> Result<()> {
         Ok(writeln!(std::io::stdout(), "  {text}")?)
     }
 
     /// Takes in a number and prints it.
-    pub(super) fn add(&mut self, backend: &str, what: &str, value: f64, unit: &str) -> Result<()> {
+    pub(crate) fn add(&mut self, backend: &str, what: &str, value: f64, unit: &str) -> Result<()> {
         writeln!(std::io::stdout(), "{backend:<9} {what:<64} {} {unit}", short(value))?;
-        self.lines.push(json!({ "bench": "queue", "on": backend, "what": what, "value": value, "unit": unit }));
+        self.lines.push(json!({ "bench": self.bench, "on": backend, "what": what, "value": value, "unit": unit }));
         Ok(())
     }
 
     /// Takes in a number that is to reach `least`, or not to pass it where `is_most`.
-    pub(super) fn target(&mut self, backend: &str, what: &str, (value, unit): (f64, &str), goal: Goal) -> Result<()> {
+    pub(crate) fn target(&mut self, backend: &str, what: &str, (value, unit): (f64, &str), goal: Goal) -> Result<()> {
         let (is_met, sign, goal) = match goal {
             Goal::AtLeast(least) => (value >= least, '≥', least),
             Goal::AtMost(most) => (value <= most, '≤', most),
@@ -45,14 +50,14 @@ impl Report {
             self.missed.push(format!("{backend}: {what}"));
         }
         self.lines.push(json!({
-            "bench": "queue", "on": backend, "what": what, "value": value, "unit": unit, "target": format!("{sign} {goal}"),
+            "bench": self.bench, "on": backend, "what": what, "value": value, "unit": unit, "target": format!("{sign} {goal}"),
             "is_met": is_met,
         }));
         Ok(())
     }
 
     /// Prints the JSON.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         let mut out = std::io::stdout();
         writeln!(out, "\n{} of {} targets met", self.targets - self.missed.len(), self.targets)?;
         for missed in &self.missed {
@@ -68,7 +73,7 @@ impl Report {
 
 /// What a number is to be.
 #[derive(Clone, Copy)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     AtLeast(f64),
     AtMost(f64),
 }
@@ -78,7 +83,7 @@ fn short(value: f64) -> String {
 }
 
 /// Returns the one in the middle.
-pub(super) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
@@ -90,7 +95,7 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     clippy::cast_precision_loss,
     reason = "a place in a list"
 )]
-pub(super) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = (values.len() as f64 * share) as usize;
     values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or_default()

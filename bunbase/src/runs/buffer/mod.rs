@@ -1,0 +1,315 @@
+//! The buffer between runs and the writer.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::{RunRecord, RunStatus, redact};
+
+/// The part of the buffer that only failures and slow runs may fill: one quarter.
+const RESERVE: usize = 4;
+
+/// The part of the buffer that is written at a time: one eighth. What is being written cannot make room for what comes, and while the
+/// database is away it takes as long to find that out as a connection may take.
+const WRITTEN_AT_A_TIME: usize = 8;
+
+/// What is recorded, and how much of it waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many records call for a write before its time.
+    pub flush_at: usize,
+    /// How much memory records may take, in bytes: those that wait and those that are being written.
+    pub most_bytes: usize,
+    /// The share of successes that is recorded, from 0 to 1.
+    pub sample: f64,
+    /// How long a run takes that is recorded in any case.
+    pub slow: Duration,
+    /// Whether what runs log is recorded.
+    pub logs: bool,
+    /// Whether inputs are recorded.
+    pub inputs: bool,
+    /// Whether outputs are recorded.
+    pub outputs: bool,
+}
+
+impl Default for Limits {
+    /// 500 records, 16 MiB, everything, 1 s; logs, but neither inputs nor outputs.
+    fn default() -> Self {
+        Self {
+            flush_at: 500,
+            most_bytes: 16 << 20,
+            sample: 1.0,
+            slow: Duration::from_secs(1),
+            logs: true,
+            inputs: false,
+            outputs: false,
+        }
+    }
+}
+
+/// Takes records; clones fill the same buffer.
+///
+/// # What is kept
+/// Failures, runs that took long, and runs that logged an error are always taken. Of the other successes a share is, chosen by the
+/// trace id, so that a trace is there as a whole or not at all.
+///
+/// # When it is full
+/// It is bounded in bytes. A quarter is a reserve that successes do not get. When the database does not keep up, the oldest successes
+/// are dropped; when there is none left to drop, the oldest of the others: not before these alone fill seven eighths. [`counts`](Self::counts) says how many of each.
+#[derive(Clone)]
+pub struct Recorder(Arc<Inner>);
+
+struct Inner {
+    is_on: bool,
+    limits: Limits,
+    /// A success is taken when the end of its trace id is below.
+    sample_below: u64,
+    waiting: Mutex<Waiting>,
+    sampled_out: AtomicU64,
+    full: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    successes: VecDeque<Entry>,
+    others: VecDeque<Entry>,
+    /// Bytes of successes and of others, those that are being written included.
+    bytes: [usize; 2],
+    /// Counts records, for their order.
+    next: u64,
+    counts: Counts,
+}
+
+/// A record that waits.
+pub(super) struct Entry {
+    /// Its id in the table; nil until it is first taken out.
+    pub(super) id: Uuid,
+    pub(super) record: RunRecord,
+    number: u64,
+    weight: usize,
+    is_success: bool,
+    /// Whether it may be in the table already: nobody knows how its last statement ended.
+    pub(super) is_again: bool,
+}
+
+/// How many records there were, by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Taken into the buffer.
+    pub recorded: u64,
+    /// Successes that the sample left out.
+    pub sampled_out: u64,
+    /// Written.
+    pub written: u64,
+    /// Successes that were dropped because the buffer was full.
+    pub dropped_successes: u64,
+    /// Failures and slow runs that were dropped because the buffer was full.
+    pub dropped_others: u64,
+    /// Refused by the database, and lost.
+    pub refused: u64,
+}
+
+impl Recorder {
+    /// A recorder with an empty buffer.
+    pub fn new(limits: Limits) -> Self {
+        Self::with(true, limits)
+    }
+
+    /// A recorder that remembers nothing.
+    pub fn off() -> Self {
+        Self::with(false, Limits { logs: false, ..Limits::default() })
+    }
+
+    fn with(is_on: bool, limits: Limits) -> Self {
+        let limits = Limits { flush_at: limits.flush_at.max(1), ..limits };
+        Self(Arc::new(Inner {
+            is_on,
+            limits,
+            sample_below: threshold(limits.sample),
+            waiting: Mutex::default(),
+            sampled_out: AtomicU64::new(0),
+            full: Notify::new(),
+        }))
+    }
+
+    /// Takes a record. Never waits for the database.
+    pub fn record(&self, mut record: RunRecord) {
+        let Inner { is_on, limits, .. } = &*self.0;
+        if !is_on {
+            return;
+        }
+        let is_success =
+            record.status == RunStatus::Succeeded && record.duration < limits.slow && !record.has_logged_an_error();
+        if is_success && !self.samples(record.trace_id) {
+            self.0.sampled_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        record.error = record.error.map(redact::text);
+        let weight = record.weight() + size_of::<Entry>() - size_of::<RunRecord>();
+        let mut waiting = self.lock();
+        if waiting.make_room(weight, is_success, limits.most_bytes) {
+            waiting.add(record, weight, is_success);
+            if waiting.len().is_multiple_of(limits.flush_at) {
+                drop(waiting);
+                self.0.full.notify_one();
+            }
+        }
+    }
+
+    fn samples(&self, trace_id: [u8; 16]) -> bool {
+        // The half that the standard asks to be random.
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+        let end = u128::from_be_bytes(trace_id) as u64;
+        self.0.sample_below == u64::MAX || end < self.0.sample_below
+    }
+
+    /// Returns what is recorded, and how much of it waits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Returns how many records wait.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Returns whether no record waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns how many bytes of memory records take, those that are being written included.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes.iter().sum()
+    }
+
+    /// Returns how many records there were.
+    pub fn counts(&self) -> Counts {
+        Counts { sampled_out: self.0.sampled_out.load(Ordering::Relaxed), ..self.lock().counts }
+    }
+
+    /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).
+    pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
+        let most_bytes = most_bytes.min(self.0.limits.most_bytes / WRITTEN_AT_A_TIME);
+        let mut batch = self.lock().take(most, most_bytes);
+        // Not under the lock: each of them asks the system for randomness.
+        for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {
+            entry.id = Uuid::now_v7();
+        }
+        batch
+    }
+
+    /// Puts records back that could not be written.
+    pub(super) fn put_back(&self, batch: Vec<Entry>) {
+        let mut waiting = self.lock();
+        for entry in batch.into_iter().rev() {
+            let entry = Entry { is_again: true, ..entry };
+            if entry.is_success { waiting.successes.push_front(entry) } else { waiting.others.push_front(entry) }
+        }
+    }
+
+    /// Lets go of records that were written, or that never can be.
+    pub(super) fn done(&self, batch: &[Entry], is_written: bool) {
+        let mut waiting = self.lock();
+        for entry in batch {
+            waiting.free(entry);
+        }
+        let count = batch.len() as u64;
+        if is_written { waiting.counts.written += count } else { waiting.counts.refused += count }
+    }
+
+    /// Waits until there are enough records for a flush before its time.
+    pub(super) async fn full(&self) {
+        self.0.full.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.successes.len() + self.others.len()
+    }
+
+    fn free(&mut self, entry: &Entry) {
+        self.bytes[usize::from(!entry.is_success)] -= entry.weight;
+    }
+
+    /// Drops what has to go for a record of this weight. Answers whether there is room for it then.
+    fn make_room(&mut self, weight: usize, is_success: bool, most: usize) -> bool {
+        loop {
+            let [successes, others] = self.bytes;
+            let fits =
+                successes + others + weight <= most && (!is_success || successes + weight <= most - most / RESERVE);
+            if fits {
+                return true;
+            }
+            if let Some(victim) = self.successes.pop_front() {
+                self.free(&victim);
+                self.counts.dropped_successes += 1;
+            } else if is_success {
+                self.counts.dropped_successes += 1;
+                return false;
+            } else {
+                self.counts.dropped_others += 1;
+                match self.others.pop_front() {
+                    Some(victim) => self.free(&victim),
+                    None => return false,
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, record: RunRecord, weight: usize, is_success: bool) {
+        let entry = Entry { id: Uuid::nil(), record, number: self.next, weight, is_success, is_again: false };
+        self.next += 1;
+        self.counts.recorded += 1;
+        self.bytes[usize::from(!is_success)] += weight;
+        if is_success { self.successes.push_back(entry) } else { self.others.push_back(entry) }
+    }
+
+    /// Takes from both ends in the order in which they came.
+    fn take(&mut self, most: usize, most_bytes: usize) -> Vec<Entry> {
+        let mut batch = Vec::with_capacity(most.min(self.len()));
+        let mut bytes = 0;
+        while batch.len() < most && (bytes < most_bytes || batch.is_empty()) {
+            let next = match (self.successes.front(), self.others.front()) {
+                (Some(success), Some(other)) if success.number < other.number => self.successes.pop_front(),
+                (_, Some(_)) => self.others.pop_front(),
+                (_, None) => self.successes.pop_front(),
+            };
+            let Some(entry) = next else { break };
+            bytes += entry.weight;
+            batch.push(entry);
+        }
+        batch
+    }
+}
+
+/// Returns the number below which the end of a trace id has to be.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share")]
+fn threshold(sample: f64) -> u64 {
+    // Casts of numbers that are too large, or none, end at the bounds.
+    (sample * u64::MAX as f64) as u64
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("waiting", &self.len()).field("counts", &self.counts()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use super::*;
+use crate::runs::{Details, LogLine};
+
+fn record(status: RunStatus, attempt: u32) -> RunRecord {
+    RunRecord {
+        action: "a",
+        door: "http",
+        trace_id: [1; 16],
+        attempt,
+        status,
+        started_at: chrono::Utc::now(),
+        duration: Duration::ZERO,
+        http_status: None,
+        error_code: None,
+        error: None,
+        details: None,
+    }
+}
+
+/// A recorder with room for so many plain records.
+fn with_room_for(records: usize) -> Recorder {
+    let one = record(RunStatus::Succeeded, 0).weight() + size_of::<Entry>() - size_of::<RunRecord>();
+    Recorder::new(Limits { flush_at: 1, most_bytes: records * one, ..Limits::default() })
+}
+
+/// Takes everything that waits.
+fn drain(recorder: &Recorder) -> Vec<Entry> {
+    std::iter::from_fn(|| Some(recorder.take(100, usize::MAX)).filter(|batch| !batch.is_empty())).flatten().collect()
+}
+
+fn attempts(entries: &[Entry]) -> Vec<u32> {
+    entries.iter().map(|entry| entry.record.attempt).collect()
+}
+
+#[test]
+fn successes_go_first_and_what_went_is_counted() {
+    let recorder = with_room_for(8);
+    recorder.record(record(RunStatus::Failed, 0));
+    for attempt in 1..=15 {
+        recorder.record(record(RunStatus::Succeeded, attempt));
+    }
+    // Six of eight are all that successes get.
+    assert_eq!(attempts(&drain(&recorder)), [0, 10, 11, 12, 13, 14, 15]);
+    assert_eq!(recorder.counts().dropped_successes, 9);
+    assert_eq!(recorder.counts().dropped_others, 0);
+}
+
+#[test]
+fn failures_take_the_place_of_successes_and_then_of_older_failures() {
+    let recorder = with_room_for(8);
+    (0..6).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    (10..20).for_each(|attempt| recorder.record(record(RunStatus::Panicked, attempt)));
+    recorder.record(record(RunStatus::Succeeded, 99));
+    assert_eq!(attempts(&drain(&recorder)), (12..20).collect::<Vec<_>>());
+    let counts = recorder.counts();
+    assert_eq!((counts.dropped_successes, counts.dropped_others), (7, 2));
+}
+
+#[test]
+fn what_is_being_written_takes_up_room_until_it_is_done() {
+    let recorder = with_room_for(8);
+    (0..6).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    let writing = drain(&recorder);
+    recorder.record(record(RunStatus::Succeeded, 6));
+    assert_eq!((recorder.len(), recorder.counts().dropped_successes), (0, 1));
+    recorder.done(&writing, true);
+    assert_eq!(recorder.bytes(), 0);
+    recorder.record(record(RunStatus::Succeeded, 7));
+    assert_eq!((recorder.len(), recorder.counts().written), (1, 6));
+}
+
+#[test]
+fn a_failure_finds_room_while_a_batch_is_being_written() {
+    let recorder = with_room_for(80);
+    (0..100).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    (0..20).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    // The database hangs, and everything is full.
+    assert_eq!(recorder.take(1000, usize::MAX).len(), 10);
+    (20..70).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    assert_eq!(recorder.counts().dropped_others, 0);
+    recorder.record(record(RunStatus::Failed, 70));
+    assert_eq!((recorder.counts().dropped_others, attempts(&recorder.take(1, usize::MAX))), (1, vec![1]));
+}
+
+#[test]
+fn what_could_not_be_written_comes_first_again_and_keeps_its_id() {
+    let recorder = with_room_for(100);
+    (0..4).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    let taken = recorder.take(2, usize::MAX);
+    let ids: Vec<_> = taken.iter().map(|entry| entry.id).collect();
+    assert!(taken.iter().all(|entry| !entry.is_again));
+    recorder.put_back(taken);
+    let again = recorder.take(2, usize::MAX);
+    assert_eq!(attempts(&again), [0, 1]);
+    assert!(again.iter().zip(ids).all(|(entry, id)| entry.is_again && entry.id == id && !id.is_nil()));
+}
+
+#[test]
+fn a_batch_is_bounded_in_bytes_and_is_never_empty() {
+    let recorder = with_room_for(100);
+    (0..50).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    assert_eq!(recorder.take(100, 1).len(), 1);
+    assert_eq!(recorder.take(2, usize::MAX).len(), 2);
+    // An eighth of the buffer.
+    assert_eq!(recorder.take(100, usize::MAX).len(), 13);
+}
+
+#[test]
+fn a_sample_is_of_whole_traces_and_never_of_what_went_wrong() {
+    let recorder = Recorder::new(Limits { sample: 0.25, ..Limits::default() });
+    let mut trace_id = [0; 16];
+    for number in 0..=255_u8 {
+        trace_id[8] = number;
+        for _ in 0..2 {
+            recorder.record(RunRecord { trace_id, ..record(RunStatus::Succeeded, 1) });
+        }
+    }
+    let counts = recorder.counts();
+    assert_eq!((counts.recorded, counts.sampled_out), (128, 384));
+    let none = Recorder::new(Limits { sample: 0.0, slow: Duration::from_millis(10), ..Limits::default() });
+    none.record(record(RunStatus::Succeeded, 1));
+    none.record(record(RunStatus::TimedOut, 2));
+    none.record(RunRecord { duration: Duration::from_millis(10), ..record(RunStatus::Succeeded, 3) });
+    let line = LogLine {
+        logged_at: chrono::Utc::now(),
+        level: tracing::Level::ERROR,
+        target: "t".into(),
+        message: String::new(),
+        fields: None,
+    };
+    let details = Some(Box::new(Details { lines: vec![line], ..Details::default() }));
+    none.record(RunRecord { details, ..record(RunStatus::Succeeded, 4) });
+    assert_eq!(attempts(&drain(&none)), [2, 3, 4]);
+}
+
+#[test]
+fn memory_is_bounded_whatever_records_hold() {
+    let recorder = Recorder::new(Limits { most_bytes: 100_000, ..Limits::default() });
+    for number in 0..10_000 {
+        let status = if number % 3 == 0 { RunStatus::Failed } else { RunStatus::Succeeded };
+        recorder.record(RunRecord { error: Some("x".repeat(number % 700)), ..record(status, 1) });
+        assert!(recorder.bytes() <= 100_000);
+    }
+    let counts = recorder.counts();
+    let lost = counts.dropped_successes + counts.dropped_others;
+    assert_eq!(recorder.len() as u64 + lost, 10_000);
+}

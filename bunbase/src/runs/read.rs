@@ -1,0 +1,105 @@
+//! Looking at runs that were recorded.
+
+use chrono::{DateTime, Utc};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use crate::{Result, db::Db};
+
+macro_rules! columns {
+    () => {
+        "id, action, door, trace_id, attempt, status, started_at, duration_us, http_status, error_code, error, input, output"
+    };
+}
+
+/// The latest runs, of one action or of all, that failed or any.
+const LATEST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM action_runs WHERE ($1 = '' OR action = $1) AND ($2 = 0 OR status <> 'succeeded') ORDER BY started_at DESC, id DESC LIMIT $3"
+);
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM action_runs WHERE id = $1");
+
+const BY_TRACE: &str =
+    concat!("SELECT ", columns!(), " FROM action_runs WHERE trace_id = $1 ORDER BY started_at, id LIMIT 1000");
+
+const LINES: &str =
+    "SELECT line, logged_at, level, target, message, fields FROM action_logs WHERE run_id = $1 ORDER BY line";
+
+/// A run, as the table `action_runs` has it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct StoredRun {
+    /// Its id.
+    pub id: Uuid,
+    /// The full name of the action.
+    pub action: String,
+    /// The door, by its name.
+    pub door: String,
+    /// The W3C trace id, as 32 digits.
+    pub trace_id: String,
+    /// The last attempt, from 1.
+    pub attempt: i32,
+    /// How it ended.
+    pub status: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// The status of the answer over HTTP.
+    pub http_status: Option<i32>,
+    /// The stable code of the error.
+    pub error_code: Option<String>,
+    /// The text of the error.
+    pub error: Option<String>,
+    /// The input as JSON, where inputs are recorded.
+    pub input: Option<String>,
+    /// The answer as JSON, where answers are recorded.
+    pub output: Option<String>,
+}
+
+/// What a run logged, as the table `action_logs` has it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct StoredLine {
+    /// Its place among the lines of its run, from 1.
+    pub line: i32,
+    /// When.
+    pub logged_at: DateTime<Utc>,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Where in the code.
+    pub target: String,
+    /// What it says.
+    pub message: String,
+    /// Its fields, as one JSON object.
+    pub fields: Option<String>,
+}
+
+/// Returns the latest runs, the newest first: of one action, and only those that did not succeed, where that is said.
+///
+/// # Errors
+/// Those of the database.
+pub async fn latest(db: &Db, action: Option<&str>, unsuccessful: bool, limit: u32) -> Result<Vec<StoredRun>> {
+    let unsuccessful = i32::from(unsuccessful);
+    db.sql(LATEST).bind(action.unwrap_or_default()).bind(unsuccessful).bind(i64::from(limit)).all().await
+}
+
+/// Returns the run of this id, or the runs of this trace, in the order in which they began: both have 32 digits.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(db: &Db, id: Uuid) -> Result<Vec<StoredRun>> {
+    let runs: Vec<StoredRun> = db.sql(BY_ID).bind(id).all().await?;
+    if !runs.is_empty() {
+        return Ok(runs);
+    }
+    db.sql(BY_TRACE).bind(id.simple().to_string()).all().await
+}
+
+/// Returns what a run logged, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lines(db: &Db, run: Uuid) -> Result<Vec<StoredLine>> {
+    db.sql(LINES).bind(run).all().await
+}

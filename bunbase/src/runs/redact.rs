@@ -1,0 +1,265 @@
+//! What records never hold: values of `#[sensitive]` fields, cookies, credentials.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use regex::Regex;
+use schemars::schema::{Schema as Node, SchemaObject};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::schema::{self, Field, Source};
+
+/// What stands in the place of a value.
+pub(super) const LEFT_OUT: &str = "[sensitive]";
+
+/// The longest input or output that is recorded, in bytes of its JSON.
+const LONGEST: usize = 64 << 10;
+
+/// Names of fields and headers whose values are credentials, in lower case and with `_`.
+const SECRETS: [&str; 16] = [
+    "access_token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "client_secret",
+    "cookie",
+    "id_token",
+    "passwd",
+    "password",
+    "private_key",
+    "proxy_authorization",
+    "refresh_token",
+    "secret",
+    "set_cookie",
+    "token",
+    "x_api_key",
+];
+
+/// Returns whether a field or a header of this name holds a credential. Of a name with dots the last part counts.
+pub(super) fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let is = |secret: &str| {
+        let (name, secret) = (last.bytes(), secret.bytes());
+        name.len() == secret.len()
+            && name.zip(secret).all(|(a, b)| a.to_ascii_lowercase() == b || (a == b'-' && b == b'_'))
+    };
+    SECRETS.iter().any(|secret| is(secret))
+}
+
+/// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
+pub(super) fn text(text: String) -> String {
+    static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|[^\r\n]*)"#,
+        )
+        .ok()
+    });
+    static BEARER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\bbearer\s+[a-z0-9._~+/-]{8,}=*").ok());
+    let replace = |text: String, pattern: &LazyLock<Option<Regex>>, with: &str| match &**pattern {
+        Some(pattern) if pattern.is_match(&text) => pattern.replace_all(&text, with).into_owned(),
+        _ => text,
+    };
+    let text = replace(text, &HEADER, "$1$2[sensitive]");
+    replace(text, &BEARER, "Bearer [sensitive]")
+}
+
+/// Which values of one action's input and answer are left out of its records. Made once, at start-up.
+#[derive(Clone, Debug)]
+pub struct Redaction {
+    fields: &'static [Field],
+    /// Fields that are cookies, or headers with credentials.
+    credentials: Vec<&'static str>,
+    /// The answer's schema and its components, where something in it is sensitive.
+    output: Option<(Value, Value)>,
+}
+
+impl Redaction {
+    /// Looks through the fields of a message, and the schema of an answer with its components.
+    pub fn of(fields: &'static [Field], output: Option<&Node>, components: &BTreeMap<String, SchemaObject>) -> Self {
+        let is_credential = |field: &&Field| match field.source {
+            Source::Cookie => true,
+            Source::Header => is_secret(field.param.unwrap_or(field.name)),
+            _ => false,
+        };
+        let output = output.map(|schema| (json!(schema), json!(components)));
+        Self {
+            fields,
+            credentials: fields.iter().filter(is_credential).map(|field| field.key).collect(),
+            output: output.filter(|(schema, components)| [schema, components].into_iter().any(has_sensitive)),
+        }
+    }
+
+    /// Returns an input as it is recorded; none for one that has no JSON, such as one with a file.
+    pub fn input(&self, message: &impl Serialize) -> Option<String> {
+        let mut value = serde_json::to_value(message).ok()?;
+        for place in schema::sensitive::places(self.fields, &value) {
+            leave_out(&mut value, &place);
+        }
+        for key in &self.credentials {
+            if let Some(value) = value.get_mut(*key).filter(|value| !value.is_null()) {
+                *value = LEFT_OUT.into();
+            }
+        }
+        Some(written(value))
+    }
+
+    /// Returns an answer as it is recorded, from its JSON.
+    pub fn output(&self, json: &[u8]) -> Option<String> {
+        let mut value = serde_json::from_slice(json).ok()?;
+        if let Some((schema, components)) = &self.output {
+            let mut places = Vec::new();
+            find(schema, components, &value, &mut String::new(), &mut places, 0);
+            for place in &places {
+                leave_out(&mut value, place);
+            }
+        }
+        Some(written(value))
+    }
+}
+
+fn written(mut value: Value) -> String {
+    leave_out_credentials(&mut value);
+    let text = value.to_string();
+    if text.len() > LONGEST { json!({ "$left_out": format!("{} bytes", text.len()) }).to_string() } else { text }
+}
+
+fn leave_out(value: &mut Value, place: &str) {
+    if let Some(value) = value.pointer_mut(place) {
+        *value = LEFT_OUT.into();
+    }
+}
+
+/// Whatever the schema says: nobody needs to read a password in a record.
+fn leave_out_credentials(value: &mut Value) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value {
+                    Value::Null => {}
+                    value if is_secret(key) => *value = LEFT_OUT.into(),
+                    value => leave_out_credentials(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_credentials),
+        _ => {}
+    }
+}
+
+fn has_sensitive(schema: &Value) -> bool {
+    match schema {
+        Value::Object(entries) => is_sensitive(schema) || entries.values().any(has_sensitive),
+        Value::Array(items) => items.iter().any(has_sensitive),
+        _ => false,
+    }
+}
+
+fn is_sensitive(schema: &Value) -> bool {
+    schema.get("writeOnly") == Some(&Value::Bool(true))
+}
+
+/// References that lead to each other without a step down in the value are followed this far.
+const DEEPEST: usize = 100;
+
+/// Finds the places of sensitive values by the schema. Of several that may describe a value all are looked at: what is sensitive in one
+/// of them is left out.
+fn find(schema: &Value, components: &Value, value: &Value, at: &mut String, places: &mut Vec<String>, depth: usize) {
+    if is_sensitive(schema) {
+        places.push(at.clone());
+        return;
+    }
+    if depth > DEEPEST {
+        return;
+    }
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+        find(&components[name], components, value, at, places, depth + 1);
+    }
+    for key in ["allOf", "anyOf", "oneOf"] {
+        for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
+            find(part, components, value, at, places, depth + 1);
+        }
+    }
+    let mut step = |schema: Option<&Value>, key: &str, value: &Value| {
+        let Some(schema) = schema else { return };
+        let before = at.len();
+        at.push('/');
+        at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        find(schema, components, value, at, places, depth + 1);
+        at.truncate(before);
+    };
+    match value {
+        Value::Object(entries) => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            for (key, value) in entries {
+                step(known.and_then(|known| known.get(key)).or_else(|| schema.get("additionalProperties")), key, value);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let of_item = match schema.get("items") {
+                    Some(Value::Array(each)) => each.get(index),
+                    one => one,
+                };
+                step(of_item, &index.to_string(), item);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_credentials_are_known_in_every_spelling() {
+        for name in
+            ["authorization", "Authorization", "Set-Cookie", "x-api-key", "http.request.header.cookie", "PASSWORD"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["author", "cookies_eaten", "tokens", "page", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_in_texts_are_left_out_and_the_rest_stays() {
+        for (given, left) in [
+            ("GET /a\nAuthorization: Basic aHVudGVyMg==\nAccept: a", "GET /a\nAuthorization: [sensitive]\nAccept: a"),
+            (r#"{"cookie": "a=hunter2; b=\"c\"", "host": "h"}"#, r#"{"cookie": [sensitive], "host": "h"}"#),
+            ("sent Bearer eyJhbGciOi.abc-def, got 401", "sent Bearer [sensitive], got 401"),
+            ("set-cookie=hunter2", "set-cookie=[sensitive]"),
+            ("the bearer of this, and a cookie jar", "the bearer of this, and a cookie jar"),
+        ] {
+            assert_eq!(text(given.to_owned()), left);
+        }
+    }
+
+    #[test]
+    fn sensitive_values_are_found_by_the_schema_through_everything() {
+        let schema = json!({ "type": "array", "items": { "$ref": "#/components/schemas/Node" } });
+        let components = json!({ "Node": {
+            "properties": { "pin": { "writeOnly": true }, "next": { "anyOf": [{ "$ref": "#/components/schemas/Node" }] } },
+            "additionalProperties": { "writeOnly": true },
+        } });
+        let mut value = json!([{ "pin": 1, "next": { "pin": [2], "next": null, "more": 3 } }]);
+        let mut places = Vec::new();
+        find(&schema, &components, &value, &mut String::new(), &mut places, 0);
+        for place in &places {
+            leave_out(&mut value, place);
+        }
+        assert_eq!(value, json!([{ "pin": LEFT_OUT, "next": { "pin": LEFT_OUT, "next": null, "more": LEFT_OUT } }]));
+    }
+
+    #[test]
+    fn a_payload_that_is_too_long_leaves_a_note() {
+        let redaction = Redaction::of(&[], None, &BTreeMap::new());
+        let long = json!("x".repeat(LONGEST)).to_string();
+        assert_eq!(redaction.output(long.as_bytes()).unwrap(), r#"{"$left_out":"65538 bytes"}"#);
+        assert_eq!(
+            redaction.output(br#"{"token":"a","b":[{"Password":"c"}]}"#).unwrap(),
+            r#"{"b":[{"Password":"[sensitive]"}],"token":"[sensitive]"}"#
+        );
+    }
+}
