@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{
     Postgres,
-    heads::{BEGINNING, Places},
+    heads::{BEGINNING, Busy, Places, Seen},
     micros,
 };
 use crate::{
     Result,
-    db::Sql,
+    db::{Db, Sql},
     queue::{Claim, Claimed, Claims, Priority},
 };
 
@@ -65,23 +65,41 @@ pub(super) use take;
 ///
 /// One range of the index `job_queue_due` a level, so that jobs which are not due, or wait in other queues, are never looked
 /// at. The outer LIMIT stops reading, and thereby locking, before a job that is not needed. The ids are `= ANY(ARRAY(…))` and not
-/// joined: the planner takes any `LIMIT $3` for a tenth of the table and would join by reading all of it. There is always a first
-/// row, which says of a job that is NULL whether groups wait and when the next job is due.
+/// joined: the planner takes any `LIMIT $3` for a tenth of the table and would join by reading all of it.
+macro_rules! taken {
+    () => {
+        concat!(
+            "WITH critical AS MATERIALIZED ",
+            level!("3", "4"),
+            ", high AS MATERIALIZED ",
+            level!("2", "3"),
+            ", normal AS MATERIALIZED ",
+            level!("1", "2"),
+            ", low AS MATERIALIZED ",
+            level!("0", "1"),
+            ", due AS MATERIALIZED (
+                SELECT id FROM critical UNION ALL SELECT id FROM high UNION ALL SELECT id FROM normal UNION ALL SELECT id FROM low
+                LIMIT $3),
+            taken AS (",
+            take!("due"),
+            ")"
+        )
+    };
+}
+
+/// Claims, and nothing else: for a queue that is busy, where somebody has just looked around.
+pub(super) const CLAIM_BUSY: &str = concat!(
+    taken!(),
+    " SELECT taken.*, ",
+    now!(),
+    " AS now FROM taken ORDER BY taken.priority DESC, taken.run_at, taken.id"
+);
+
+/// Claims, and looks around. There is always a first row, which says of a job that is NULL whether groups wait and when the next job is
+/// due.
 pub(super) const CLAIM: &str = concat!(
-    "WITH critical AS MATERIALIZED ",
-    level!("3", "4"),
-    ", high AS MATERIALIZED ",
-    level!("2", "3"),
-    ", normal AS MATERIALIZED ",
-    level!("1", "2"),
-    ", low AS MATERIALIZED ",
-    level!("0", "1"),
-    ", due AS MATERIALIZED (
-        SELECT id FROM critical UNION ALL SELECT id FROM high UNION ALL SELECT id FROM normal UNION ALL SELECT id FROM low
-        LIMIT $3),
-    taken AS (",
-    take!("due"),
-    "), grouped AS MATERIALIZED (
+    taken!(),
+    ", grouped AS MATERIALIZED (
         SELECT min(head.run_at) AS run_at FROM (VALUES (0), (1), (2), (3)) AS level (priority), LATERAL (
             SELECT job.run_at FROM job_queue AS job WHERE job.queue = $2 AND job.priority = level.priority
                 AND job.status IN ('pending', 'retrying') AND job.group_key IS NOT NULL
@@ -125,6 +143,12 @@ pub(super) struct Taken {
     created_at: DateTime<Utc>,
 }
 
+impl Taken {
+    fn seen(&self) -> Seen {
+        (self.priority, self.run_at, self.id)
+    }
+}
+
 impl From<Taken> for Claimed {
     fn from(row: Taken) -> Self {
         Self {
@@ -155,22 +179,55 @@ struct Row {
     next_us: Option<i64>,
 }
 
+#[derive(FromQueryResult)]
+struct BusyRow {
+    #[sea_orm(nested)]
+    taken: Taken,
+    now: DateTime<Utc>,
+}
+
 impl Postgres {
     pub(super) async fn claim_plain(&self, claim: &Claim) -> Result<Claims> {
-        let places = self.heads.places(&claim.queue);
-        let mut claims = self.claim_from(claim, claim.limit, places).await?;
+        let Some(busy) = self.heads.busy(&claim.queue) else { return self.claim_looking(claim, claim.limit).await };
+        let mut claims = self.claim_busy(claim, busy).await?;
         let missing = claim.limit.saturating_sub(u32::try_from(claims.jobs.len()).unwrap_or(u32::MAX));
-        if places.is_some() && missing > 0 {
-            let more = self.claim_from(claim, missing, None).await?;
+        if missing > 0 {
+            let more = self.claim_looking(claim, missing).await?;
             claims.jobs.extend(more.jobs);
             claims = Claims { jobs: claims.jobs, ..more };
         }
         Ok(claims)
     }
 
-    async fn claim_from(&self, claim: &Claim, limit: u32, places: Option<Places>) -> Result<Claims> {
-        let (times, ids): (Vec<_>, Vec<_>) = places.unwrap_or([BEGINNING; 4]).into_iter().unzip();
-        let rows = Sql::fixed(&self.db, CLAIM)
+    /// Claims from the beginning, and looks around.
+    async fn claim_looking(&self, claim: &Claim, limit: u32) -> Result<Claims> {
+        let rows = self.bind(CLAIM, claim, limit, [BEGINNING; 4]).all::<Row>().await?;
+        let mut claims = Claims::default();
+        let (mut now, mut last) = (BEGINNING.0, None);
+        for row in rows {
+            now = row.now;
+            claims.groups_due = row.groups_due;
+            claims.next_due = row.next_us.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
+            last = row.taken.as_ref().map(Taken::seen);
+            claims.jobs.extend(row.taken.map(Claimed::from));
+        }
+        let last = last.filter(|_| claims.jobs.len() >= limit as usize);
+        self.heads.looked(&claim.queue, last, now, claims.groups_due);
+        Ok(claims)
+    }
+
+    /// Claims from where the last claim ended. What it says of groups is what the last look around saw.
+    async fn claim_busy(&self, claim: &Claim, busy: Busy) -> Result<Claims> {
+        let rows = self.bind(CLAIM_BUSY, claim, claim.limit, busy.places).all::<BusyRow>().await?;
+        let last = rows.last().filter(|_| rows.len() >= claim.limit as usize);
+        self.heads.went_on(&claim.queue, last.map(|row| (row.taken.seen(), row.now)));
+        let jobs = rows.into_iter().map(|row| row.taken.into()).collect();
+        Ok(Claims { jobs, groups_due: busy.groups_due, next_due: None })
+    }
+
+    fn bind(&self, sql: &'static str, claim: &Claim, limit: u32, places: Places) -> Sql<'_, Db> {
+        let (times, ids): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+        Sql::fixed(&self.db, sql)
             .bind(self.offset_us())
             .bind(claim.queue.as_str())
             .bind(i64::from(limit))
@@ -178,19 +235,5 @@ impl Postgres {
             .bind(micros(claim.lease))
             .bind(times)
             .bind(ids)
-            .all::<Row>()
-            .await?;
-        let mut claims = Claims::default();
-        let (mut now, mut last) = (BEGINNING.0, None);
-        for row in rows {
-            now = row.now;
-            claims.groups_due = row.groups_due;
-            claims.next_due = row.next_us.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
-            last = row.taken.as_ref().map(|taken| (taken.priority, taken.run_at, taken.id));
-            claims.jobs.extend(row.taken.map(Claimed::from));
-        }
-        let is_full = claims.jobs.len() >= limit as usize;
-        self.heads.went(&claim.queue, places, last.filter(|_| is_full), now);
-        Ok(claims)
     }
 }

@@ -1,6 +1,6 @@
 //! How claims end, and how they last: every statement names the fencing token.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -12,19 +12,33 @@ use crate::{
     queue::{Ended, Failed, Held, Lease},
 };
 
+/// Whether a job runs, hidden from the planner: it would see that the index `job_queue_leases` holds such jobs only, take it for empty,
+/// as it is when the worker is idle, and keep a plan that reads everything that runs.
+macro_rules! runs {
+    () => {
+        "job.status = (SELECT 'running')"
+    };
+}
+
 /// The claims that a statement is about, as far as they are still held.
+///
+/// Not a join: on a table that is empty it looks best to go through all of it, and that plan would be kept for the million jobs that
+/// come later. `IS TRUE` keeps the planner from making a join of it.
 macro_rules! held {
     () => {
-        "unnest($2::uuid[], $3::integer[]) AS held (id, claims)
-        WHERE job.id = held.id AND job.claims = held.claims AND job.status = 'running'"
+        concat!(
+            "job.id = ANY($2::uuid[]) AND ",
+            runs!(),
+            " AND ((job.id, job.claims) IN (
+                SELECT held.id, held.claims FROM unnest($2::uuid[], $3::integer[]) AS held (id, claims))) IS TRUE"
+        )
     };
 }
 
 /// One such claim.
 macro_rules! held_one {
     () => {
-        "(SELECT $2::uuid AS id, $3::integer AS claims) AS held
-        WHERE job.id = held.id AND job.claims = held.claims AND job.status = 'running'"
+        concat!("job.id = $2::uuid AND job.claims = $3::integer AND ", runs!())
     };
 }
 
@@ -35,37 +49,23 @@ macro_rules! complete {
             now!(),
             ", unique_key = ",
             lasting_key!(),
-            " FROM ",
+            " WHERE ",
             $held,
             " RETURNING job.id"
         )
     };
 }
 
-/// A job stays only while its unique key must.
 macro_rules! complete_and_delete {
     ($held:expr) => {
-        concat!(
-            "WITH gone AS (
-                DELETE FROM job_queue AS job USING ",
-            $held,
-            " AND (",
-            lasting_key!(),
-            ") IS NULL RETURNING job.id
-            ), kept AS (
-                UPDATE job_queue AS job SET status = 'completed', leased_until = NULL, finished_at = ",
-            now!(),
-            " FROM ",
-            $held,
-            " AND (",
-            lasting_key!(),
-            ") IS NOT NULL RETURNING job.id
-            ) SELECT id FROM gone UNION ALL SELECT id FROM kept"
-        )
+        concat!("DELETE FROM job_queue AS job WHERE ", $held, " AND (", lasting_key!(), ") IS NULL RETURNING job.id")
     };
 }
 
 pub(super) const COMPLETE: &str = complete!(held!());
+
+/// Those that need not stay for the sake of a unique key. There is hardly ever another, which is left to [`COMPLETE`]: to look for one
+/// in the same statement would cost as much again.
 pub(super) const COMPLETE_AND_DELETE: &str = complete_and_delete!(held!());
 
 // For one job an array is dearer than it looks: a plan that knows how short it is seems so much better than the one that is kept
@@ -78,7 +78,7 @@ pub(super) const CANCELLED: &str = concat!(
     now!(),
     ", unique_key = ",
     lasting_key!(),
-    " FROM ",
+    " WHERE ",
     held!(),
     " RETURNING job.id"
 );
@@ -90,7 +90,7 @@ pub(super) const RELEASE: &str = concat!(
     now!(),
     " END, unique_key = CASE WHEN job.cancel_requested THEN ",
     lasting_key!(),
-    " ELSE job.unique_key END FROM ",
+    " ELSE job.unique_key END WHERE ",
     held!(),
     " RETURNING job.id"
 );
@@ -100,7 +100,7 @@ pub(super) const HEARTBEAT: &str = concat!(
     now!(),
     " + ",
     micros!("$4"),
-    " FROM ",
+    " WHERE ",
     held!(),
     " RETURNING job.id, job.claims, job.cancel_requested"
 );
@@ -121,12 +121,14 @@ macro_rules! history {
 pub(super) use history;
 
 /// Moves the jobs in `failed` on: to the dead letters those that are spent, and the others to wait, or out of the queue when they
-/// had been asked to stop. All in one statement, so that a job is never in both tables or in none.
+/// had been asked to stop. All in one statement, so that a job is never in both tables or in none. The ids are named twice for the reason
+/// that [`held`] has.
 macro_rules! settle {
     () => {
         concat!(
             "gone AS (
-                DELETE FROM job_queue AS job USING failed WHERE job.id = failed.id AND failed.is_dead
+                DELETE FROM job_queue AS job USING failed
+                WHERE job.id = failed.id AND job.id = ANY(ARRAY(SELECT id FROM failed WHERE is_dead))
                 RETURNING job.*, failed.code, failed.message, failed.history
             ), dead AS (
                 INSERT INTO job_failures (id, queue, action, input, priority, attempts, max_attempts, claims, group_key,
@@ -149,13 +151,14 @@ macro_rules! settle {
             " END, unique_key = CASE WHEN failed.is_stopped THEN ",
             lasting_key!(),
             " ELSE job.unique_key END
-                FROM failed WHERE job.id = failed.id AND NOT failed.is_dead
+                FROM failed WHERE job.id = failed.id AND job.id = ANY(ARRAY(SELECT id FROM failed WHERE NOT is_dead))
             ) SELECT id, queue, is_dead, is_stopped FROM failed ORDER BY id"
         )
     };
 }
 pub(super) use settle;
 
+/// Each job is looked up by its id, in the order of the arrays: what is locked in a subquery of its own is not joined in any other way.
 pub(super) const FAIL: &str = concat!(
     "WITH failed AS MATERIALIZED (
         SELECT job.id, job.queue, why.code, why.message, GREATEST(why.retry_us, 0) AS retry_us,
@@ -164,9 +167,10 @@ pub(super) const FAIL: &str = concat!(
     history!(),
     " AS history
         FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::text[], $6::bigint[])
-            AS why (id, claims, code, message, retry_us), job_queue AS job
-        WHERE job.id = why.id AND job.claims = why.claims AND job.status = 'running'
-        ORDER BY job.id FOR UPDATE OF job
+            AS why (id, claims, code, message, retry_us), LATERAL (
+                SELECT * FROM job_queue AS job WHERE job.id = why.id AND job.claims = why.claims AND ",
+    runs!(),
+    " FOR UPDATE) AS job
     ), ",
     settle!()
 );
@@ -194,12 +198,22 @@ pub(super) struct Settled {
 
 impl Postgres {
     pub(super) async fn end_completed(&self, done: &[Lease]) -> Result<Vec<Uuid>> {
-        let is_kept = self.settings.retention.is_some();
-        let [one] = done else {
-            return self.end(if is_kept { COMPLETE } else { COMPLETE_AND_DELETE }, done).await;
-        };
-        let sql = if is_kept { COMPLETE_ONE } else { COMPLETE_ONE_AND_DELETE };
-        let statement = Sql::fixed(&self.db, sql).bind(self.offset_us()).bind(one.id).bind(one.claims);
+        if self.settings.retention.is_some() {
+            return self.end_alike(COMPLETE_ONE, COMPLETE, done).await;
+        }
+        let mut ended = self.end_alike(COMPLETE_ONE_AND_DELETE, COMPLETE_AND_DELETE, done).await?;
+        if ended.len() < done.len() {
+            let gone: HashSet<_> = ended.iter().copied().collect();
+            let rest: Vec<_> = done.iter().filter(|lease| !gone.contains(&lease.id)).copied().collect();
+            ended.extend(self.end_alike(COMPLETE_ONE, COMPLETE, &rest).await?);
+        }
+        Ok(ended)
+    }
+
+    /// Ends claims by one of two statements that do the same, for one claim and for many.
+    async fn end_alike(&self, one: &'static str, many: &'static str, jobs: &[Lease]) -> Result<Vec<Uuid>> {
+        let [lease] = jobs else { return self.end(many, jobs).await };
+        let statement = Sql::fixed(&self.db, one).bind(self.offset_us()).bind(lease.id).bind(lease.claims);
         Ok(statement.all::<Id>().await?.into_iter().map(|row| row.id).collect())
     }
 
@@ -228,7 +242,10 @@ impl Postgres {
     }
 
     pub(super) async fn end_failed(&self, failed: &[Failed]) -> Result<Vec<Ended>> {
-        let column = |text: fn(&Failed) -> String| failed.iter().map(text).collect::<Vec<_>>();
+        // As in `arrays`.
+        let mut failed: Vec<_> = failed.iter().collect();
+        failed.sort_unstable_by_key(|failed| failed.lease);
+        let column = |text: fn(&Failed) -> String| failed.iter().copied().map(text).collect::<Vec<_>>();
         let wait = |failed: &Failed| failed.failure.retry_after.map_or(-1, micros);
         let rows = self
             .db
@@ -238,7 +255,7 @@ impl Postgres {
             .bind(failed.iter().map(|failed| failed.lease.claims).collect::<Vec<_>>())
             .bind(column(|failed| failed.failure.stored_code()))
             .bind(column(|failed| failed.failure.stored_message()))
-            .bind(failed.iter().map(wait).collect::<Vec<_>>())
+            .bind(failed.iter().copied().map(wait).collect::<Vec<_>>())
             .all::<Settled>()
             .await?;
         Ok(rows.into_iter().map(|row| Ended { id: row.id, is_dead: row.is_dead }).collect())

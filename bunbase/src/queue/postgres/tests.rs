@@ -41,6 +41,7 @@ async fn a_plan_made_while_the_table_is_empty_reads_by_index_when_it_is_full() {
         for (sql, parameters) in [
             (insert::INSERT_UNIQUE, 19),
             (claim::CLAIM, 7),
+            (claim::CLAIM_BUSY, 7),
             (groups::TAKE_URGENT, 6),
             (groups::TAKE_WALKING, 7),
             (finish::COMPLETE, 3),
@@ -60,6 +61,15 @@ async fn a_plan_made_while_the_table_is_empty_reads_by_index_when_it_is_full() {
         ] {
             let plan = kept_plan(&tx, sql, parameters).await;
             assert!(plan.contains("Index") && !plan.contains("Seq Scan on job_queue"), "{sql}\n\n{plan}");
+            let lines: Vec<_> = plan.lines().collect();
+            // An index can be read as a whole, too. Only for its first entry that is no harm.
+            let is_whole = |at: usize| {
+                lines[at].contains(" on job_queue")
+                    && !lines.get(at + 1).is_some_and(|next| next.contains("Index Cond"))
+                    && !(at > 0 && lines[at - 1].contains("Limit"))
+            };
+            let scans = (0..lines.len()).filter(|at| lines[*at].contains("Index") && lines[*at].contains(" using "));
+            assert!(!scans.into_iter().any(is_whole), "{sql}\n\n{plan}");
         }
         tx.rollback().await.unwrap();
     }
@@ -74,15 +84,19 @@ async fn hot_statements_keep_their_plans() {
         // One connection, whose prepared statements can be looked at.
         let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
         Plan::new().up(&db).await.unwrap();
+        // When the table has grown, the cleaner's numbers make kept plans look dear beside those that were made before, for a while.
+        sea_orm::ConnectionTrait::execute_unprepared(&db, "ALTER TABLE job_queue SET (autovacuum_enabled = false)")
+            .await
+            .unwrap();
         for retention in [None, Some(Duration::from_hours(1))] {
             let settings = super::Settings { retention, failure_retention: None };
             let store = super::super::open(db.clone(), Clock::system(), settings);
-            for _ in 0..40 {
+            for _ in 0..60 {
                 store.insert(&(0..120).map(|_| job("works")).collect::<Vec<_>>()).await.unwrap();
             }
             sea_orm::ConnectionTrait::execute_unprepared(&db, "ANALYZE job_queue").await.unwrap();
             for limit in [1, 100] {
-                for _ in 0..20 {
+                for _ in 0..50 {
                     store.insert(&[job("works")]).await.unwrap();
                     let claims = store.claim(&Claim { limit, ..asking(limit) }).await.unwrap();
                     let leases: Vec<_> = claims.jobs.iter().map(Claimed::lease).collect();
@@ -93,7 +107,8 @@ async fn hot_statements_keep_their_plans() {
         let plans = "SELECT statement, generic_plans AS kept, custom_plans AS made FROM pg_prepared_statements
             WHERE generic_plans + custom_plans >= 20 ORDER BY statement";
         let plans = db.sql(plans).all::<Plans>().await.unwrap();
-        assert!(plans.len() >= 6, "{plans:#?}");
+        assert!(plans.len() >= 7, "{plans:#?}");
+        assert!(plans.iter().any(|plans| plans.statement.ends_with(claim::CLAIM_BUSY)), "{plans:#?}");
         // Statements are planned anew five times, and then compared.
         assert!(plans.iter().all(|plans| plans.made <= 10 && plans.kept > plans.made), "{plans:#?}");
     }
@@ -102,7 +117,6 @@ async fn hot_statements_keep_their_plans() {
 /// How a prepared statement was run.
 #[derive(Debug, FromQueryResult)]
 struct Plans {
-    #[expect(dead_code, reason = "shown when the test fails")]
     statement: String,
     kept: i64,
     made: i64,

@@ -87,6 +87,40 @@ async fn a_claim_tells_when_the_next_job_is_due_and_whether_groups_wait() {
     }
 }
 
+#[tokio::test]
+async fn a_queue_that_is_busy_sees_groups_and_urgent_jobs_long_before_it_is_empty() {
+    const JOBS: usize = 4000;
+    for bed in each().await {
+        for _ in 0..JOBS / 1000 {
+            bed.add(&(0..1000).map(|_| job("plain")).collect::<Vec<_>>()).await;
+        }
+        // Full claims, one after the other: from here on it is busy.
+        for _ in 0..40 {
+            let claims = bed.store.claim(&asking(1)).await.unwrap();
+            assert_eq!((claims.jobs.len(), claims.groups_due, claims.next_due), (1, false, None));
+        }
+        bed.add(&[NewJob { priority: Priority::High, ..job("urgent") }]).await;
+        assert_eq!(actions(&bed.claim(1).await), ["urgent"]);
+        bed.add(&[grouped("g", 1)]).await;
+        let mut left = JOBS - 40;
+        loop {
+            let claims = bed.store.claim(&asking(1)).await.unwrap();
+            left -= claims.jobs.len();
+            if claims.groups_due {
+                break;
+            }
+            assert!(left > JOBS / 4, "nobody looked around");
+        }
+        assert_eq!(bed.claim_grouped(1).await.len(), 1);
+        // What is not full has looked, and says what is there now.
+        while left >= 1000 {
+            left -= bed.claim(1000).await.len();
+        }
+        let claims = bed.store.claim(&asking(1000)).await.unwrap();
+        assert_eq!((claims.jobs.len(), claims.groups_due), (left, false));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_job_is_claimed_twice_under_one_fencing_token() {
     const JOBS: usize = 2000;
