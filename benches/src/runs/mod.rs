@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p bunbase-benches -- runs [--postgres URL] [--quick]` makes databases of its own, as `queue` does. It measures what
 //! taking a record costs a run, how many rows per second the buffer gets into each database, how much memory it takes when the
-//! database does not keep up, and how much of an action's throughput is left when its runs are recorded. What is compared runs in turn,
+//! database does not keep up, and how much more a request to an action costs when its runs are recorded. What is compared runs in turn,
 //! round by round.
 
 mod buffer;
