@@ -11,6 +11,8 @@ pub mod migrate;
 pub mod notify;
 pub mod page;
 mod pool;
+mod replica;
+mod room;
 mod scan;
 mod settings;
 mod sql;
@@ -19,6 +21,8 @@ pub mod testing;
 mod transaction;
 
 pub use pool::Db;
+pub use replica::ReplicaState;
+pub use room::Crowded;
 pub(crate) use scan::plainly_reads;
 pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};
 pub use settings::Settings;
