@@ -1,4 +1,4 @@
-# Sourced by `run`: makes sure that a PostgreSQL answers, and says where in BUNBASE_TEST_POSTGRES_URL.
+# Sourced by `run`: makes sure that a PostgreSQL answers, says where in BUNBASE_TEST_POSTGRES_URL, and that PgBouncer is installed.
 
 : "${BUNBASE_TEST_POSTGRES_URL:=postgres://$(id -un)@127.0.0.1:5432/postgres}"
 export BUNBASE_TEST_POSTGRES_URL
@@ -14,6 +14,19 @@ install_postgres() {
     brew install --quiet postgresql@16
   else
     echo 'PostgreSQL is not installed, and no known package manager is here' >&2
+    return 1
+  fi
+}
+
+install_pgbouncer() {
+  if command -v apt-get >/dev/null; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq pgbouncer >/dev/null
+  elif command -v dnf >/dev/null; then
+    dnf install -y -q pgbouncer
+  elif command -v brew >/dev/null; then
+    brew install --quiet pgbouncer
+  else
+    echo 'PgBouncer is not installed, and no known package manager is here' >&2
     return 1
   fi
 }
@@ -42,4 +55,6 @@ if ! { command -v psql >/dev/null && postgres_answers; }; then
   postgres_answers || start_postgres
   postgres_answers || { echo "no PostgreSQL answers at $BUNBASE_TEST_POSTGRES_URL" >&2; exit 1; }
 fi
+# Tests start one of their own before the server.
+[ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_pgbouncer
 echo "PostgreSQL $(psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SHOW server_version')"

@@ -206,6 +206,7 @@ async fn serve(app: App, config: Config) -> Result<()> {
     if migrate {
         wired.migrations.up(&wired.services.db).await?;
     }
+    warn_if_crowded(&wired).await;
     let roles = Roles::of(&wired.config);
     let db = wired.services.db.clone();
     let background = Background::start(&wired, roles).await?;
@@ -226,6 +227,21 @@ async fn serve(app: App, config: Config) -> Result<()> {
     db.close().await;
     tracing::info!("stopped");
     stopped
+}
+
+/// Says so when the database has no room for all connections that the instances may open. Not knowing is no reason not to start.
+async fn warn_if_crowded(wired: &Wired) {
+    let name = format!("{} ", wired.config.app.name);
+    match wired.services.db.crowded(&name).await {
+        Ok(Some(crowded)) => tracing::warn!(
+            instances = crowded.instances,
+            room = crowded.room,
+            "the instances may together open more connections than the database has: set `database.max_connections` to at most {}",
+            crowded.fits
+        ),
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, "the room for connections is not known"),
+    }
 }
 
 async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {

@@ -84,8 +84,20 @@ pub(crate) fn database(config: &Config) -> db::Settings {
         busy_timeout: database.busy_timeout,
         readers: database.readers,
         transaction_timeout: database.transaction_timeout.unwrap_or(std::time::Duration::MAX),
-        application_name: config.app.name.clone(),
+        statement_timeout: database.statement_timeout,
+        application_name: application_name(config),
+        pgbouncer: database.pgbouncer,
+        replicas: database.read_replica_url.iter().map(|url| url.expose().to_owned()).collect(),
+        max_lag: database.max_lag,
+        writing_functions: database.writing_functions.clone(),
+        direct_url: database.direct_url.as_ref().map(|url| url.expose().to_owned()),
     }
+}
+
+/// Returns the name that the server shows for the connections of this process: application, roles and instance.
+fn application_name(config: &Config) -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
+    format!("{} {} {host}:{}", config.app.name, config.app.roles.join("+"), std::process::id())
 }
 
 impl Wired {
@@ -100,7 +112,7 @@ impl Wired {
         let db = Db::open(&database(&config)).await?;
         let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
         let clock = app.clock;
-        let notifier = Notifier::start(db.clone(), clock.clone(), Some(database(&config)));
+        let notifier = Notifier::start(db.clone(), clock.clone(), db.settings().of_session());
         let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
         let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
         let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };

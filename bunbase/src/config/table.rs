@@ -85,6 +85,17 @@ sections! {
         /// The address: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`. SQLite files and their folders are created.
         url: ConnectionUrl = ConnectionUrl::default(), env "DATABASE_URL",
             guide "database.url" "postgresql://…@localhost:5432/bunbase";
+        /// Whether `database.url` leads to PgBouncer in transaction mode. Then each statement outside of a transaction becomes one.
+        pgbouncer: bool = false;
+        /// Postgres itself, where `database.url` leads to PgBouncer: for migrations, and to hear wake-ups. Without it workers look by
+        /// themselves, every `queue.poll_interval`.
+        direct_url: Option<ConnectionUrl> = None, env "DATABASE_DIRECT_URL";
+        /// Copies of the Postgres database that answer what actions read before they write, in turn.
+        read_replica_url: Vec<ConnectionUrl> = Vec::new(), env "DATABASE_READ_URL", guide "database.readReplicaUrl" "none";
+        /// How far a replica may be behind before it is left out until it is well again.
+        max_lag: Duration = Duration::from_secs(5), check check::positive;
+        /// Functions of the database that write: a statement that names one stays on the primary.
+        writing_functions: Vec<String> = Vec::new();
         /// How many connections to Postgres an instance opens at most.
         max_connections: u32 = 20, guide "database.maxConnections" "20", check check::positive;
         /// How many connections to Postgres stay open when nothing happens.
@@ -99,6 +110,8 @@ sections! {
         busy_timeout: Duration = Duration::from_secs(5);
         /// SQLite: how many connections read beside the one that writes.
         readers: u32 = 4, check check::positive;
+        /// Postgres: how long one statement may run before the server cancels it. 0 is no limit.
+        statement_timeout: Option<Duration> = None;
         /// How long a transaction may stay open before it is rolled back. 0 is no limit.
         transaction_timeout: Option<Duration> = Some(Duration::from_secs(30));
         /// Whether `serve` brings the tables up to date before it listens.

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{Value, setting::Setting};
+use super::{
+    Value,
+    setting::{Setting, items},
+};
 
 /// The address of a database, `sqlite://data/app.db` or `postgres://user:password@host/name`.
 ///
@@ -128,6 +131,40 @@ impl Setting for ConnectionUrl {
     }
 }
 
+/// An empty text stands for none.
+impl Setting for Option<ConnectionUrl> {
+    const KIND: &'static str = "URL, or empty";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) | Value::String(text) if text.trim().is_empty() => Ok(None),
+            other => ConnectionUrl::read(other).map(Some),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| "\"\"".to_owned(), Setting::show)
+    }
+}
+
+/// In a variable, the items are separated by commas.
+impl Setting for Vec<ConnectionUrl> {
+    const KIND: &'static str = "list of URLs";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) => items(text).map(ConnectionUrl::new).collect(),
+            Value::String(text) => ConnectionUrl::new(text.trim()).map(|url| vec![url]),
+            Value::List(values) => values.iter().map(ConnectionUrl::read).collect(),
+            other => Err(format!("must be a URL, or a list of them, not {}", other.kind())),
+        }
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -184,6 +221,17 @@ mod tests {
         ] {
             assert!(ConnectionUrl::new(url).is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn one_address_may_be_left_out_and_several_are_a_list() {
+        assert_eq!(Option::<ConnectionUrl>::read(&" ".into()), Ok(None));
+        assert!(Option::<ConnectionUrl>::read(&"db".into()).is_err());
+        let two = Vec::<ConnectionUrl>::read(&Value::Text("postgres://a/x, postgres://b/x".to_owned())).unwrap();
+        assert_eq!(two, Vec::read(&vec!["postgres://a/x", "postgres://b/x"].into()).unwrap());
+        assert_eq!(two.len(), 2);
+        let message = Vec::<ConnectionUrl>::read(&vec!["postgres://a/x", "mysql://me:hunter2@b/x"].into()).unwrap_err();
+        assert!(!message.contains("hunter2"), "{message}");
     }
 
     proptest! {

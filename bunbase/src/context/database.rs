@@ -24,10 +24,15 @@ use crate::{
 ///
 /// A write through it while a transaction of the same run is open fails at once: on SQLite it would wait for that very
 /// transaction, on Postgres it would silently not be part of it. Use `tx.db()` inside.
+///
+/// Where the database has replicas, what a run reads comes from one of them until the run, or one that it belongs to, writes, enqueues,
+/// emits or begins a transaction; [`primary`](Self::primary) asks the primary before that.
 pub struct Database {
     db: Db,
     scope: Scope,
     open: AtomicBool,
+    /// Whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
+    wrote: Arc<AtomicBool>,
     /// The run that called this one: a transaction that is open there is in the way here as well.
     caller: Option<Ctx>,
 }
@@ -76,7 +81,24 @@ impl fmt::Debug for Scope {
 
 impl Database {
     pub(crate) fn new(db: Db, scope: Scope, caller: Option<Ctx>) -> Self {
-        Self { db, scope, open: AtomicBool::new(false), caller }
+        let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db.wrote.clone());
+        Self { db, scope, open: AtomicBool::new(false), wrote, caller }
+    }
+
+    /// Returns the primary, for reads that must not come from a replica: whatever another instance has committed is seen. Writes go there
+    /// anyway.
+    pub fn primary(&self) -> Primary<'_> {
+        Primary(self)
+    }
+
+    /// Notes that something was written, or will be.
+    fn writes(&self) {
+        self.wrote.store(true, Ordering::Release);
+    }
+
+    /// Returns whether a replica may answer what this run reads.
+    fn may_lag(&self) -> bool {
+        matches!(self.scope, Scope::Alone) && !self.wrote.load(Ordering::Acquire)
     }
 
     /// Returns the transaction that everything of this run is part of, begun if `begin` and it is not yet.
@@ -121,6 +143,7 @@ impl Database {
             let text = format!("a transaction of this run is open: {instead}");
             return Err(Error::new(500, "transaction_open", text.clone()).caused_by(text));
         }
+        self.writes();
         Ok(())
     }
 
@@ -134,6 +157,7 @@ impl Database {
             return Err(Error::new(500, "transaction_open", text).caused_by(text));
         }
         let _closed_at_end = Close(&self.open);
+        self.writes();
         if let Some(shared) = self.joined(true).await? {
             return Tx::new(shared, ctx.clone()).nested(f).await;
         }
@@ -169,7 +193,11 @@ impl Database {
     /// Returns the transaction that a statement belongs to.
     async fn of_statement(&self, sql: &str) -> Result<Option<Arc<Shared>>, DbErr> {
         self.refuse_write(sql)?;
-        self.joined(!crate::db::plainly_reads(sql)).await
+        let reads = crate::db::plainly_reads(sql);
+        if !reads {
+            self.writes();
+        }
+        self.joined(!reads).await
     }
 }
 
@@ -211,14 +239,68 @@ impl ConnectionTrait for Database {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self.of_statement(&statement.sql).await? {
             Some(shared) => shared.tx().db().query_one_raw(statement).await,
-            None => self.db.query_one_raw(statement).await,
+            None => {
+                if self.may_lag()
+                    && let Some(row) = self.db.query_one_on_replica(&statement).await
+                {
+                    return Ok(row);
+                }
+                self.db.query_one_raw(statement).await
+            }
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self.of_statement(&statement.sql).await? {
             Some(shared) => shared.tx().db().query_all_raw(statement).await,
-            None => self.db.query_all_raw(statement).await,
+            None => {
+                if self.may_lag()
+                    && let Some(rows) = self.db.query_all_on_replica(&statement).await
+                {
+                    return Ok(rows);
+                }
+                self.db.query_all_raw(statement).await
+            }
+        }
+    }
+}
+
+/// The primary, from [`Database::primary`]: as the [`Database`], and never a replica.
+#[derive(Clone, Copy, Debug)]
+pub struct Primary<'a>(&'a Database);
+
+impl Primary<'_> {
+    /// Starts a raw SQL statement; see [`Sql`].
+    pub fn sql<'b>(&'b self, sql: &'b str) -> Sql<'b, Self> {
+        Sql::new(self, sql)
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Primary<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.0.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.0.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self.0.of_statement(&statement.sql).await? {
+            Some(shared) => shared.tx().db().query_one_raw(statement).await,
+            None => self.0.db.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self.0.of_statement(&statement.sql).await? {
+            Some(shared) => shared.tx().db().query_all_raw(statement).await,
+            None => self.0.db.query_all_raw(statement).await,
         }
     }
 }

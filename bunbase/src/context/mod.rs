@@ -28,7 +28,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use self::{
-    database::Database,
+    database::{Database, Primary},
     identity::{Identity, UnknownIdentity},
     job::Job,
     request::{Request, RequestHead},

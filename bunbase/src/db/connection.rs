@@ -11,11 +11,33 @@ use tracing::Instrument;
 
 use super::{Db, scan};
 
+/// Behind PgBouncer a session may have statements that another process prepared, under the names that this one is about to use.
+pub(super) const FORGET: &str = "DEALLOCATE ALL";
+
 impl Db {
     fn for_query(&self, sql: &str) -> &DatabaseConnection {
         match self.readers() {
             Some(readers) if scan::plainly_reads(sql) => readers,
             _ => self.primary(),
+        }
+    }
+}
+
+impl Db {
+    /// Begins a transaction for one statement, where it cannot do without.
+    async fn begin_for_one(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
+        if self.pools_transactions() { TransactionTrait::begin(self).await.map(Some) } else { Ok(None) }
+    }
+}
+
+/// Ends the transaction of one statement as the statement ended.
+async fn end<T>(transaction: DatabaseTransaction, result: Result<T, DbErr>) -> Result<T, DbErr> {
+    match result {
+        Ok(value) => transaction.commit().await.map(|()| value),
+        Err(error) => {
+            // The statement's error says more than that of a rollback.
+            let _ = transaction.rollback().await;
+            Err(error)
         }
     }
 }
@@ -27,6 +49,10 @@ impl ConnectionTrait for Db {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        if let Some(transaction) = self.begin_for_one().await? {
+            let result = transaction.execute_raw(statement).await;
+            return end(transaction, result).await;
+        }
         self.primary().execute_raw(statement).await.map_err(|source| self.explain(source))
     }
 
@@ -35,11 +61,19 @@ impl ConnectionTrait for Db {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        if let Some(transaction) = self.begin_for_one().await? {
+            let result = transaction.query_one_raw(statement).await;
+            return end(transaction, result).await;
+        }
         let connection = self.for_query(&statement.sql);
         connection.query_one_raw(statement).await.map_err(|source| self.explain(source))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        if let Some(transaction) = self.begin_for_one().await? {
+            let result = transaction.query_all_raw(statement).await;
+            return end(transaction, result).await;
+        }
         let connection = self.for_query(&statement.sql);
         connection.query_all_raw(statement).await.map_err(|source| self.explain(source))
     }
@@ -73,7 +107,15 @@ impl TransactionTrait for Db {
         // In a task of its own, so that it ends although the caller goes away: a BEGIN that was sent and then forgotten
         // would leave the connection in a transaction that nobody knows of, and the next user's writes would be lost.
         let primary = self.primary().clone();
-        let begun = tokio::spawn(async move { primary.begin_with_options(options).await }.in_current_span());
+        let forgets = self.pools_transactions();
+        let begin = async move {
+            let transaction = primary.begin_with_options(options).await?;
+            if forgets {
+                transaction.execute_unprepared(FORGET).await?;
+            }
+            Ok(transaction)
+        };
+        let begun = tokio::spawn(begin.in_current_span());
         match begun.await {
             Ok(result) => result.map_err(|source| self.explain(source)),
             Err(stopped) => Err(DbErr::Conn(RuntimeErr::Internal(format!("the transaction did not begin: {stopped}")))),

@@ -12,6 +12,8 @@ pub mod migrate;
 pub mod notify;
 pub mod page;
 mod pool;
+mod replica;
+mod room;
 mod scan;
 mod settings;
 mod sql;
@@ -21,6 +23,8 @@ mod transaction;
 
 pub(crate) use copy::Rows;
 pub use pool::Db;
+pub use replica::ReplicaState;
+pub use room::Crowded;
 pub(crate) use scan::plainly_reads;
 pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};
 pub use settings::Settings;

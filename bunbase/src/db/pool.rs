@@ -3,12 +3,16 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxError,
-    SqlxPostgresConnector, SqlxSqliteConnector,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement,
     sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions},
 };
 
-use super::{Settings, settings::Target};
+use super::{
+    Settings,
+    replica::{ReplicaState, Replicas},
+    settings::Target,
+};
 use crate::{Error, Result, error::Retry};
 
 /// The longest that [`Db::ping`] waits.
@@ -49,6 +53,7 @@ struct Inner {
     backend: DbBackend,
     primary: DatabaseConnection,
     readers: Option<DatabaseConnection>,
+    replicas: Option<Replicas>,
     settings: Settings,
     target: Target,
 }
@@ -78,7 +83,11 @@ impl Db {
                 (DbBackend::Sqlite, writer, readers)
             }
         };
-        Ok(Self(Arc::new(Inner { backend, primary, readers, settings: settings.clone(), target })))
+        let replicas = match target {
+            Target::Postgres => Replicas::open(settings).await?,
+            Target::SqliteFile(_) | Target::SqliteMemory => None,
+        };
+        Ok(Self(Arc::new(Inner { backend, primary, readers, replicas, settings: settings.clone(), target })))
     }
 
     /// Returns which engine this is.
@@ -117,7 +126,7 @@ impl Db {
         let cause: Box<dyn std::error::Error + Send + Sync> = match self.0.target {
             Target::SqliteFile(_) | Target::SqliteMemory => error.into(),
             Target::Postgres => {
-                match tokio::time::timeout(settings.acquire_timeout, connect_once(&settings.url)).await {
+                match tokio::time::timeout(settings.acquire_timeout, connect_once(settings)).await {
                     // It only takes longer than a ping may.
                     Ok(Ok(())) => return Ok(()),
                     Ok(Err(source)) => source.into(),
@@ -138,13 +147,36 @@ impl Db {
         {
             tracing::warn!(error = %source, "closing the readers failed");
         }
+        if let Some(replicas) = &self.0.replicas {
+            replicas.close().await;
+        }
         if let Err(source) = self.0.primary.close_by_ref().await {
             tracing::warn!(error = %source, "closing the database failed");
         }
     }
 
+    /// Returns how the replicas are; empty without any.
+    pub fn replicas(&self) -> Vec<ReplicaState> {
+        self.0.replicas.as_ref().map(Replicas::states).unwrap_or_default()
+    }
+
+    /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
+    pub(crate) async fn query_one_on_replica(&self, statement: &Statement) -> Option<Option<QueryResult>> {
+        self.0.replicas.as_ref()?.query_one(statement).await
+    }
+
+    /// As [`query_one_on_replica`](Self::query_one_on_replica), all rows.
+    pub(crate) async fn query_all_on_replica(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
+        self.0.replicas.as_ref()?.query_all(statement).await
+    }
+
     pub(super) fn primary(&self) -> &DatabaseConnection {
         &self.0.primary
+    }
+
+    /// Returns whether every statement must be in a transaction, since nothing else keeps its parts in one session.
+    pub(super) fn pools_transactions(&self) -> bool {
+        self.0.backend == DbBackend::Postgres && self.0.settings.pgbouncer
     }
 
     pub(super) fn readers(&self) -> Option<&DatabaseConnection> {
@@ -233,7 +265,7 @@ pub(super) async fn open_sqlite(settings: &Settings, access: Access) -> Result<D
 }
 
 async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings);
+    let mut options = postgres_options(settings, Session::Writes);
     options
         .max_connections(settings.max_connections.max(1))
         .min_connections(settings.min_connections.min(settings.max_connections))
@@ -243,20 +275,40 @@ async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
     SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 
+/// Opens the pool of a replica. Its sessions refuse writes, whatever a function does.
+pub(super) async fn open_replica(settings: &Settings) -> Result<DatabaseConnection> {
+    let mut options = postgres_options(settings, Session::ReadsOnly);
+    options
+        .max_connections(settings.max_connections.max(1))
+        .min_connections(0)
+        .idle_timeout(settings.idle_timeout)
+        .max_lifetime(settings.max_lifetime)
+        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
+    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+}
+
 /// Opens one lasting connection to Postgres at the first use: for what needs a session of its own.
 pub(super) async fn open_postgres_session(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings);
+    let mut options = postgres_options(&Settings { statement_timeout: None, ..settings.clone() }, Session::Writes);
     options.max_connections(1).min_connections(0).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 
 /// Opens one connection, without a pool, and closes it.
-async fn connect_once(url: &str) -> Result<(), SqlxError> {
-    let options: PgConnectOptions = url.parse()?;
+async fn connect_once(settings: &Settings) -> Result<(), SqlxError> {
+    let options: PgConnectOptions = settings.url.parse()?;
+    let options = if settings.pgbouncer { options.extra_float_digits(None) } else { options };
     options.connect().await?.close().await
 }
 
-fn postgres_options(settings: &Settings) -> ConnectOptions {
+/// What the sessions of a pool may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Session {
+    Writes,
+    ReadsOnly,
+}
+
+fn postgres_options(settings: &Settings, session: Session) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
         .connect_lazy(true)
@@ -264,6 +316,18 @@ fn postgres_options(settings: &Settings) -> ConnectOptions {
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .set_application_name(&settings.application_name);
+    let (pgbouncer, timeout) = (settings.pgbouncer, settings.statement_timeout);
+    options.map_sqlx_postgres_opts(move |options| {
+        if pgbouncer {
+            // A statement that is kept would be missing in the next session; and PgBouncer refuses what it does not know at the start of
+            // a session.
+            return options.statement_cache_capacity(0).extra_float_digits(None);
+        }
+        let timeout = timeout.map(|timeout| ("statement_timeout", timeout.as_millis().max(1).to_string()));
+        let reads = (session == Session::ReadsOnly).then(|| ("default_transaction_read_only", "on".to_owned()));
+        let said: Vec<_> = timeout.into_iter().chain(reads).collect();
+        if said.is_empty() { options } else { options.options(said) }
+    });
     options
 }
 

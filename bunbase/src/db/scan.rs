@@ -144,6 +144,36 @@ pub(crate) fn plainly_reads(sql: &str) -> bool {
     true
 }
 
+/// Words that keep a statement on the primary of Postgres beside those of [`NOT_PLAIN`]: locks, and functions that change something or
+/// speak of the session. Functions of the application are [declared](super::Settings::writing_functions).
+const NOT_ON_REPLICA: [&str; 12] = [
+    "share", // `FOR SHARE`, `FOR KEY SHARE`
+    "merge",
+    "nextval",
+    "setval",
+    "currval",
+    "lastval",
+    "set_config",
+    "pg_notify",
+    "txid_current",
+    "pg_current_xact_id",
+    "dblink",
+    "dblink_exec",
+];
+
+/// Returns whether a statement may be answered by a replica: it plainly reads, takes no lock, and names none of the functions that are
+/// declared as writing, whose names are given in lower case. In doubt it may not.
+pub(super) fn reads_on_replica(sql: &str, writing_functions: &[String]) -> bool {
+    let stays = |word: &str| {
+        let word = word.to_lowercase();
+        NOT_ON_REPLICA.contains(&word.as_str())
+            || word.starts_with("pg_advisory")
+            || word.starts_with("pg_try_advisory")
+            || writing_functions.contains(&word)
+    };
+    plainly_reads(sql) && !Tokens::of(sql).any(|token| matches!(token, Token::Word(word) if stays(word)))
+}
+
 /// Returns the numbers of the placeholders `$1`, `$2`, … in `sql`, sorted, each once. 0 stands for one that no
 /// database takes (`$0`, `$1a`).
 pub(super) fn placeholders(sql: &str) -> Vec<u32> {
@@ -195,6 +225,35 @@ mod tests {
         ] {
             assert!(plainly_reads(sql), "{sql}");
         }
+    }
+
+    #[test]
+    fn only_what_changes_nothing_goes_to_a_replica() {
+        let declared = ["take_number".to_owned()];
+        for sql in
+            ["SELECT * FROM task WHERE title = $1", "WITH a AS (SELECT 1) SELECT * FROM a", "SELECT taken FROM task"]
+        {
+            assert!(reads_on_replica(sql, &declared), "{sql}");
+        }
+        for sql in [
+            "SELECT * FROM task FOR UPDATE SKIP LOCKED",
+            "SELECT * FROM task FOR SHARE",
+            "SELECT * FROM task FOR KEY SHARE",
+            "INSERT INTO task (title) VALUES ($1) RETURNING id",
+            "WITH gone AS (DELETE FROM task RETURNING id) SELECT count(*) FROM gone",
+            "WITH m AS (MERGE INTO task USING x ON true WHEN MATCHED THEN DO NOTHING) SELECT 1",
+            "SELECT * INTO copy FROM task",
+            "SELECT nextval('task_id_seq')",
+            "SELECT pg_try_advisory_xact_lock(1)",
+            "SELECT Take_Number('invoice')",
+            "SELECT 1; SELECT 2",
+        ] {
+            assert!(!reads_on_replica(sql, &declared), "{sql}");
+        }
+        assert!(
+            reads_on_replica("SELECT take_number('invoice')", &[]),
+            "not declared; the replica's session refuses it"
+        );
     }
 
     #[test]

@@ -35,8 +35,22 @@ pub struct Settings {
     pub readers: u32,
     /// The longest that the function given to [`Db::transaction`](super::Db::transaction) may take; 30 s unless said.
     pub transaction_timeout: Duration,
+    /// The longest that one statement may run on Postgres; no limit unless said. Behind PgBouncer it is the server's to say
+    /// (`ALTER ROLE … SET statement_timeout`).
+    pub statement_timeout: Option<Duration>,
     /// The name shown in `pg_stat_activity`; `bunbase` unless said.
     pub application_name: String,
+    /// Whether `url` leads to PgBouncer in transaction mode, where two statements in a row reach two sessions of the server; false unless
+    /// said. Then each statement is a transaction of its own and none stays prepared, so one costs five round trips.
+    pub pgbouncer: bool,
+    /// The addresses of copies of a Postgres database that answer reads, not by way of PgBouncer; none unless said.
+    pub replicas: Vec<String>,
+    /// How far a replica may be behind before it is left out; 5 s unless said.
+    pub max_lag: Duration,
+    /// Functions of the database that write: a statement that names one does not go to a replica.
+    pub writing_functions: Vec<String>,
+    /// Where Postgres itself is reached when `url` leads to PgBouncer: for migrations, and to hear wake-ups.
+    pub direct_url: Option<String>,
 }
 
 impl Default for Settings {
@@ -51,7 +65,13 @@ impl Default for Settings {
             busy_timeout: Duration::from_secs(5),
             readers: 4,
             transaction_timeout: Duration::from_secs(30),
+            statement_timeout: None,
             application_name: "bunbase".to_owned(),
+            pgbouncer: false,
+            direct_url: None,
+            replicas: Vec::new(),
+            max_lag: Duration::from_secs(5),
+            writing_functions: Vec::new(),
         }
     }
 }
@@ -60,6 +80,15 @@ impl Settings {
     /// Returns the settings for `url`, with defaults for the rest.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
+    }
+
+    /// Returns the settings for what needs a session of the server: those of the direct way where there is one, and `None` where there
+    /// is only a proxy that pools transactions.
+    pub fn of_session(&self) -> Option<Self> {
+        match &self.direct_url {
+            Some(url) => Some(Self { url: url.clone(), pgbouncer: false, direct_url: None, ..self.clone() }),
+            None => (!self.pgbouncer).then(|| self.clone()),
+        }
     }
 
     /// Returns the URL with its password, if it has one, replaced by `***`.
@@ -100,7 +129,11 @@ impl fmt::Debug for Settings {
             .field("busy_timeout", &self.busy_timeout)
             .field("readers", &self.readers)
             .field("transaction_timeout", &self.transaction_timeout)
+            .field("statement_timeout", &self.statement_timeout)
             .field("application_name", &self.application_name)
+            .field("pgbouncer", &self.pgbouncer)
+            .field("replicas", &self.replicas.len())
+            .field("has_direct_url", &self.direct_url.is_some())
             .finish()
     }
 }

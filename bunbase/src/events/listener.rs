@@ -33,8 +33,8 @@ const BATCH: usize = 500;
 pub struct Listener(Service);
 
 impl Listener {
-    /// Starts it. `url` is where to listen where that is not the database's own address: a server behind PgBouncer, which has no
-    /// sessions to listen in.
+    /// Starts it. `url` is where to listen where that is neither the database's own address nor its direct one. Behind PgBouncer, which
+    /// has no sessions to listen in, and without a direct way, it says so and hears nothing.
     pub fn start(events: Events, url: Option<String>) -> Self {
         Self(Service::start("listener", |signals| run(events, url, signals)))
     }
@@ -56,7 +56,15 @@ async fn run(events: Events, url: Option<String>, signals: Signals) {
         signals.stopping().await;
         return;
     }
-    let url = url.unwrap_or_else(|| events.db.settings().url.clone());
+    let Some(url) = url.or_else(|| events.db.settings().of_session().map(|settings| settings.url)) else {
+        tracing::warn!(
+            "broadcast events of other processes are not heard: PgBouncer has no session to listen in; set \
+             `database.direct_url`"
+        );
+        signals.started();
+        signals.stopping().await;
+        return;
+    };
     let mut patience = Patience::new();
     loop {
         let lost = tokio::select! {

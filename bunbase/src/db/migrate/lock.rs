@@ -12,6 +12,7 @@ use crate::{
     Error, Result,
     db::{
         Db,
+        connection::FORGET,
         pool::{Access, open_postgres_session, open_sqlite},
         settings::Target,
     },
@@ -28,7 +29,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// Runs `f`, which returns the names of the migrations it applied or undid, on a connection of its own while no other instance migrates the same database.
 ///
 /// On SQLite all of `f` is one transaction, begun IMMEDIATE, which is the lock. On Postgres the lock is held by a
-/// transaction on a second connection, not by a session, so that it also works behind PgBouncer.
+/// transaction on a second connection, not by a session. Behind PgBouncer `f` runs over the direct way; without one all of it is one
+/// transaction there too, so that `CREATE INDEX CONCURRENTLY` is refused.
 pub(super) async fn exclusively(
     db: &Db,
     longest: Duration,
@@ -36,9 +38,20 @@ pub(super) async fn exclusively(
 ) -> Result<Vec<String>> {
     match db.target() {
         Target::Postgres => {
-            let holder = open_postgres_session(db.settings()).await?;
+            let settings = db.settings().of_session();
+            let holder = open_postgres_session(settings.as_ref().unwrap_or(db.settings())).await?;
             let lock = acquire(db, &holder, longest).await?;
-            let worker = open_postgres_session(db.settings()).await?;
+            let Some(settings) = settings else {
+                // A proxy gives a session to nobody for longer than a transaction, so this is one.
+                let result = f(DatabaseExecutor::Transaction(&lock)).await;
+                match &result {
+                    Ok(_) => lock.commit().await?,
+                    Err(_) => lock.rollback().await?,
+                }
+                holder.close().await?;
+                return result;
+            };
+            let worker = open_postgres_session(&settings).await?;
             // `IF NOT EXISTS` would report every table that is there already.
             worker.execute_unprepared("SET client_min_messages = warning").await.map_err(|error| db.explain(error))?;
             let result = f(DatabaseExecutor::Connection(&worker)).await;
@@ -63,12 +76,26 @@ pub(super) async fn exclusively(
     }
 }
 
+/// Runs `f`, which only looks, without the lock: on the pool, or in one transaction where the pool's sessions are PgBouncer's.
+pub(super) async fn looking<T>(db: &Db, f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<T>) -> Result<T> {
+    if !db.pools_transactions() {
+        return f(DatabaseExecutor::Connection(db.primary())).await;
+    }
+    let transaction = TransactionTrait::begin(db).await?;
+    let result = f(DatabaseExecutor::Transaction(&transaction)).await;
+    transaction.rollback().await?;
+    result
+}
+
 async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Result<DatabaseTransaction> {
     let give_up = Instant::now() + longest;
     loop {
         let transaction = holder.begin().await.map_err(|error| db.explain(error))?;
         // The transaction idles while the other connection works.
         transaction.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+        if db.pools_transactions() {
+            transaction.execute_unprepared(FORGET).await?;
+        }
         let ask = "SELECT pg_try_advisory_xact_lock($1) AS mine";
         let ask = Statement::from_sql_and_values(DbBackend::Postgres, ask, [LOCK.into()]);
         let row = transaction.query_one_raw(ask).await?;

@@ -148,7 +148,8 @@ impl Plan {
         let files = self.files()?;
         db.reach().await?;
         // The usual start: nothing to do, so no lock and no other connection.
-        if !self.is_pending(&DatabaseExecutor::Connection(db.primary()), &files).await? {
+        let is_pending = async |connection: DatabaseExecutor<'_>| self.is_pending(&connection, &files).await;
+        if !lock::looking(db, is_pending).await? {
             return Ok(Vec::new());
         }
         lock::exclusively(db, self.lock_timeout, async |connection: DatabaseExecutor<'_>| {
@@ -186,16 +187,18 @@ impl Plan {
     pub async fn status(&self, db: &Db) -> Result<Vec<Migration>> {
         let files = self.files()?;
         db.reach().await?;
-        let connection = DatabaseExecutor::Connection(db.primary());
-        let mut all = Vec::new();
-        if self.framework {
-            all.extend(rust::status(&bunbase_migrations::Migrator, &connection, Source::Framework).await?);
-        }
-        if let Some(rust) = &self.rust {
-            all.extend(rust::status(rust, &connection, Source::Rust).await?);
-        }
-        all.extend(files::status(&connection, &files).await?);
-        Ok(all)
+        lock::looking(db, async |connection: DatabaseExecutor<'_>| {
+            let mut all = Vec::new();
+            if self.framework {
+                all.extend(rust::status(&bunbase_migrations::Migrator, &connection, Source::Framework).await?);
+            }
+            if let Some(rust) = &self.rust {
+                all.extend(rust::status(rust, &connection, Source::Rust).await?);
+            }
+            all.extend(files::status(&connection, &files).await?);
+            Ok(all)
+        })
+        .await
     }
 
     /// Drops **everything** in the database, then applies all migrations. Returns their names.

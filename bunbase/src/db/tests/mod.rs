@@ -4,6 +4,8 @@ mod availability;
 mod concurrency;
 mod migrations;
 mod pages;
+#[cfg(unix)]
+mod pgbouncer;
 mod raw_sql;
 mod transactions;
 

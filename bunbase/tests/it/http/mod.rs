@@ -15,6 +15,7 @@ mod health;
 mod lifecycle;
 mod log;
 mod mounts;
+mod replicas;
 mod routing;
 mod streams;
 mod texts;

@@ -1,0 +1,176 @@
+//! Copies of a Postgres database that only answer reads: which of them are fit, and what may go there.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Settings, pool::open_replica, scan};
+use crate::Result;
+
+/// How often each is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How far it is behind, in microseconds. Nothing is missing when all that it received is replayed, however long ago that was; a server
+/// that is no standby has nothing to replay.
+const LAG: &str = "SELECT CASE
+        WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+        ELSE COALESCE((EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000000)::bigint, 0)
+    END AS lag_us";
+
+/// The replicas of one database. Looking after them ends with it.
+pub(super) struct Replicas {
+    all: Arc<[Replica]>,
+    turn: AtomicUsize,
+    writing_functions: Vec<String>,
+    _stop: DropGuard,
+}
+
+struct Replica {
+    connection: DatabaseConnection,
+    /// Its address, without a password.
+    name: String,
+    is_well: AtomicBool,
+}
+
+/// How a replica is, as the last look found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplicaState {
+    /// Its address, without a password.
+    pub name: String,
+    /// Whether it takes reads: it answers, and is not too far behind.
+    pub is_well: bool,
+}
+
+impl Replicas {
+    /// Opens the replicas of the settings, if there are any. None takes reads before it was looked at.
+    ///
+    /// # Errors
+    /// 500 `database_open` for an address that is none.
+    pub(super) async fn open(settings: &Settings) -> Result<Option<Self>> {
+        if settings.replicas.is_empty() {
+            return Ok(None);
+        }
+        let mut all = Vec::new();
+        for url in &settings.replicas {
+            // Addresses of servers: a session that refuses writes is not PgBouncer's to give.
+            let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: false, ..settings.clone() };
+            let connection = open_replica(&settings).await?;
+            all.push(Replica { connection, name: settings.url_for_display(), is_well: AtomicBool::new(false) });
+        }
+        let all: Arc<[Replica]> = all.into();
+        let stop = CancellationToken::new();
+        for index in 0..all.len() {
+            let looking = look_after(all.clone(), index, settings.max_lag);
+            tokio::spawn(stop.clone().run_until_cancelled_owned(looking));
+        }
+        let writing_functions = settings.writing_functions.iter().map(|name| name.to_lowercase()).collect();
+        Ok(Some(Self { all, turn: AtomicUsize::new(0), writing_functions, _stop: stop.drop_guard() }))
+    }
+
+    /// Returns the replica whose turn it is to answer a statement; `None` when it does not plainly read, or none is well.
+    fn for_statement(&self, sql: &str) -> Option<&Replica> {
+        if !scan::reads_on_replica(sql, &self.writing_functions) {
+            return None;
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = self.all.len();
+        let in_turn = (0..count).map(|step| &self.all[turn.wrapping_add(step) % count]);
+        in_turn.into_iter().find(|replica| replica.is_well.load(Ordering::Acquire))
+    }
+
+    /// Answers a statement from a replica; `None` leaves it to the primary. That is also what becomes of one that failed: the session
+    /// only reads, so nothing has happened, and the primary has the last word on whether it was wrong.
+    pub(super) async fn query_one(&self, statement: &Statement) -> Option<Option<QueryResult>> {
+        let replica = self.for_statement(&statement.sql)?;
+        replica.note(replica.connection.query_one_raw(statement.clone()).await)
+    }
+
+    /// As [`query_one`](Self::query_one), all rows.
+    pub(super) async fn query_all(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
+        let replica = self.for_statement(&statement.sql)?;
+        replica.note(replica.connection.query_all_raw(statement.clone()).await)
+    }
+
+    pub(super) fn states(&self) -> Vec<ReplicaState> {
+        let state = |replica: &Replica| ReplicaState {
+            name: replica.name.clone(),
+            is_well: replica.is_well.load(Ordering::Acquire),
+        };
+        self.all.iter().map(state).collect()
+    }
+
+    pub(super) async fn close(&self) {
+        for replica in self.all.iter() {
+            if let Err(source) = replica.connection.close_by_ref().await {
+                tracing::warn!(error = %source, replica = replica.name, "closing a replica failed");
+            }
+        }
+    }
+}
+
+impl Replica {
+    /// Keeps an answer, and leaves out the replica that is away.
+    fn note<T>(&self, answer: Result<T, DbErr>) -> Option<T> {
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(source) => {
+                if crate::error::ErrorClass::of_database(&source).status == 503 {
+                    self.set_well(false, &source.to_string());
+                } else {
+                    tracing::debug!(error = %source, replica = self.name, "a statement failed on a replica; asking the primary");
+                }
+                None
+            }
+        }
+    }
+
+    fn set_well(&self, is_well: bool, why: &str) {
+        if self.is_well.swap(is_well, Ordering::AcqRel) != is_well {
+            if is_well {
+                tracing::info!(replica = self.name, "the replica takes reads");
+            } else {
+                tracing::warn!(replica = self.name, why, "the replica is left out until it is well");
+            }
+        }
+    }
+
+    async fn look(&self, max_lag: Duration) {
+        let question = Statement::from_string(DbBackend::Postgres, LAG);
+        let lag = async {
+            let row = self.connection.query_one_raw(question).await?;
+            let lag_us = row.map(|row| row.try_get::<i64>("", "lag_us")).transpose()?.unwrap_or_default();
+            Ok::<_, DbErr>(Duration::from_micros(lag_us.max(0).unsigned_abs()))
+        };
+        match tokio::time::timeout(LOOK_TIMEOUT, lag).await {
+            Ok(Ok(lag)) if lag <= max_lag => self.set_well(true, ""),
+            Ok(Ok(lag)) => self.set_well(false, &format!("it is {lag:?} behind, more than {max_lag:?}")),
+            Ok(Err(source)) => self.set_well(false, &source.to_string()),
+            Err(_) => self.set_well(false, &format!("it did not answer within {LOOK_TIMEOUT:?}")),
+        }
+    }
+}
+
+async fn look_after(all: Arc<[Replica]>, index: usize, max_lag: Duration) {
+    loop {
+        all[index].look(max_lag).await;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl fmt::Debug for Replicas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Replicas").field(&self.states()).finish()
+    }
+}
