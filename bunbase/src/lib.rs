@@ -37,6 +37,7 @@ pub mod guard;
 pub mod http;
 pub mod idempotency;
 pub mod invoke;
+pub mod kv;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 pub mod openapi;

@@ -188,7 +188,7 @@ fn broadcasts(services: &Arc<Services>, subscriptions: &Subscriptions) -> Servic
     })
 }
 
-/// Deletes what was kept for long enough: answers of calls with a key, and deliveries of webhooks.
+/// Deletes what was kept for long enough: answers of calls with a key, values with an end, and deliveries of webhooks.
 fn tidying(services: &Arc<Services>) -> Service {
     let services = services.clone();
     Service::start("tidying", |signals| async move {
@@ -207,6 +207,7 @@ fn tidying(services: &Arc<Services>) -> Service {
 
 async fn tidy(services: &Services) -> Result<()> {
     services.keys.prune().await?;
+    services.kv.sweep().await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

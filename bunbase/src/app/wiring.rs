@@ -7,9 +7,9 @@ use std::{
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::App;
 #[cfg(feature = "mcp")]
 use super::tools;
+use super::{App, data};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
@@ -112,6 +112,7 @@ impl Wired {
             events: Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
             schedules: Schedules::new(db.clone(), clock.clone()),
             keys: Keys::new(&db, &clock, &keys),
+            kv: data::kv(&config, &db, &clock)?,
             sealer: sealer(&registry, &config)?,
             db,
             clock,

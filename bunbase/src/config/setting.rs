@@ -217,6 +217,20 @@ words! {
     }
 }
 
+words! {
+    /// Where values, locks or cached answers are kept.
+    DataBackend {
+        /// In Redis where `redis.url` is set; otherwise where the service says.
+        Auto = "auto",
+        /// In the memory of each process, apart from all others.
+        Memory = "memory",
+        /// In the database.
+        Sql = "sql",
+        /// In Redis.
+        Redis = "redis",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

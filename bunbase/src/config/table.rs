@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Secret, Source, check,
-    sections::sections, setting::Setting,
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, Key, LogFormat, Secret, Source,
+    check, sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -149,6 +149,17 @@ sections! {
         wait: Duration = Duration::from_secs(10);
         /// How long an answer is kept.
         retention: Duration = Duration::from_hours(24), check check::positive;
+    }
+
+    /// The key-value store.
+    kv: KvConfig {
+        /// Where values are: `redis`, `sql`, or `memory`, which each process has for itself and which ends with it. `auto` is Redis
+        /// where `redis.url` is set, and the database otherwise.
+        backend: DataBackend = DataBackend::Auto;
+        /// The largest value, as JSON text.
+        max_value_size: ByteSize = ByteSize::from_mib(1), check check::positive;
+        /// How much is kept in memory, where that is the backend. The least recently used goes first.
+        memory_limit: ByteSize = ByteSize::from_mib(64), check check::positive;
     }
 
     /// Webhooks that come in.

@@ -3,6 +3,7 @@
 //! Here: [`Ctx`], the request as guards and handlers see it, the trace id, and the application's own state. Not here: the
 //! services themselves, and opening a context (`invoke`).
 
+mod data;
 mod database;
 mod identity;
 mod job;
@@ -50,6 +51,7 @@ use crate::{
     events::Events,
     guard::Provider,
     idempotency::Keys,
+    kv::Kv,
     queue::{JobStore, Wake},
     runs::Recorder,
     schedule::Schedules,
@@ -100,6 +102,8 @@ pub struct Services {
     pub schedules: Schedules,
     /// Answers that are kept for calls with an idempotency key.
     pub keys: Keys,
+    /// Values by their keys.
+    pub kv: Kv,
     /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
     pub sealer: Option<Sealer>,
     /// Where jobs are kept.
