@@ -208,6 +208,7 @@ fn tidying(services: &Arc<Services>) -> Service {
 async fn tidy(services: &Services) -> Result<()> {
     services.keys.prune().await?;
     services.kv.sweep().await?;
+    services.locks.sweep().await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

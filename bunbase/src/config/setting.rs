@@ -231,6 +231,16 @@ words! {
     }
 }
 
+words! {
+    /// What a service does that is in Redis while Redis is away.
+    OnFailure {
+        /// It does with less: the database, or no cache.
+        Fallback = "fallback",
+        /// It answers 503.
+        Error = "error",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,7 @@ pub(crate) use self::{
 use crate::{
     Error, Result,
     action::Door,
+    cache::Cache,
     clock::Clock,
     config::Config,
     db::{Db, Sql, notify::Notifier},
@@ -52,6 +53,7 @@ use crate::{
     guard::Provider,
     idempotency::Keys,
     kv::Kv,
+    lock::Locks,
     queue::{JobStore, Wake},
     runs::Recorder,
     schedule::Schedules,
@@ -104,6 +106,10 @@ pub struct Services {
     pub keys: Keys,
     /// Values by their keys.
     pub kv: Kv,
+    /// What one of all instances does at a time.
+    pub locks: Locks,
+    /// What can be made again.
+    pub cache: Cache,
     /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
     pub sealer: Option<Sealer>,
     /// Where jobs are kept.

@@ -111,7 +111,7 @@ impl Kv {
     /// 500 when the value is not a `T`. 503 when the store is away.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
         let text = self.get_text(key).await?;
-        text.map(|text| self.read(key, &text)).transpose()
+        text.map(|text| read(key, &text)).transpose()
     }
 
     /// Returns the values of keys, in their order. At most 1000.
@@ -131,7 +131,7 @@ impl Kv {
             move |store| store.get(keys)
         });
         let texts = texts.await?.into_iter().zip(&keys);
-        texts.map(|(text, key)| text.map(|text| self.read(key, &text)).transpose()).collect()
+        texts.map(|(text, key)| text.map(|text| read(key, &text)).transpose()).collect()
     }
 
     /// Sets a value, whatever was there.
@@ -218,7 +218,7 @@ impl Kv {
         let ttl = ttl.into();
         for _ in 0..UPDATE_ATTEMPTS {
             let old = self.get_text(key).await?;
-            let new = change(old.as_deref().map(|text| self.read(key, text)).transpose()?);
+            let new = change(old.as_deref().map(|text| read(key, text)).transpose()?);
             let text = new.as_ref().map(|new| self.write(new)).transpose()?;
             if self.swap_text(key, old, text, ttl).await? {
                 return Ok(new);
@@ -326,6 +326,11 @@ impl Kv {
         &self.store
     }
 
+    /// Returns whether a value is not too long.
+    pub(crate) fn fits(&self, text: &str) -> bool {
+        text.len() <= self.settings.max_value_bytes
+    }
+
     /// Returns a value as it is kept.
     pub(crate) async fn get_text(&self, key: &str) -> Result<Option<String>> {
         let key = self.key(key)?;
@@ -396,13 +401,13 @@ impl Kv {
         }
         Ok(text)
     }
+}
 
-    fn read<T: DeserializeOwned>(&self, key: &str, text: &str) -> Result<T> {
-        serde_json::from_str(text).map_err(|source| {
-            let text = format!("the value of `{key}` is not a `{}`: {source}", std::any::type_name::<T>());
-            Error::internal(text)
-        })
-    }
+fn read<T: DeserializeOwned>(key: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|source| {
+        let text = format!("the value of `{key}` is not a `{}`: {source}", std::any::type_name::<T>());
+        Error::internal(text)
+    })
 }
 
 fn too_many(count: usize) -> Result<()> {

@@ -63,10 +63,7 @@ impl Memory {
     }
 
     /// Does something with what has not expired.
-    fn run<T: Send>(&self, f: impl FnOnce(&mut Inner) -> T) -> BoxFuture<'_, Result<T>>
-    where
-        T: 'static,
-    {
+    fn run<T: Send + 'static>(&self, f: impl FnOnce(&mut Inner) -> T) -> BoxFuture<'_, Result<T>> {
         let mut inner = self.inner();
         let now = self.clock.now();
         inner.forget(now, u32::MAX);

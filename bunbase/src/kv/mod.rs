@@ -7,16 +7,22 @@
 //! A key is bytes of UTF-8 in a [namespace](Kv::namespace); a value is JSON text. What has expired is gone at once for whoever
 //! asks, and [swept](Kv::sweep) later. Expiry is judged by the clock of whoever keeps the values.
 
+mod fallback;
 mod handle;
 mod memory;
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod sql;
 mod sqlite;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 
+#[cfg(feature = "redis")]
+pub use self::redis::Redis;
 pub use self::{
+    fallback::Fallback,
     handle::{Kv, Listing, Settings},
     memory::Memory,
     postgres::Postgres,

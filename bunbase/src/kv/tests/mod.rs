@@ -3,4 +3,4 @@
 mod conformance;
 mod places;
 
-use places::each;
+pub(crate) use places::{Place, each};

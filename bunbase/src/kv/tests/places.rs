@@ -16,15 +16,29 @@ pub(crate) struct Place {
     pub(crate) db: Option<Db>,
     /// Dropped last.
     database: Option<TestDatabase>,
+    #[cfg(feature = "redis")]
+    redis: Option<crate::redis::Redis>,
 }
 
 impl Place {
     fn new(name: &'static str, store: Arc<dyn KvStore>, clock: Clock) -> Self {
-        Self { name, kv: Kv::new(store, Settings::default()), clock, db: None, database: None }
+        Self {
+            name,
+            kv: Kv::new(store, Settings::default()),
+            clock,
+            db: None,
+            database: None,
+            #[cfg(feature = "redis")]
+            redis: None,
+        }
     }
 
     /// Lets so much time pass.
     pub(crate) async fn pass(&self, time: Duration) {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.redis {
+            pass_on_redis(redis, time).await;
+        }
         self.clock.advance(time);
     }
 
@@ -56,5 +70,36 @@ pub(crate) async fn each() -> Vec<Place> {
         let place = Place::new(name, store(&db, &clock), clock);
         all.push(Place { db: Some(db), database: Some(database), ..place });
     }
+    #[cfg(feature = "redis")]
+    if let Some(redis) = crate::redis::testing::shared().await.unwrap() {
+        let store = Arc::new(crate::kv::Redis::new(redis.clone()));
+        all.push(Place { redis: Some(redis), ..Place::new("redis", store, Clock::system()) });
+    }
     all
+}
+
+/// Brings the end of every key of this test nearer: the clock of a server cannot be moved.
+#[cfg(feature = "redis")]
+async fn pass_on_redis(redis: &crate::redis::Redis, time: Duration) {
+    use crate::redis::{Script, cmd};
+    let nearer = Script::new(
+        "local left = redis.call('PTTL', KEYS[1])
+         if left >= 0 then
+           if left <= tonumber(ARGV[1]) then redis.call('DEL', KEYS[1])
+           else redis.call('PEXPIRE', KEYS[1], left - tonumber(ARGV[1])) end
+         end",
+    );
+    let (pattern, by) = (redis.key("", "").trim_end_matches("::").to_owned() + "*", time.as_millis());
+    let mut at = 0_u64;
+    loop {
+        let (next, keys): (u64, Vec<String>) =
+            redis.read(cmd("SCAN").arg(at).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000)).await.unwrap();
+        for key in keys {
+            redis.script::<()>(nearer.key(key).arg(u64::try_from(by).unwrap())).await.unwrap();
+        }
+        at = next;
+        if at == 0 {
+            return;
+        }
+    }
 }
