@@ -1,7 +1,16 @@
-# Sourced by `run`: makes sure that a PostgreSQL answers, says where in BUNBASE_TEST_POSTGRES_URL, and that PgBouncer is installed.
+# Sourced by `run`: makes sure that a PostgreSQL and a Redis answer, says where in BUNBASE_TEST_POSTGRES_URL and
+# BUNBASE_TEST_REDIS_URL, and that PgBouncer is installed. Tests that stop a server, or empty one, start one of their own.
 
 : "${BUNBASE_TEST_POSTGRES_URL:=postgres://$(id -un)@127.0.0.1:5432/postgres}"
 export BUNBASE_TEST_POSTGRES_URL
+
+# What is started here is ended with the script that sources this, all of it.
+ended_at_exit=
+at_exit() {
+  ended_at_exit="$1; $ended_at_exit"
+  # shellcheck disable=SC2064  # the value of now is meant
+  trap "$ended_at_exit" EXIT
+}
 
 postgres_answers() { psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SELECT 1' >/dev/null 2>&1; }
 
@@ -45,8 +54,7 @@ start_postgres() {
   fi
   "${owner[@]}" "$bin/initdb" -D "$data/cluster" -U bunbase --auth=trust >/dev/null
   "${owner[@]}" "$bin/pg_ctl" -D "$data/cluster" -o "-p $port -k $data -c listen_addresses=127.0.0.1" -w start >/dev/null
-  # shellcheck disable=SC2064  # the values of now are meant
-  trap "${owner[*]} '$bin/pg_ctl' -D '$data/cluster' -m immediate stop >/dev/null 2>&1; rm -rf '$data'" EXIT
+  at_exit "${owner[*]} '$bin/pg_ctl' -D '$data/cluster' -m immediate stop >/dev/null 2>&1; rm -rf '$data'"
   export BUNBASE_TEST_POSTGRES_URL="postgres://bunbase@127.0.0.1:$port/postgres"
 }
 
@@ -58,3 +66,42 @@ fi
 # Tests start one of their own before the server.
 [ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_pgbouncer
 echo "PostgreSQL $(psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SHOW server_version')"
+
+: "${BUNBASE_TEST_REDIS_URL:=redis://127.0.0.1:6379}"
+export BUNBASE_TEST_REDIS_URL
+
+redis_answers() { [ "$(redis-cli -u "$BUNBASE_TEST_REDIS_URL" ping 2>/dev/null)" = PONG ]; }
+
+install_redis() {
+  if command -v apt-get >/dev/null; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null
+  elif command -v dnf >/dev/null; then
+    dnf install -y -q redis
+  elif command -v brew >/dev/null; then
+    brew install --quiet redis
+  else
+    echo 'Redis is not installed, and no known package manager is here' >&2
+    return 1
+  fi
+}
+
+# A server of our own: on a free port, without a file, gone at the end.
+start_redis() {
+  local port pid
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no >/dev/null &
+  pid=$!
+  at_exit "kill $pid 2>/dev/null"
+  export BUNBASE_TEST_REDIS_URL="redis://127.0.0.1:$port"
+  for _ in $(seq 100); do
+    ! redis_answers || return 0
+    sleep 0.1
+  done
+}
+
+if ! { command -v redis-server >/dev/null && command -v redis-cli >/dev/null && redis_answers; }; then
+  { command -v redis-server && command -v redis-cli; } >/dev/null || install_redis
+  redis_answers || start_redis
+  redis_answers || { echo "no Redis answers at $BUNBASE_TEST_REDIS_URL" >&2; exit 1; }
+fi
+echo "Redis $(redis-cli -u "$BUNBASE_TEST_REDIS_URL" info server | sed -n 's/^redis_version:\([^[:space:]]*\).*/\1/p')"

@@ -26,6 +26,7 @@ extern crate self as bunbase;
 pub mod action;
 pub mod app;
 pub mod asset;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod context;
@@ -37,10 +38,14 @@ pub mod guard;
 pub mod http;
 pub mod idempotency;
 pub mod invoke;
+pub mod kv;
+pub mod lock;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 pub mod openapi;
 pub mod queue;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod registry;
 pub mod runs;
 pub mod schedule;

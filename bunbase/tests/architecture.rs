@@ -13,10 +13,12 @@ use std::{
 ///
 /// `context`, `guard` and `action` are one line because they are one knot: a context hands out what a guard provides, a guard
 /// refuses with an action's kind of error and sees the context, and an action is run with its guards and its context.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 14] = [
     &["error", "asset", "clock", "service"],
     &["config", "schema"],
-    &["db"],
+    &["db", "redis"],
+    &["kv", "lock"],
+    &["cache"],
     &["queue", "schedule", "events", "idempotency", "webhook", "runs", "seal"],
     &["context", "guard", "action"],
     &["registry"],

@@ -10,6 +10,7 @@ mod m20261125_000002_jobs;
 mod m20261125_000003_events;
 mod m20261125_000004_schedules;
 mod m20261125_000005_idempotency;
+mod m20261125_000006_kv;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait,
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000003_events::Migration),
             Box::new(m20261125_000004_schedules::Migration),
             Box::new(m20261125_000005_idempotency::Migration),
+            Box::new(m20261125_000006_kv::Migration),
         ]
     }
 

@@ -189,7 +189,8 @@ fn broadcasts(services: &Arc<Services>, subscriptions: &Subscriptions) -> Servic
     })
 }
 
-/// Deletes what was kept for long enough: answers of calls with a key, records of runs, and deliveries of webhooks.
+/// Deletes what was kept for long enough: answers of calls with a key, records of runs, values with an end, and deliveries of
+/// webhooks.
 fn tidying(services: &Arc<Services>) -> Service {
     let services = services.clone();
     Service::start("tidying", |signals| async move {
@@ -209,6 +210,8 @@ fn tidying(services: &Arc<Services>) -> Service {
 async fn tidy(services: &Services) -> Result<()> {
     services.keys.prune().await?;
     runs::tidy(&services.db, services.clock.now(), services.config.persistence.retention).await?;
+    services.kv.sweep().await?;
+    services.locks.sweep().await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

@@ -3,6 +3,7 @@
 pub(crate) mod background;
 mod banner;
 mod cli;
+mod data;
 mod logging;
 mod operate;
 mod routes;

@@ -3,13 +3,14 @@
 use std::{
     num::NonZero,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use tokio::sync::{Notify, Semaphore};
 
 #[cfg(feature = "mcp")]
 use super::tools;
-use super::{App, logging};
+use super::{App, data::Data, logging};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
@@ -110,9 +111,10 @@ impl Wired {
         let config = Arc::new(config);
         let document = document(&registry, &config, app.description.clone());
         let db = Db::open(&database(&config)).await?;
-        let health = Arc::new(Health::new(checks(app.checks, &db), config.health.max_age));
         let clock = app.clock;
         let notifier = Notifier::start(db.clone(), clock.clone(), db.settings().of_session());
+        let data = Data::open(&config, &db, &clock, &notifier)?;
+        let health = health(app.checks, &db, data.check, config.health.max_age);
         let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
         let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
         let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
@@ -124,6 +126,9 @@ impl Wired {
             events: Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
             schedules: Schedules::new(db.clone(), clock.clone()),
             keys: Keys::new(&db, &clock, &keys),
+            kv: data.kv,
+            locks: data.locks,
+            cache: data.cache,
             sealer: sealer(&registry, &config)?,
             db,
             clock,
@@ -185,14 +190,27 @@ fn job_settings(config: &Config) -> queue::Settings {
     queue::Settings { retention: config.queue.retention, failure_retention: config.queue.failure_retention }
 }
 
-fn checks(own: Vec<(&'static str, HealthCheck)>, db: &Db) -> Vec<(&'static str, HealthCheck)> {
+/// Collects the checks. Redis is one that the application can do without, where everything that is kept there can.
+fn health(
+    own: Vec<(&'static str, HealthCheck)>,
+    db: &Db,
+    redis: Option<(HealthCheck, bool)>,
+    max_age: Duration,
+) -> Arc<Health> {
     let db = db.clone();
     let database: HealthCheck = Arc::new(move || {
         let db = db.clone();
         // Neither the address nor the driver's words: `/_health` may be public.
         Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
     });
-    std::iter::once(("database", database)).chain(own).collect()
+    let mut checks: Vec<_> = std::iter::once(("database", database)).chain(own).collect();
+    let mut dispensable = Vec::new();
+    match redis {
+        Some((check, true)) => dispensable.push(("redis", check)),
+        Some((check, false)) => checks.push(("redis", check)),
+        None => {}
+    }
+    Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
 }
 
 fn settings(config: &Config) -> http::Settings {

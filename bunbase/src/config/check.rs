@@ -23,6 +23,15 @@ pub(super) fn lease(lease: &std::time::Duration) -> Result<(), String> {
     if *lease < std::time::Duration::from_secs(1) { Err("must be at least `1s`".to_owned()) } else { Ok(()) }
 }
 
+/// What one process has for itself keeps nobody else out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "all rules take a reference")]
+pub(super) fn shared(backend: &super::DataBackend) -> Result<(), String> {
+    if *backend == super::DataBackend::Memory {
+        return Err("cannot be `memory`, which other processes do not see; write `sql`, `redis` or `auto`".to_owned());
+    }
+    Ok(())
+}
+
 /// What a process can do.
 pub(super) fn roles(roles: &[String]) -> Result<(), String> {
     const ROLES: [&str; 3] = ["http", "worker", "scheduler"];

@@ -39,13 +39,13 @@ pub use page::page;
 pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;
 pub use sections::Key;
-pub use setting::{CancelOnDisconnect, LogFormat};
+pub use setting::{CancelOnDisconnect, DataBackend, LogFormat, OnFailure};
 pub use size::ByteSize;
 pub use table::{
     AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,
     OpenapiConfig,
 };
-pub use url::{ConnectionUrl, redact};
+pub use url::{ConnectionUrl, RedisUrl, redact};
 pub use value::Value;
 
 /// Where the health endpoints are: paths that no key may name.

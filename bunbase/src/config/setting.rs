@@ -236,6 +236,30 @@ words! {
     }
 }
 
+words! {
+    /// Where values, locks or cached answers are kept.
+    DataBackend {
+        /// In Redis where `redis.url` is set; otherwise where the service says.
+        Auto = "auto",
+        /// In the memory of each process, apart from all others.
+        Memory = "memory",
+        /// In the database.
+        Sql = "sql",
+        /// In Redis.
+        Redis = "redis",
+    }
+}
+
+words! {
+    /// What a service does that is in Redis while Redis is away.
+    OnFailure {
+        /// It does with less: the database, or no cache.
+        Fallback = "fallback",
+        /// It answers 503.
+        Error = "error",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

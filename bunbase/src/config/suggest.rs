@@ -173,8 +173,7 @@ mod tests {
 
     #[test]
     fn what_has_no_counterpart_is_not_answered_with_a_wrong_one() {
-        assert_eq!(suggested("redis.url"), None);
-        assert_eq!(suggested("redis.idleTimeout"), None);
+        assert_eq!(suggested("mailer.resendApiKey"), None);
         assert_eq!(suggested("zzz.qqq"), None);
     }
 

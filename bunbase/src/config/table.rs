@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, Environment, Key, LogFormat, Secret, Source, check,
-    sections::sections, setting::Setting,
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, Key, LogFormat, OnFailure,
+    RedisUrl, Secret, Source, check, sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -162,6 +162,64 @@ sections! {
         wait: Duration = Duration::from_secs(10);
         /// How long an answer is kept.
         retention: Duration = Duration::from_hours(24), check check::positive;
+    }
+
+    /// Redis, for several instances: what `kv`, `lock` and `cache` keep goes there.
+    redis: RedisConfig {
+        /// The address: `redis://:PASSWORD@HOST:6379/0`, `rediss://` with TLS, `unix:///FILE`, `redis+cluster://A:6379,B:6379`, or
+        /// `redis+sentinel://A:26379,B:26379/MASTER/0`. Empty is without Redis.
+        url: RedisUrl = RedisUrl::default(), env "REDIS_URL", guide "redis.url" "redis://localhost:6379";
+        /// What all keys begin with. Applications that share a server each need their own.
+        prefix: String = String::new(), says "`app.name` and `:`";
+        /// How many connections an instance opens at most.
+        max_connections: u32 = 10, check check::positive;
+        /// How long connecting, and waiting for a free connection, may take.
+        connect_timeout: Duration = Duration::from_secs(5), guide "redis.connectionTimeout" "5000 ms", check check::positive;
+        /// How long a command may take.
+        command_timeout: Duration = Duration::from_secs(2), check check::positive;
+        /// How long an unused connection stays open.
+        idle_timeout: Duration = Duration::from_secs(30), guide "redis.idleTimeout" "30000 ms", check check::positive;
+        /// What `kv` and `lock` do while Redis is away: `error` answers 503, `fallback` takes the database.
+        on_failure: OnFailure = OnFailure::Error;
+    }
+
+    /// The key-value store.
+    kv: KvConfig {
+        /// Where values are: `redis`, `sql`, or `memory`, which each process has for itself and which ends with it. `auto` is Redis
+        /// where `redis.url` is set, and the database otherwise.
+        backend: DataBackend = DataBackend::Auto;
+        /// The largest value, as JSON text.
+        max_value_size: ByteSize = ByteSize::from_mib(1), check check::positive;
+        /// How much is kept in memory, where that is the backend. The least recently used goes first.
+        memory_limit: ByteSize = ByteSize::from_mib(64), check check::positive;
+        /// While Redis is away: `fallback` takes the database. What is written there is not seen once Redis is back.
+        on_failure: OnFailure = OnFailure::Error, like redis.on_failure;
+    }
+
+    /// Locks. Their fencing tokens are in the database wherever they are.
+    lock: LockConfig {
+        /// Where locks are: `redis` or `sql`. `auto` is Redis where `redis.url` is set, and the database otherwise.
+        backend: DataBackend = DataBackend::Auto, check check::shared;
+        /// How long who asks for a lock waits, unless it says otherwise; then it is answered with 409.
+        wait: Duration = Duration::from_secs(10);
+        /// While Redis is away: `fallback` takes the database. A lock that was held in Redis may then be held twice, until its lease
+        /// ends; its fencing token is the smaller one.
+        on_failure: OnFailure = OnFailure::Error, like redis.on_failure;
+    }
+
+    /// The cache.
+    cache: CacheConfig {
+        /// Where values are: `redis`, `sql` or `memory`. `auto` is Redis where `redis.url` is set, otherwise the database on
+        /// Postgres, and each process's memory on SQLite.
+        backend: DataBackend = DataBackend::Auto;
+        /// How much is kept in memory, where that is the backend. The least recently used goes first.
+        memory_limit: ByteSize = ByteSize::from_mib(64), check check::positive;
+        /// How long other instances leave a load to the one that began it and is not heard of any more.
+        load_lease: Duration = Duration::from_secs(10), check check::lease;
+        /// How long it is remembered that there is no value, unless the code says otherwise.
+        negative_ttl: Duration = Duration::from_secs(10), check check::positive;
+        /// While the store is away: `fallback` loads everything and keeps nothing.
+        on_failure: OnFailure = OnFailure::Fallback;
     }
 
     /// Webhooks that come in.

@@ -83,6 +83,58 @@ impl fmt::Debug for ConnectionUrl {
     }
 }
 
+/// The address of Redis; none unless set. `Debug` hides the password; [`RedisUrl::expose`] does not.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    /// Returns the whole address, password included; `None` where none is set. Not for logs.
+    #[must_use]
+    pub fn expose(&self) -> Option<&str> {
+        Some(self.0.as_str()).filter(|url| !url.is_empty())
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", redact(&self.0))
+    }
+}
+
+impl Setting for RedisUrl {
+    const KIND: &'static str = "URL";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        const SCHEMES: [&str; 10] = [
+            "redis://",
+            "rediss://",
+            "valkey://",
+            "valkeys://",
+            "unix://",
+            "redis+unix://",
+            "redis+cluster://",
+            "rediss+cluster://",
+            "redis+sentinel://",
+            "rediss+sentinel://",
+        ];
+        match value {
+            Value::Text(text) | Value::String(text) => {
+                let url = text.trim();
+                if url.is_empty() || SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+                    return Ok(Self(url.to_owned()));
+                }
+                Err("must begin with `redis://`, `rediss://`, `unix://`, `redis+cluster://` or `redis+sentinel://`"
+                    .to_owned())
+            }
+            other => Err(format!("must be a URL, not {}", other.kind())),
+        }
+    }
+
+    fn show(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
 /// Hides the password of a URL, before its host and in its query.
 ///
 /// Everything up to the last `@` counts as user and password, so that a sign which should have been percent-encoded does

@@ -123,8 +123,17 @@ impl Database {
         self.scope.clone()
     }
 
+    /// Returns whether this run is part of a transaction that has begun, as far as can be said without waiting.
+    pub(crate) fn is_part_of_one(&self) -> bool {
+        match &self.scope {
+            Scope::Alone => false,
+            Scope::Joined(_) => true,
+            Scope::Lazy(lazy) => lazy.shared.try_lock().map_or(true, |shared| shared.is_some()),
+        }
+    }
+
     /// Returns whether this run, or one that led to it, has a transaction open that the run is not part of.
-    fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         let is_callers = || self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
         self.open.load(Ordering::Acquire) || (matches!(self.scope, Scope::Alone) && is_callers())
     }

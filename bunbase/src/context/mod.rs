@@ -3,6 +3,7 @@
 //! Here: [`Ctx`], the request as guards and handlers see it, the trace id, and the application's own state. Not here: the
 //! services themselves, and opening a context (`invoke`).
 
+mod data;
 mod database;
 mod identity;
 mod job;
@@ -43,6 +44,7 @@ pub(crate) use self::{
 use crate::{
     Error, Result,
     action::Door,
+    cache::Cache,
     clock::Clock,
     config::Config,
     db::{Db, Sql, notify::Notifier},
@@ -50,6 +52,8 @@ use crate::{
     events::Events,
     guard::Provider,
     idempotency::Keys,
+    kv::Kv,
+    lock::Locks,
     queue::{JobStore, Wake},
     runs::{Logged, Notes, Recorder},
     schedule::Schedules,
@@ -112,6 +116,12 @@ pub struct Services {
     pub schedules: Schedules,
     /// Answers that are kept for calls with an idempotency key.
     pub keys: Keys,
+    /// Values by their keys.
+    pub kv: Kv,
+    /// What one of all instances does at a time.
+    pub locks: Locks,
+    /// What can be made again.
+    pub cache: Cache,
     /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
     pub sealer: Option<Sealer>,
     /// Where jobs are kept.

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::future::BoxFuture;
 use sea_orm::DatabaseTransaction;
 
 use super::Ctx;
@@ -30,11 +31,13 @@ pub struct Tx {
 pub(crate) struct Shared {
     tx: db::Tx,
     after_commit: Mutex<Vec<AfterCommit>>,
+    /// As those, and awaited before the caller goes on.
+    then: Mutex<Vec<BoxFuture<'static, ()>>>,
 }
 
 impl Shared {
     pub(crate) fn new(tx: db::Tx) -> Self {
-        Self { tx, after_commit: Mutex::default() }
+        Self { tx, after_commit: Mutex::default(), then: Mutex::default() }
     }
 
     pub(crate) fn tx(&self) -> &db::Tx {
@@ -46,12 +49,17 @@ impl Shared {
         self.after_commit.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(f));
     }
 
+    /// Does something once it has committed, before its caller goes on, and not when it rolls back.
+    pub(crate) fn then(&self, work: BoxFuture<'static, ()>) {
+        self.then.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
+
     /// Commits.
     ///
     /// # Errors
     /// As [`db::Tx::commit`]; 500 `transaction_shared` when something else still uses it: nothing is stored then.
     pub(crate) async fn commit(self: Arc<Self>) -> Result<()> {
-        let Some(Self { tx, after_commit }) = Arc::into_inner(self) else {
+        let Some(Self { tx, after_commit, then }) = Arc::into_inner(self) else {
             let text =
                 "the transaction could not be committed: a task that the action started still uses it; await it first";
             return Err(Error::new(500, "transaction_shared", text).caused_by(text));
@@ -59,6 +67,9 @@ impl Shared {
         tx.commit().await?;
         for f in after_commit.into_inner().unwrap_or_else(PoisonError::into_inner) {
             f();
+        }
+        for work in then.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            work.await;
         }
         Ok(())
     }

@@ -127,7 +127,7 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
                 return plain(503, &json!({ "status": "stopping" }));
             }
             let (report, _) = health.report().await;
-            plain(if report.status == "ok" { 200 } else { 503 }, &json!({ "status": report.status }))
+            plain(if report.is_ready { 200 } else { 503 }, &json!({ "status": report.status }))
         })
     }))
 }
@@ -147,7 +147,7 @@ pub(crate) fn full(health: Arc<Health>, version: &str) -> Builtin {
                 "age_ms": u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
                 "checks": report.checks,
             });
-            plain(if status == "ok" { 200 } else { 503 }, &body)
+            plain(if report.is_ready && !health.is_stopping() { 200 } else { 503 }, &body)
         })
     }))
 }

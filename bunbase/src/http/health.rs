@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The checks of an application and the last result, which all probes within `max_age` share.
 pub struct Health {
     checks: Vec<(&'static str, HealthCheck)>,
+    /// Of what the application can do without: they are shown, and it stays ready.
+    dispensable: Vec<(&'static str, HealthCheck)>,
     max_age: Duration,
     started: Instant,
     stopping: AtomicBool,
@@ -35,6 +37,9 @@ pub struct Health {
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) status: &'static str,
+    /// Whether all that it cannot do without is there.
+    #[serde(skip)]
+    pub(crate) is_ready: bool,
     pub(crate) checks: Vec<CheckReport>,
 }
 
@@ -51,7 +56,22 @@ pub(crate) struct CheckReport {
 impl Health {
     /// Collects the checks; a result is shared for at most `max_age`, zero turns that off.
     pub fn new(checks: Vec<(&'static str, HealthCheck)>, max_age: Duration) -> Self {
-        Self { checks, max_age, started: Instant::now(), stopping: AtomicBool::new(false), last: Mutex::default() }
+        let dispensable = Vec::new();
+        Self {
+            checks,
+            dispensable,
+            max_age,
+            started: Instant::now(),
+            stopping: AtomicBool::new(false),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Adds checks of what the application can do without: when one fails, it is `degraded` and stays ready.
+    #[must_use]
+    pub fn with_dispensable(mut self, checks: Vec<(&'static str, HealthCheck)>) -> Self {
+        self.dispensable = checks;
+        self
     }
 
     /// From now on the application is not ready: it is about to stop.
@@ -76,9 +96,12 @@ impl Health {
         {
             return (report.clone(), at.elapsed());
         }
-        let checks = futures_util::future::join_all(self.checks.iter().map(|(name, check)| run(name, check))).await;
-        let well = checks.iter().all(|check| check.error.is_none());
-        let report = Arc::new(Report { status: if well { "ok" } else { "degraded" }, checks });
+        let all = self.checks.iter().chain(&self.dispensable);
+        let checks = futures_util::future::join_all(all.map(|(name, check)| run(name, check))).await;
+        let is_well = |check: &CheckReport| check.error.is_none();
+        let is_ready = checks.iter().take(self.checks.len()).all(is_well);
+        let status = if checks.iter().all(is_well) { "ok" } else { "degraded" };
+        let report = Arc::new(Report { status, is_ready, checks });
         *last = Some((Instant::now(), report.clone()));
         (report, Duration::ZERO)
     }

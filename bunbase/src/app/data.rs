@@ -1,0 +1,191 @@
+//! Which store each data service has: what the configuration says, or what fits what is there.
+
+use std::sync::Arc;
+
+#[cfg(feature = "redis")]
+use crate::redis::Redis;
+use crate::{
+    Error, Result,
+    cache::{self, Cache},
+    clock::Clock,
+    config::{ByteSize, Config, DataBackend, OnFailure},
+    db::{Db, DbBackend, notify::Notifier},
+    http::HealthCheck,
+    kv::{self, Kv, KvStore},
+    lock::{self, LockStore, Locks},
+};
+
+/// Key-value store, locks and cache, and what they have in common.
+pub(super) struct Data {
+    pub(super) kv: Kv,
+    pub(super) locks: Locks,
+    pub(super) cache: Cache,
+    /// Redis, where something is kept there, and whether everything does without while it is away.
+    pub(super) check: Option<(HealthCheck, bool)>,
+}
+
+impl Data {
+    pub(super) fn open(config: &Config, db: &Db, clock: &Clock, notifier: &Notifier) -> Result<Self> {
+        let has_redis = config.redis.url.expose().is_some();
+        let parts = Parts {
+            db,
+            clock,
+            #[cfg(feature = "redis")]
+            redis: redis(config)?,
+        };
+        if has_redis && cfg!(not(feature = "redis")) {
+            return Err(configuration("`redis.url` is set, and this program was built without the feature `redis`"));
+        }
+        let is_there = |backend| backend == DataBackend::Redis || (backend == DataBackend::Auto && has_redis);
+        let (in_kv, in_lock, in_cache) =
+            (is_there(config.kv.backend), is_there(config.lock.backend), is_there(config.cache.backend));
+        let max_value_bytes = bytes(config.kv.max_value_size);
+        let kv = if in_kv {
+            let first = parts.redis_kv("kv.backend")?;
+            match config.kv.on_failure {
+                OnFailure::Fallback => Arc::new(kv::Fallback::new(first, parts.sql_kv(), is_away)),
+                _ => first,
+            }
+        } else if config.kv.backend == DataBackend::Memory {
+            parts.memory_kv(config.kv.memory_limit)
+        } else {
+            parts.sql_kv()
+        };
+        let locks = if in_lock {
+            let first = parts.redis_locks()?;
+            match config.lock.on_failure {
+                OnFailure::Fallback => Arc::new(lock::Fallback::new(first, parts.sql_locks(), is_away)),
+                _ => first,
+            }
+        } else {
+            parts.sql_locks()
+        };
+        let cached = if in_cache {
+            parts.redis_kv("cache.backend")?
+        } else if config.cache.backend == DataBackend::Sql
+            || (config.cache.backend == DataBackend::Auto && db.backend() == DbBackend::Postgres)
+        {
+            parts.sql_kv()
+        } else {
+            parts.memory_kv(config.cache.memory_limit)
+        };
+        let settings = cache::Settings {
+            load_lease: config.cache.load_lease,
+            negative_ttl: config.cache.negative_ttl,
+            falls_back: config.cache.on_failure == OnFailure::Fallback,
+        };
+        let does_without =
+            [(in_kv, config.kv.on_failure), (in_lock, config.lock.on_failure), (in_cache, config.cache.on_failure)];
+        let does_without = does_without.iter().all(|(is_in, how)| !is_in || *how == OnFailure::Fallback);
+        let check = (in_kv || in_lock || in_cache).then(|| parts.check().map(|check| (check, does_without))).flatten();
+        Ok(Self {
+            kv: Kv::new(kv, kv::Settings { max_value_bytes }),
+            locks: Locks::new(locks, clock.clone(), notifier.clone(), config.lock.wait),
+            cache: Cache::new(&Kv::new(cached, kv::Settings { max_value_bytes }), clock.clone(), settings),
+            check,
+        })
+    }
+}
+
+struct Parts<'a> {
+    db: &'a Db,
+    clock: &'a Clock,
+    #[cfg(feature = "redis")]
+    redis: Option<Redis>,
+}
+
+impl Parts<'_> {
+    fn sql_kv(&self) -> Arc<dyn KvStore> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        match db.backend() {
+            DbBackend::Postgres => Arc::new(kv::Postgres::new(db, clock)),
+            _ => Arc::new(kv::Sqlite::new(db, clock)),
+        }
+    }
+
+    fn memory_kv(&self, limit: ByteSize) -> Arc<dyn KvStore> {
+        Arc::new(kv::Memory::new(self.clock.clone(), bytes(limit)))
+    }
+
+    fn sql_locks(&self) -> Arc<dyn LockStore> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        match db.backend() {
+            DbBackend::Postgres => Arc::new(lock::Postgres::new(db, clock)),
+            _ => Arc::new(lock::Sqlite::new(db, clock)),
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Parts<'_> {
+    fn redis(&self, key: &str) -> Result<Redis> {
+        let text = || format!("`{key}` is `redis`, and `redis.url` is not set");
+        self.redis.clone().ok_or_else(|| configuration(text()))
+    }
+
+    fn redis_kv(&self, key: &str) -> Result<Arc<dyn KvStore>> {
+        Ok(Arc::new(kv::Redis::new(self.redis(key)?)))
+    }
+
+    fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
+        let fences = lock::Fences::new(self.db.clone(), self.clock.clone());
+        Ok(Arc::new(lock::Redis::new(self.redis("lock.backend")?, fences)))
+    }
+
+    fn check(&self) -> Option<HealthCheck> {
+        let redis = self.redis.clone()?;
+        Some(Arc::new(move || {
+            let redis = redis.clone();
+            Box::pin(async move { redis.ping().await.map_err(|error| error.to_string()) })
+        }))
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+impl Parts<'_> {
+    #[expect(clippy::unused_self, reason = "as with the feature `redis`")]
+    fn redis_kv(&self, key: &str) -> Result<Arc<dyn KvStore>> {
+        Err(configuration(format!("`{key}` is `redis`, and this program was built without the feature `redis`")))
+    }
+
+    fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
+        self.redis_kv("lock.backend")?;
+        Ok(self.sql_locks())
+    }
+
+    #[expect(clippy::unused_self, reason = "as with the feature `redis`")]
+    fn check(&self) -> Option<HealthCheck> {
+        None
+    }
+}
+
+/// Makes the pool, where an address is set.
+#[cfg(feature = "redis")]
+fn redis(config: &Config) -> Result<Option<Redis>> {
+    let Some(url) = config.redis.url.expose() else { return Ok(None) };
+    let prefix = match config.redis.prefix.as_str() {
+        "" => format!("{}:", config.app.name),
+        prefix => prefix.to_owned(),
+    };
+    let settings = crate::redis::Settings {
+        max_connections: config.redis.max_connections as usize,
+        connect_timeout: config.redis.connect_timeout,
+        command_timeout: config.redis.command_timeout,
+        idle_timeout: config.redis.idle_timeout,
+        ..crate::redis::Settings::new(url, prefix)
+    };
+    Redis::open(&settings).map(Some)
+}
+
+/// Returns whether an error means that Redis is away.
+fn is_away(error: &Error) -> bool {
+    error.code() == "redis_unavailable"
+}
+
+fn configuration(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(500, "configuration", text)
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}

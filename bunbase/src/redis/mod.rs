@@ -1,0 +1,17 @@
+//! Redis: one pool of connections for all services that keep something there.
+//!
+//! Here: [`Redis`], its address, time limits, reconnection, and what an error of Redis means. Not here: what is kept, and as
+//! what (`kv`, `lock`). Every operation of more than one step is one Lua script, so that nothing comes in between. Redis may lose
+//! what it has at any time: what must not be lost is in the database too. May name: `error`, `service`.
+
+mod address;
+mod breaker;
+mod manager;
+mod pool;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use self::pool::{Redis, Settings};
+pub(crate) use deadpool_redis::redis::{Script, cmd};

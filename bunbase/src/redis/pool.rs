@@ -1,0 +1,245 @@
+//! The handle that every service on Redis holds.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool, PoolError},
+};
+use deadpool_redis::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind, cmd};
+
+use super::{
+    address::Address,
+    breaker::Breaker,
+    manager::{Connection, Manager},
+};
+use crate::{Error, Result, error::Retry, service::Service};
+
+/// How Redis is reached.
+#[derive(Clone)]
+pub struct Settings {
+    /// The address: `redis://`, `rediss://` (TLS), `unix://`, `redis+cluster://A,B` or `redis+sentinel://A,B/MASTER`.
+    pub url: String,
+    /// What all keys begin with.
+    pub prefix: String,
+    /// How many connections are open at most; 10 unless said.
+    pub max_connections: usize,
+    /// How long connecting, and waiting for a free connection, may take; 5 s unless said.
+    pub connect_timeout: Duration,
+    /// How long a command may take; 2 s unless said.
+    pub command_timeout: Duration,
+    /// How long an unused connection stays open; 30 s unless said.
+    pub idle_timeout: Duration,
+}
+
+impl Settings {
+    /// Returns the defaults for an address.
+    pub fn new(url: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            prefix: prefix.into(),
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(5),
+            command_timeout: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Leaves the address out: it may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// Redis, by a pool of connections; cheap to clone.
+///
+/// It connects when first used. While the server is away, calls answer 503 `redis_unavailable` at once and one of them tries
+/// again now and then, at waits that double from 100 ms to 10 s; it comes back by itself.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    pool: Pool<Manager>,
+    settings: Settings,
+    breaker: Breaker,
+    is_cluster: bool,
+    /// Closes connections that nobody uses; stops with the last handle.
+    _idle: Service,
+}
+
+impl Redis {
+    /// Makes a pool. Redis is not contacted yet. Needs a runtime, on which unused connections are closed.
+    ///
+    /// # Errors
+    /// 500 `redis_url` when the address is none.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let wrong = |text: String| Error::new(500, "redis_url", format!("`redis.url` {text}"));
+        let address = Address::parse(&settings.url).map_err(wrong)?;
+        let manager = Manager::new(&address, settings);
+        let manager = manager.map_err(|source| wrong("is not an address of Redis".to_owned()).caused_by(source))?;
+        let pool = Pool::builder(manager)
+            .max_size(settings.max_connections.max(1))
+            .wait_timeout(Some(settings.connect_timeout))
+            .create_timeout(Some(settings.connect_timeout))
+            .recycle_timeout(Some(settings.command_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(Error::internal)?;
+        let idle = close_idle(pool.clone(), settings.idle_timeout);
+        let is_cluster = matches!(address, Address::Cluster(_));
+        let settings = settings.clone();
+        Ok(Self(Arc::new(Inner { pool, settings, breaker: Breaker::default(), is_cluster, _idle: idle })))
+    }
+
+    /// Asks Redis for an answer: the health check.
+    ///
+    /// # Errors
+    /// 503 when there is none.
+    pub async fn ping(&self) -> Result<()> {
+        self.read::<String>(&cmd("PING")).await.map(drop)
+    }
+
+    /// Returns whether Redis did not answer the last time.
+    pub fn is_away(&self) -> bool {
+        self.0.breaker.is_open()
+    }
+
+    /// Returns whether it is a cluster, whose scripts take the keys of one slot.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.0.is_cluster
+    }
+
+    /// Returns a key with the prefix of this application.
+    pub(crate) fn key(&self, service: &str, key: &str) -> String {
+        format!("{}{service}:{key}", self.0.settings.prefix)
+    }
+
+    /// Runs a command that changes nothing, again on another connection when the first one breaks.
+    pub(crate) async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        match self.once(command).await {
+            Err(error)
+                if error.code() == UNAVAILABLE && self.0.breaker.lets_through(self.0.settings.connect_timeout) =>
+            {
+                self.once(command).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Runs a command.
+    pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        self.once(command).await
+    }
+
+    /// Runs a script: `SCRIPT.key(…).arg(…)`.
+    pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
+        let mut connection = self.connection().await?;
+        let answer = tokio::time::timeout(self.0.settings.command_timeout, script.invoke_async(&mut *connection)).await;
+        self.outcome(connection, answer)
+    }
+
+    async fn once<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        let mut connection = self.connection().await?;
+        let answer = tokio::time::timeout(self.0.settings.command_timeout, command.query_async(&mut *connection)).await;
+        self.outcome(connection, answer)
+    }
+
+    async fn connection(&self) -> Result<Object<Manager>> {
+        if !self.0.breaker.lets_through(self.0.settings.connect_timeout) {
+            return Err(unavailable("Redis is away"));
+        }
+        match self.0.pool.get().await {
+            Ok(connection) => Ok(connection),
+            // All connections are in use: that says nothing about the server.
+            Err(error @ PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {
+                Err(Error::new(503, "redis_busy", "every connection to Redis is in use; try again")
+                    .retry(Retry::After(Duration::from_secs(1)))
+                    .caused_by(error))
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn outcome<T>(
+        &self,
+        connection: Object<Manager>,
+        answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
+    ) -> Result<T> {
+        let error = match answer {
+            Ok(Ok(value)) => {
+                if let Some(away) = self.0.breaker.answered() {
+                    tracing::info!(away_s = away.as_secs(), "Redis is back");
+                }
+                return Ok(value);
+            }
+            Ok(Err(error)) if !is_away(&error) => return Err(Error::internal(error)),
+            Ok(Err(error)) => self.failed(error),
+            Err(elapsed) => self.failed(elapsed),
+        };
+        // Neither this connection nor the others that were made before it broke.
+        drop(Object::take(connection));
+        self.0.pool.retain(|_: &Connection, _| false);
+        Err(error)
+    }
+
+    fn failed(&self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        if self.0.breaker.failed() {
+            tracing::warn!(error = %source, "Redis does not answer; it is asked again until it does");
+        }
+        unavailable(source)
+    }
+}
+
+/// The code of an error that means that Redis is away.
+pub(crate) const UNAVAILABLE: &str = "redis_unavailable";
+
+fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(503, UNAVAILABLE, "Redis cannot be reached; try again")
+        .retry(Retry::After(Duration::from_secs(1)))
+        .caused_by(source)
+}
+
+/// Returns whether an error means that Redis is away, or for now does not do its work.
+fn is_away(error: &RedisError) -> bool {
+    let kind = match error.kind() {
+        ErrorKind::Server(kind) => matches!(
+            kind,
+            ServerErrorKind::BusyLoading
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+        ),
+        ErrorKind::Io
+        | ErrorKind::AuthenticationFailed
+        | ErrorKind::ClusterConnectionNotFound
+        | ErrorKind::MasterNameNotFoundBySentinel
+        | ErrorKind::NoValidReplicasFoundBySentinel => true,
+        _ => false,
+    };
+    // `OOM`: it is full, and evicts nothing. `NOAUTH`: it wants a password.
+    kind || error.is_timeout() || error.is_connection_dropped() || matches!(error.code(), Some("OOM" | "NOAUTH"))
+}
+
+/// Closes connections that were not used for so long.
+fn close_idle(pool: Pool<Manager>, idle: Duration) -> Service {
+    Service::start("Redis connections", |signals| async move {
+        signals.started();
+        loop {
+            tokio::select! {
+                () = signals.stopping() => return,
+                () = tokio::time::sleep(idle / 2) => {
+                    pool.retain(|_: &Connection, metrics| metrics.last_used() < idle);
+                }
+            }
+        }
+    })
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.0.settings.prefix).finish_non_exhaustive()
+    }
+}
