@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "redis")]
-use crate::redis::Redis;
 use crate::{
     Error, Result,
     cache::{self, Cache},
     clock::Clock,
-    config::{ByteSize, Config, DataBackend, OnFailure},
+    config::{ByteSize, Config, DataBackend, EventTransport, OnFailure},
     db::{Db, DbBackend, notify::Notifier},
+    events::Carrier,
     http::HealthCheck,
     kv::{self, Kv, KvStore},
     lock::{self, LockStore, Locks},
 };
+#[cfg(feature = "redis")]
+use crate::{events, redis::Redis};
 
 /// Key-value store, locks and cache, and what they have in common.
 pub(super) struct Data {
@@ -22,6 +23,8 @@ pub(super) struct Data {
     pub(super) cache: Cache,
     /// Redis, where something is kept there, and whether everything does without while it is away.
     pub(super) check: Option<(HealthCheck, bool)>,
+    /// What carries events between instances, where it is not the database.
+    pub(super) carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl Data {
@@ -74,15 +77,22 @@ impl Data {
             negative_ttl: config.cache.negative_ttl,
             falls_back: config.cache.on_failure == OnFailure::Fallback,
         };
+        let carrier = match config.events.transport {
+            EventTransport::Redis => Some(parts.carrier()?),
+            _ => None,
+        };
         let does_without =
             [(in_kv, config.kv.on_failure), (in_lock, config.lock.on_failure), (in_cache, config.cache.on_failure)];
         let does_without = does_without.iter().all(|(is_in, how)| !is_in || *how == OnFailure::Fallback);
-        let check = (in_kv || in_lock || in_cache).then(|| parts.check().map(|check| (check, does_without))).flatten();
+        let check = (in_kv || in_lock || in_cache || carrier.is_some())
+            .then(|| parts.check().map(|check| (check, does_without)))
+            .flatten();
         Ok(Self {
             kv: Kv::new(kv, kv::Settings { max_value_bytes }),
             locks: Locks::new(locks, clock.clone(), notifier.clone(), config.lock.wait),
             cache: Cache::new(&Kv::new(cached, kv::Settings { max_value_bytes }), clock.clone(), settings),
             check,
+            carrier,
         })
     }
 }
@@ -132,6 +142,10 @@ impl Parts<'_> {
         Ok(Arc::new(lock::Redis::new(self.redis("lock.backend")?, fences)))
     }
 
+    fn carrier(&self) -> Result<Arc<dyn Carrier>> {
+        Ok(events::redis::Stream::new(self.redis("events.transport")?))
+    }
+
     fn check(&self) -> Option<HealthCheck> {
         let redis = self.redis.clone()?;
         Some(Arc::new(move || {
@@ -151,6 +165,10 @@ impl Parts<'_> {
     fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
         self.redis_kv("lock.backend")?;
         Ok(self.sql_locks())
+    }
+
+    fn carrier(&self) -> Result<Arc<dyn Carrier>> {
+        self.redis_kv("events.transport").and_then(|_| Err(configuration("`events.transport` is `redis`")))
     }
 
     #[expect(clippy::unused_self, reason = "as with the feature `redis`")]

@@ -123,7 +123,10 @@ impl Wired {
             state: app.state,
             config: config.clone(),
             wake: queue::Wake::new(notifier.clone()),
-            events: Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
+            events: match data.carrier {
+                Some(carrier) => Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()).over(carrier),
+                None => Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
+            },
             schedules: Schedules::new(db.clone(), clock.clone()),
             keys: Keys::new(&db, &clock, &keys),
             kv: data.kv,

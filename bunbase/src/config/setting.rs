@@ -227,6 +227,16 @@ words! {
 }
 
 words! {
+    /// How instances hear of each other's events.
+    EventTransport {
+        /// By `NOTIFY` of Postgres. On SQLite each process looks by itself, and a broadcast stays in it.
+        Database = "database",
+        /// By a stream of Redis.
+        Redis = "redis",
+    }
+}
+
+words! {
     /// How log lines look.
     LogFormat {
         /// Coloured lines for a person.

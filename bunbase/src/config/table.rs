@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, Key, LogFormat, OnFailure,
-    RedisUrl, Secret, Source, check, sections::sections, setting::Setting,
+    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport, Key, LogFormat,
+    OnFailure, RedisUrl, Secret, Source, check, sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -154,6 +154,8 @@ sections! {
     events: EventsConfig {
         /// How long an event stays in the outbox after it was handed to its subscribers. 0 deletes it at once.
         retention: Option<Duration> = Some(Duration::from_hours(24));
+        /// How instances hear of each other's events: `database` means `NOTIFY`, `redis` a stream. Events are in the outbox either way.
+        transport: EventTransport = EventTransport::Database;
     }
 
     /// Answers that are kept for calls with an idempotency key.

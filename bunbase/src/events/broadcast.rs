@@ -14,7 +14,7 @@ const CAPACITY: usize = 1024;
 /// An event whose name has subscribers reaches every instance that runs, at most once: an instance that is away, that has lost its
 /// connection to the database, or whose subscribers are more than 1024 events behind, misses some. On Postgres instances hear of
 /// it by `NOTIFY` in the event's own transaction, which costs a lock over all commits that do so. On SQLite the process that emits it is the
-/// only one that hears of it.
+/// only one that hears of it. With `events.transport = "redis"` instances hear of it by a stream of Redis, on both.
 #[derive(Clone, Debug)]
 pub struct Broadcast {
     names: Arc<BTreeSet<String>>,

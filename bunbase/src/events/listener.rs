@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Events, postgres::CHANNEL};
+use super::{Events, carrier, postgres::CHANNEL};
 use crate::{
     Result,
     service::{Patience, Service, Signals},
@@ -28,7 +28,8 @@ const BATCH: usize = 500;
 /// Hands the events that any instance broadcasts to the subscribers in this process. Over a connection of its own, because it
 /// never lets go of it; it comes back by itself when that is lost, without what was broadcast meanwhile.
 ///
-/// On SQLite there is nothing to hear: the process that emits an event tells its own subscribers.
+/// On SQLite there is nothing to hear: the process that emits an event tells its own subscribers. Where a [`Carrier`](super::Carrier)
+/// is given, it tells and hears by that on both.
 #[derive(Debug)]
 pub struct Listener(Service);
 
@@ -51,6 +52,9 @@ impl Listener {
 }
 
 async fn run(events: Events, url: Option<String>, signals: Signals) {
+    if let Some(carrier) = events.carrier.clone() {
+        return carrier::run(&events, &*carrier, &signals).await;
+    }
     if events.db.backend() != DbBackend::Postgres || events.broadcast.is_empty() {
         signals.started();
         signals.stopping().await;
@@ -97,12 +101,19 @@ async fn listen(events: &Events, url: &str, signals: &Signals, patience: &mut Pa
         {
             ids.extend(more.payload().parse::<Uuid>());
         }
-        if let Err(error) = tell(events, &ids).await {
-            let cause = error.source().map(ToString::to_string);
-            tracing::warn!(%error, cause, count = ids.len(), "events that were broadcast could not be read; they are missed");
-        }
+        publish(events, &ids).await;
     }
     Ok(())
+}
+
+/// Hands events that were heard of to the subscribers in this process.
+pub(super) async fn publish(events: &Events, ids: &[Uuid]) {
+    if !ids.is_empty()
+        && let Err(error) = tell(events, ids).await
+    {
+        let cause = error.source().map(ToString::to_string);
+        tracing::warn!(%error, cause, count = ids.len(), "events that were broadcast could not be read; they are missed");
+    }
 }
 
 /// Waits for the next notification; `None` when the connection is lost.

@@ -1,9 +1,11 @@
 //! Events: named payloads that any number of actions subscribe to, delivered at least once to each.
 //!
 //! Here: the outbox, the relay that empties it, and the broadcast to all instances. Not here: what a subscriber does; `app` makes
-//! jobs of an event, in the transaction that marks it as dispatched. May name: `db`, `clock`, `error`, `service`.
+//! jobs of an event, in the transaction that marks it as dispatched. May name: `db`, `redis`, `clock`, `error`,
+//! `service`.
 
 mod broadcast;
+mod carrier;
 mod deliver;
 mod event;
 mod listener;
@@ -11,6 +13,8 @@ mod name;
 mod outbox;
 mod parked;
 mod postgres;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod relay;
 mod sqlite;
 #[cfg(test)]
@@ -20,6 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
     broadcast::{Broadcast, Subscription},
+    carrier::Carrier,
     deliver::Deliver,
     event::{Emitted, NewEvent},
     listener::Listener,

@@ -8,7 +8,7 @@ use sea_orm::DbBackend;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Broadcast, Emitted, NewEvent, event::Place, name, postgres::Postgres, sqlite::Sqlite};
+use super::{Broadcast, Carrier, Emitted, NewEvent, event::Place, name, postgres::Postgres, sqlite::Sqlite};
 use crate::{
     Result,
     clock::Clock,
@@ -23,6 +23,8 @@ pub struct Events {
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) broadcast: Broadcast,
     pub(super) emitted: Arc<Notify>,
+    /// What carries news between instances in the database's place.
+    pub(super) carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// Events that were stored. Whoever ends the transaction says [`committed`](Self::committed).
@@ -33,6 +35,7 @@ pub struct Emission {
     /// What this process itself tells its subscribers, where the database does not.
     told: Vec<Emitted>,
     broadcast: Broadcast,
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// How the outbox is doing.
@@ -56,7 +59,13 @@ impl Events {
             DbBackend::Postgres => Arc::new(Postgres::new(db.clone(), clock.clone())),
             _ => Arc::new(Sqlite::new(db.clone(), clock.clone())),
         };
-        Self { db, clock, outbox, broadcast, emitted: wake }
+        Self { db, clock, outbox, broadcast, emitted: wake, carrier: None }
+    }
+
+    /// Has a carrier tell the instances of each other's events, in the database's place.
+    #[must_use]
+    pub fn over(self, carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier: Some(carrier), ..self }
     }
 
     /// Stores events outside of any transaction of the caller's: all of them or none.
@@ -66,7 +75,7 @@ impl Events {
     pub async fn emit(&self, events: &[NewEvent]) -> Result<()> {
         check(events)?;
         let told = self.told(events);
-        let places = self.outbox.emit(events, &told).await?;
+        let places = self.outbox.emit(events, &self.by_database(&told)).await?;
         self.emission(events, &told, &places).committed();
         Ok(())
     }
@@ -78,7 +87,7 @@ impl Events {
     pub async fn emit_in(&self, tx: &Tx, events: &[NewEvent]) -> Result<Emission> {
         check(events)?;
         let told = self.told(events);
-        let places = self.outbox.emit_in(tx, events, &told).await?;
+        let places = self.outbox.emit_in(tx, events, &self.by_database(&told)).await?;
         Ok(self.emission(events, &told, &places))
     }
 
@@ -100,23 +109,32 @@ impl Events {
         events.iter().map(|event| self.broadcast.has_subscribers(&event.name)).collect()
     }
 
+    /// Returns which of them the database is to tell of.
+    fn by_database(&self, told: &[bool]) -> Vec<bool> {
+        told.iter().map(|told| *told && self.carrier.is_none()).collect()
+    }
+
     fn emission(&self, events: &[NewEvent], told: &[bool], places: &[Place]) -> Emission {
-        let told = if self.outbox.broadcasts() {
+        let told = if self.outbox.broadcasts() && self.carrier.is_none() {
             Vec::new()
         } else {
             let told = events.iter().zip(told).filter(|(_, told)| **told).map(|(event, _)| event);
             let place = |event: &NewEvent| places.iter().find(|place| place.id == event.id).copied();
             told.filter_map(|event| place(event).map(|place| event.emitted(place))).collect()
         };
-        Emission { wake: self.emitted.clone(), told, broadcast: self.broadcast.clone() }
+        Emission { wake: self.emitted.clone(), told, broadcast: self.broadcast.clone(), carrier: self.carrier.clone() }
     }
 }
 
 impl Emission {
-    /// Says that the transaction has committed: wakes the relay, and tells the broadcast's subscribers in this process unless the
-    /// database does.
+    /// Says that the transaction has committed: wakes the relay, and tells the broadcast's subscribers, in this process and by the
+    /// carrier, unless the database does.
     pub fn committed(self) {
         self.wake.notify_one();
+        if let Some(carrier) = &self.carrier {
+            let ids: Vec<Uuid> = self.told.iter().map(|event| event.id).collect();
+            carrier.tell(&ids);
+        }
         for event in self.told {
             self.broadcast.publish(event);
         }

@@ -5,6 +5,8 @@ mod emitting;
 mod failing;
 mod order;
 mod relaying;
+#[cfg(feature = "redis")]
+mod stream;
 
 use std::{
     collections::HashMap,
