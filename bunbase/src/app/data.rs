@@ -143,7 +143,7 @@ impl Parts<'_> {
     }
 
     fn carrier(&self) -> Result<Arc<dyn Carrier>> {
-        Ok(events::redis::Stream::new(self.redis("events.transport")?))
+        Ok(events::Stream::new(self.redis("events.transport")?))
     }
 
     fn check(&self) -> Option<HealthCheck> {

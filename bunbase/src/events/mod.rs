@@ -14,7 +14,7 @@ mod outbox;
 mod parked;
 mod postgres;
 #[cfg(feature = "redis")]
-pub(crate) mod redis;
+mod redis;
 mod relay;
 mod sqlite;
 #[cfg(test)]
@@ -22,6 +22,8 @@ mod tests;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "redis")]
+pub use self::redis::Stream;
 pub use self::{
     broadcast::{Broadcast, Subscription},
     carrier::Carrier,
