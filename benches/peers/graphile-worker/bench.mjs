@@ -2,6 +2,7 @@
 //
 // node bench.mjs drain URL JOBS single|batched    a backlog is worked off
 // node bench.mjs latency URL JOBS [PAUSE_MS]      one job after the other, to an idle worker
+import { readdirSync, readFileSync } from "node:fs";
 import { run, runMigrations, makeWorkerUtils } from "graphile-worker";
 
 const [mode, connectionString, count, kind] = process.argv.slice(2);
@@ -29,6 +30,27 @@ async function fill(utils) {
   }
 }
 
+// Processor time of this process and of a server on this machine in microseconds, as queue/cpu.rs counts it.
+function stat(process) {
+  try {
+    const text = readFileSync(`/proc/${process}/stat`, "utf8");
+    const [name, rest] = [text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")), text.slice(text.lastIndexOf(")") + 2)];
+    const fields = rest.split(" ").map(Number);
+    return { name, parent: fields[1], own: fields[11] + fields[12], past: fields[13] + fields[14] };
+  } catch {
+    return undefined;
+  }
+}
+
+function cpuUs(server) {
+  let ticks = stat("self").own + stat(server).own + stat(server).past;
+  for (const process of readdirSync("/proc")) {
+    const one = /^\d+$/.test(process) ? stat(process) : undefined;
+    if (one?.parent === server) ticks += one.own;
+  }
+  return ticks * 1e4;
+}
+
 async function main() {
   const { Logger } = await import("graphile-worker");
   quiet.logger = new Logger(() => () => {});
@@ -48,12 +70,16 @@ async function main() {
     const all = new Promise((resolve) => {
       onSeen = () => seen === jobs && resolve();
     });
+    const session = await utils.withPgClient((client) => client.query("select pg_backend_pid() as pid"));
+    const server = stat(session.rows[0].pid);
+    const cpu = server?.name === "postgres" ? cpuUs(server.parent) : undefined;
     const began = process.hrtime.bigint();
     const runner = await run({ preset: preset(kind === "batched" ? batched : {}), taskList, noHandleSignals: true, ...quiet });
     await all;
     const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+    const cpu_us = cpu === undefined ? undefined : (cpuUs(server.parent) - cpu) / jobs;
     await runner.stop();
-    console.log(JSON.stringify({ jobs, kind, per_second: Math.round(jobs / seconds) }));
+    console.log(JSON.stringify({ jobs, kind, per_second: Math.round(jobs / seconds), cpu_us }));
   } else {
     const runner = await run({ preset: preset({}), taskList, noHandleSignals: true, ...quiet });
     const waits = [];

@@ -1,17 +1,25 @@
 //! How fast is the queue, and how fast beside graphile-worker?
 //!
-//! `cargo run --release -p bunbase-benches -- queue [--postgres URL] [--quick]` makes databases of its own on that server (by default
-//! that of `BUNBASE_TEST_POSTGRES_URL`) and a SQLite file, and drops them at the end. What is compared runs in turn, chunk by chunk or
-//! round by round, so that both meet the same noise; a number is the median of its rounds. First the table, as it comes, and then the same as lines of
-//! JSON. graphile-worker takes part where `node` is there and `npm install` was run in `benches/peers/graphile-worker`.
+//! `cargo run --release -p bunbase-benches -- queue` makes databases of its own on a server (by default that of
+//! `BUNBASE_TEST_POSTGRES_URL`) and a SQLite file, and drops them at the end. What is compared runs in turn, chunk by chunk or round by
+//! round, so that both meet the same noise; a number is the median of its rounds, and a ratio that of the ratios of its rounds. First the
+//! table, as it comes, and then the same as lines of JSON. graphile-worker takes part where `node` is there and `npm install` was run in
+//! `benches/peers/graphile-worker`.
+//!
+//! `--postgres URL` names another server, `--sqlite FOLDER` another place for the file. `--quick` does less; `--rounds N` does more or
+//! less often; `--batch N` takes and ends so many jobs with one statement. `--only PART`, which may be repeated, leaves the rest
+//! out: `postgres` or `sqlite`, and of each `singles`, `bulk`, `latency`, `jobs` or `backlogs`.
 
 pub(crate) mod bed;
+mod cpu;
 mod drain;
 mod latency;
 mod peer;
 mod store;
 
 use std::env;
+
+use bunbase::queue::WorkerSettings;
 
 use self::{
     bed::{Bed, Server},
@@ -23,6 +31,8 @@ use crate::{Result, report::Report};
 #[derive(Clone, Copy, Debug)]
 struct Size {
     rounds: usize,
+    /// Jobs that a worker takes, and ends, with one statement; `None` is the default of workers.
+    batch: Option<usize>,
     /// Single statements of each kind.
     singles: usize,
     /// Jobs stored in bulk, and with what batch.
@@ -39,6 +49,7 @@ struct Size {
 
 const FULL: Size = Size {
     rounds: 3,
+    batch: None,
     singles: 20_000,
     bulk: (100_000, 1000),
     drained: 100_000,
@@ -50,6 +61,7 @@ const FULL: Size = Size {
 
 const QUICK: Size = Size {
     rounds: 3,
+    batch: None,
     singles: 4000,
     bulk: (20_000, 1000),
     drained: 40_000,
@@ -59,61 +71,122 @@ const QUICK: Size = Size {
     picked_up: 200,
 };
 
-/// Runs the benchmark with what the command line says after `queue`.
-pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
-    let mut url =
-        env::var("BUNBASE_TEST_POSTGRES_URL").unwrap_or_else(|_| "postgres://root@127.0.0.1:5432/postgres".to_owned());
-    let mut size = FULL;
-    let mut options = options.iter();
-    while let Some(option) = options.next() {
-        match (*option, options.as_slice().first()) {
-            ("--quick", _) => size = QUICK,
-            ("--postgres", Some(value)) => {
-                (*value).clone_into(&mut url);
-                options.next();
-            }
-            _ => {
-                let text = format!("`{option}` is not known; write: queue [--postgres URL] [--quick]");
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
-            }
-        }
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(&url, size)).map_err(std::io::Error::other)
+/// What the command line says.
+struct Options {
+    url: String,
+    folder: Option<String>,
+    size: Size,
+    only: Vec<String>,
 }
 
-async fn measure(url: &str, size: Size) -> Result<()> {
+/// The engines, and what is measured on each.
+const PARTS: [&str; 7] = ["postgres", "sqlite", "singles", "bulk", "latency", "jobs", "backlogs"];
+
+impl Size {
+    /// Returns how many jobs a worker takes with one statement.
+    fn batch(&self) -> usize {
+        self.batch.unwrap_or(WorkerSettings::default().batch)
+    }
+}
+
+impl Options {
+    fn read(words: &[&str]) -> Result<Self> {
+        let mut options = Self {
+            url: env::var("BUNBASE_TEST_POSTGRES_URL")
+                .unwrap_or_else(|_| "postgres://root@127.0.0.1:5432/postgres".to_owned()),
+            folder: None,
+            size: FULL,
+            only: Vec::new(),
+        };
+        let (mut words, mut rounds, mut batch) = (words.iter(), None, None);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().copied().ok_or_else(|| format!("`{word}` needs a value"));
+            match *word {
+                "--quick" => options.size = QUICK,
+                "--postgres" => value()?.clone_into(&mut options.url),
+                "--sqlite" => options.folder = Some(value()?.to_owned()),
+                "--rounds" => rounds = Some(value()?.parse::<usize>()?.max(1)),
+                "--batch" => batch = Some(value()?.parse::<usize>()?.max(2)),
+                "--only" => {
+                    let part = value()?;
+                    if !PARTS.contains(&part) {
+                        return Err(format!("no part is named `{part}`; there are {}", PARTS.join(", ")).into());
+                    }
+                    options.only.push(part.to_owned());
+                }
+                _ => return Err(format!("`{word}` is not known; see benches/README.md").into()),
+            }
+        }
+        options.size.batch = batch;
+        options.size.rounds = rounds.unwrap_or(options.size.rounds);
+        Ok(options)
+    }
+
+    /// Returns whether a part is to be run: it was named, or none of its kind was.
+    fn has(&self, part: &str) -> bool {
+        let is_engine = |part: &str| PARTS[..2].contains(&part);
+        let mut alike = self.only.iter().filter(|named| is_engine(named) == is_engine(part)).peekable();
+        alike.peek().is_none() || alike.any(|named| named == part)
+    }
+}
+
+/// Runs the benchmark with what the command line says after `queue`.
+pub(crate) fn main(words: &[&str]) -> std::io::Result<()> {
+    let options = Options::read(words)
+        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(measure(&options)).map_err(std::io::Error::other)
+}
+
+async fn measure(options: &Options) -> Result<()> {
     let mut report = Report::new("queue");
-    let server = Server::new(url).await?;
-    let on_postgres = postgres(&server, size, &mut report).await;
-    server.drop_all().await?;
-    on_postgres?;
-    let folder = tempfile::tempdir()?;
-    let beds = [("small", size.backlogs[0]), ("large", size.backlogs[1])]
-        .map(|(name, jobs)| (folder.path().join(name).with_extension("db"), jobs));
-    let [small, large] = beds.map(|(path, _)| format!("sqlite://{}", path.display()));
-    let (small, large) = (Bed::open("sqlite", &small).await?, Bed::open("sqlite", &large).await?);
-    alone(&small, &large, None, size, &mut report).await?;
+    if options.has("postgres") {
+        let server = Server::new(&options.url).await?;
+        let on_postgres = postgres(&server, options, &mut report).await;
+        server.drop_all().await?;
+        on_postgres?;
+    }
+    if options.has("sqlite") {
+        let folder = match &options.folder {
+            Some(folder) => tempfile::tempdir_in(folder)?,
+            None => tempfile::tempdir()?,
+        };
+        let [small, large] = ["small", "large"]
+            .map(|name| format!("sqlite://{}", folder.path().join(name).with_extension("db").display()));
+        let (small, large) = (Bed::open("sqlite", &small).await?, Bed::open("sqlite", &large).await?);
+        alone(&small, &large, None, options, &mut report).await?;
+    }
     report.finish()
 }
 
-async fn postgres(server: &Server, size: Size, report: &mut Report) -> Result<()> {
+async fn postgres(server: &Server, options: &Options, report: &mut Report) -> Result<()> {
     let small = Bed::open("postgres", &server.database("small").await?).await?;
     let large = Bed::open("postgres", &server.database("large").await?).await?;
     let peer = Peer::find(server.database("graphile").await?);
     if peer.is_none() {
         report.note("graphile-worker takes no part: `node`, or its `node_modules`, is missing")?;
     }
-    alone(&small, &large, peer.as_ref(), size, report).await
+    alone(&small, &large, peer.as_ref(), options, report).await
 }
 
 /// All measurements on one database, with the peer in turn where there is one.
-async fn alone(small: &Bed, large: &Bed, peer: Option<&Peer>, size: Size, report: &mut Report) -> Result<()> {
-    store::singles(small, size, report).await?;
-    store::bulk(small, size, report).await?;
-    latency::idle(small, peer, size, report).await?;
-    drain::jobs(small, peer, size, report).await?;
-    drain::backlogs(small, large, size, report).await?;
+async fn alone(small: &Bed, large: &Bed, peer: Option<&Peer>, options: &Options, report: &mut Report) -> Result<()> {
+    let size = options.size;
+    if options.has("singles") {
+        store::singles(small, size, report).await?;
+    }
+    if options.has("bulk") {
+        store::bulk(small, size, report).await?;
+    }
+    if options.has("latency") {
+        latency::idle(small, peer, size, report).await?;
+    }
+    if options.has("jobs") {
+        drain::jobs(small, peer, size, report).await?;
+    }
+    if options.has("backlogs") {
+        drain::backlogs(small, large, size, report).await?;
+    }
     small.close().await;
     large.close().await;
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Result, latency::PAUSE};
+use super::{Result, drain::Drained, latency::PAUSE};
 
 /// How it takes jobs and ends them.
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +43,10 @@ impl Peer {
         is_there.then_some(Self { folder, url })
     }
 
-    /// Works off so many jobs and returns how many a second.
-    pub(super) async fn drain(&self, jobs: usize, kind: Kind) -> Result<f64> {
+    /// Works off so many jobs.
+    pub(super) async fn drain(&self, jobs: usize, kind: Kind) -> Result<Drained> {
         let answer = self.run(&["drain", &self.url, &jobs.to_string(), &kind.to_string()]).await?;
-        number(&answer, "per_second")
+        Ok(Drained { rate: number(&answer, "per_second")?, cpu_us: answer["cpu_us"].as_f64() })
     }
 
     /// Returns the median and the 99th percentile of its pick-up, in milliseconds.

@@ -129,7 +129,7 @@ sections! {
         /// How long an idle worker waits before it looks by itself. Jobs that other processes store wake it earlier on Postgres.
         poll_interval: Duration = Duration::from_secs(1), check check::positive;
         /// How many jobs a worker takes, and ends, with one statement.
-        batch: u32 = 100, check check::positive;
+        batch: u32 = 500, check check::positive;
         /// How many attempts a job has whose action says nothing, the first included.
         max_attempts: u32 = 4, check check::positive;
         /// How long a job waits before it is raised by one priority. 0 is never.

@@ -101,7 +101,7 @@ pub(super) const CLAIM: &str = concat!(
     taken!(),
     ", grouped AS MATERIALIZED (
         SELECT min(head.run_at) AS run_at FROM (VALUES (0), (1), (2), (3)) AS level (priority), LATERAL (
-            SELECT job.run_at FROM job_queue AS job WHERE job.queue = $2 AND job.priority = level.priority
+            SELECT job.run_at FROM job_queue AS job WHERE job.queue = (SELECT $2::text) AND job.priority = level.priority
                 AND job.status IN ('pending', 'retrying') AND job.group_key IS NOT NULL
             ORDER BY job.run_at LIMIT 1) AS head)
     SELECT taken.*, ",
@@ -115,7 +115,7 @@ pub(super) const CLAIM: &str = concat!(
     now!(),
     ") * 1000000)::bigint
             FROM (VALUES (0), (1), (2), (3)) AS level (priority), LATERAL (
-                SELECT job.run_at FROM job_queue AS job WHERE job.queue = $2 AND job.priority = level.priority
+                SELECT job.run_at FROM job_queue AS job WHERE job.queue = (SELECT $2::text) AND job.priority = level.priority
                     AND job.status IN ('pending', 'retrying') AND job.group_key IS NULL AND job.run_at > ",
     now!(),
     "

@@ -81,14 +81,15 @@ async fn hot_statements_keep_their_plans() {
         if database.backend() != DbBackend::Postgres {
             continue;
         }
-        // One connection, whose prepared statements can be looked at.
-        let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
+        let db = database.db().await.unwrap();
         Plan::new().up(&db).await.unwrap();
-        // When the table has grown, the cleaner's numbers make kept plans look dear beside those that were made before, for a while.
-        sea_orm::ConnectionTrait::execute_unprepared(&db, "ALTER TABLE job_queue SET (autovacuum_enabled = false)")
-            .await
-            .unwrap();
         for retention in [None, Some(Duration::from_hours(1))] {
+            // One connection, whose prepared statements can be looked at. One for each: when a table has grown and was counted anew, kept
+            // plans look dear for a while, beside those that were made before.
+            let db = Db::open(&Settings { max_connections: 1, ..database.settings() }).await.unwrap();
+            sea_orm::ConnectionTrait::execute_unprepared(&db, "ALTER TABLE job_queue SET (autovacuum_enabled = false)")
+                .await
+                .unwrap();
             let settings = super::Settings { retention, failure_retention: None };
             let store = super::super::open(db.clone(), Clock::system(), settings);
             for _ in 0..60 {
@@ -103,20 +104,21 @@ async fn hot_statements_keep_their_plans() {
                     assert_eq!(store.complete(&leases).await.unwrap().len(), limit as usize);
                 }
             }
+            let plans = "SELECT statement, generic_plans AS kept, custom_plans AS made FROM pg_prepared_statements
+                WHERE generic_plans + custom_plans >= 20 ORDER BY statement";
+            let plans = db.sql(plans).all::<Plans>().await.unwrap();
+            // Storing one and many, claiming by at least one of the two statements, ending one and many.
+            assert!(plans.len() >= 5, "{plans:#?}");
+            // Statements are planned anew five times, and then compared.
+            assert!(plans.iter().all(|plans| plans.made <= 10 && plans.kept > plans.made), "{plans:#?}");
         }
-        let plans = "SELECT statement, generic_plans AS kept, custom_plans AS made FROM pg_prepared_statements
-            WHERE generic_plans + custom_plans >= 20 ORDER BY statement";
-        let plans = db.sql(plans).all::<Plans>().await.unwrap();
-        assert!(plans.len() >= 7, "{plans:#?}");
-        assert!(plans.iter().any(|plans| plans.statement.ends_with(claim::CLAIM_BUSY)), "{plans:#?}");
-        // Statements are planned anew five times, and then compared.
-        assert!(plans.iter().all(|plans| plans.made <= 10 && plans.kept > plans.made), "{plans:#?}");
     }
 }
 
 /// How a prepared statement was run.
 #[derive(Debug, FromQueryResult)]
 struct Plans {
+    #[expect(dead_code, reason = "shown when the test fails")]
     statement: String,
     kept: i64,
     made: i64,

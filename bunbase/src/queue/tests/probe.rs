@@ -102,7 +102,10 @@ impl Bed {
 
     /// Waits until so many jobs have a status.
     pub(super) async fn until(&self, status: Status, jobs: usize) {
-        let reached = async { while self.count(status).await < jobs {} };
+        // A connection that was cut off while nobody used it is found out by using it.
+        let filter = JobFilter { status: Some(status), ..JobFilter::default() };
+        let reached =
+            async { while self.store.list(&filter, 1000, None).await.map_or(0, |page| page.items.len()) < jobs {} };
         assert!(
             tokio::time::timeout(PATIENCE, reached).await.is_ok(),
             "{} of {jobs} jobs are {status}",

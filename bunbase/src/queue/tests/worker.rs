@@ -315,7 +315,6 @@ async fn while_the_database_is_away_nothing_is_lost_and_then_all_goes_on() {
             None => on_server(&bed, "ALTER DATABASE \"NAME\" ALLOW_CONNECTIONS true").await.unwrap(),
         }
         bed.until(Status::Completed, 2).await;
-        // A connection that was cut off while nobody used it is found out by using it.
         while bed.store.insert(&[job("works")]).await.is_err() {}
         bed.until(Status::Completed, 3).await;
         assert_eq!(probe.began.borrow().len(), 3);

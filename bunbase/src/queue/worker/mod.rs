@@ -50,7 +50,7 @@ impl Default for WorkerSettings {
             queues: Vec::new(),
             lease: Duration::from_secs(30),
             poll_interval: Duration::from_secs(1),
-            batch: 100,
+            batch: 500,
             shutdown_timeout: Duration::from_secs(30),
         }
     }
