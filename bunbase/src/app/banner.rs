@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, net::SocketAddr};
 
+use super::data;
 use crate::{
     config::Config,
     registry::{Registered, Registry},
@@ -32,6 +33,12 @@ pub(super) fn text(config: &Config, registry: &Registry, addresses: &[SocketAddr
     }
     line("roles", &config.app.roles.join(", "));
     line("database", &config.database.url.to_string());
+    if config.redis.url.expose().is_some() {
+        line("redis", &config.redis.url.to_string());
+    }
+    for name in data::per_process(config) {
+        line(name, "in the memory of this process, which others do not see");
+    }
     line("environment", &format!("{} ({})", config.environment, config.environment_reason));
     let routes: usize = registry.actions().iter().map(|action| action.routes.len()).sum();
     line("actions", &format!("{} with {routes} routes", registry.actions().len()));

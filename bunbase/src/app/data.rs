@@ -195,6 +195,18 @@ fn redis(config: &Config) -> Result<Option<Redis>> {
     Redis::open(&settings).map(Some)
 }
 
+/// Returns the services that each process has for itself.
+pub(super) fn per_process(config: &Config) -> impl Iterator<Item = &'static str> {
+    let is_kv = config.kv.backend == DataBackend::Memory;
+    let has_no_other = config.redis.url.expose().is_none() && config.database.url.is_sqlite();
+    let is_cache = match config.cache.backend {
+        DataBackend::Memory => true,
+        DataBackend::Auto => has_no_other,
+        _ => false,
+    };
+    [("kv", is_kv), ("cache", is_cache)].into_iter().filter(|(_, is)| *is).map(|(name, _)| name)
+}
+
 /// Returns whether an error means that Redis is away.
 fn is_away(error: &Error) -> bool {
     error.code() == "redis_unavailable"

@@ -60,6 +60,14 @@ impl Cache {
         }
     }
 
+    /// Takes a store that is away for one that has nothing, where that is no error.
+    pub(super) fn or_nothing<T>(&self, result: Result<Option<T>>) -> Result<Option<T>> {
+        match result {
+            Err(error) if self.inner.is_away(&error) => Ok(None),
+            result => result,
+        }
+    }
+
     /// Returns a value, whoever loads it. `load` is taken when this call does.
     pub(super) async fn obtain<F: AsyncFnOnce() -> Result<Loaded>>(
         &self,
@@ -69,16 +77,11 @@ impl Cache {
         if self.is_bypassed().await? {
             return Ok(call(load).await?.text.into());
         }
-        match self.look(terms).await {
-            Ok(Some((text, false))) => return Ok(text.into()),
-            Ok(Some((text, true))) => {
+        match self.or_nothing(self.look(terms).await)? {
+            Some((text, false)) => return Ok(text.into()),
+            Some((text, true)) => {
                 // One of all loads it, the others show what there is.
-                let claim = match self.claim(terms).await {
-                    Ok(claim) => claim,
-                    Err(error) if self.inner.is_away(&error) => None,
-                    Err(error) => return Err(error),
-                };
-                let Some(claim) = claim else { return Ok(text.into()) };
+                let Some(claim) = self.or_nothing(self.claim(terms).await)? else { return Ok(text.into()) };
                 let Some(load) = load.take() else { return Ok(text.into()) };
                 return match self.load_as(terms, &claim, load).await {
                     Ok(text) => Ok(text),
@@ -88,9 +91,7 @@ impl Cache {
                     }
                 };
             }
-            Ok(None) => {}
-            Err(error) if self.inner.is_away(&error) => {}
-            Err(error) => return Err(error),
+            None => {}
         }
         let flight = self.inner.flights.join(&terms.key);
         let mut news = flight.ended.subscribe();

@@ -86,12 +86,12 @@ impl<'c> Lookup<'c> {
     {
         let mut load = Some(load);
         if !self.cache.is_bypassed().await?
-            && let Some((text, stale)) = self.cache.look(&self.terms).await?
+            && let Some((text, stale)) = self.cache.or_nothing(self.cache.look(&self.terms).await)?
             && let Ok(value) = serde_json::from_str(&text)
         {
             if stale
                 && let Some(load) = load.take()
-                && let Some(claim) = self.cache.claim(&self.terms).await?
+                && let Some(claim) = self.cache.or_nothing(self.cache.claim(&self.terms).await)?
             {
                 let (cache, terms) = (Cache { run: None, ..self.cache.clone() }, self.terms);
                 let refresh = async move {

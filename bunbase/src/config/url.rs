@@ -83,7 +83,7 @@ impl fmt::Debug for ConnectionUrl {
     }
 }
 
-/// The address of Redis; none unless set. `Debug` hides the password; [`RedisUrl::expose`] does not.
+/// The address of Redis; none unless set. `Debug` and `Display` hide the password; [`RedisUrl::expose`] does not.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
@@ -92,6 +92,12 @@ impl RedisUrl {
     #[must_use]
     pub fn expose(&self) -> Option<&str> {
         Some(self.0.as_str()).filter(|url| !url.is_empty())
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redact(&self.0))
     }
 }
 

@@ -118,13 +118,15 @@ impl Redis {
 
     /// Runs a command that changes nothing, again on another connection when the first one breaks.
     pub(crate) async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        match self.once(command).await {
-            Err(error)
-                if error.code() == UNAVAILABLE && self.0.breaker.lets_through(self.0.settings.connect_timeout) =>
-            {
+        let mut connection = self.connection().await?;
+        let answer = tokio::time::timeout(self.0.settings.command_timeout, command.query_async(&mut *connection)).await;
+        match &answer {
+            // The server was restarted since, as a rule: that is no outage before a new connection fails too.
+            Ok(Err(error)) if (error.is_io_error() || error.is_connection_dropped()) && !error.is_timeout() => {
+                self.discard(connection);
                 self.once(command).await
             }
-            answer => answer,
+            _ => self.outcome(connection, answer),
         }
     }
 
@@ -178,10 +180,14 @@ impl Redis {
             Ok(Err(error)) => self.failed(error),
             Err(elapsed) => self.failed(elapsed),
         };
-        // Neither this connection nor the others that were made before it broke.
+        self.discard(connection);
+        Err(error)
+    }
+
+    /// Closes a connection that broke, and those that nobody uses: they were made before, too.
+    fn discard(&self, connection: Object<Manager>) {
         drop(Object::take(connection));
         self.0.pool.retain(|_: &Connection, _| false);
-        Err(error)
     }
 
     fn failed(&self, source: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -32,9 +32,7 @@ async fn a_read_survives_a_restart_between_two_of_them() {
     redis.ping().await.unwrap();
     server.stop();
     server.start_again().await.unwrap();
-    while redis.ping().await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    redis.ping().await.unwrap();
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ async fn without_its_store_everything_is_loaded_unless_that_is_an_error() {
     assert_eq!(get(&falling, 3).await.unwrap(), 3, "what was lost is loaded again");
     server.stop();
     assert_eq!(get(&falling, 4).await.unwrap(), 4);
+    let refreshed = falling.entry("a", MINUTE).get_or_refresh(|| async { Ok(4) });
+    assert_eq!(refreshed.await.unwrap(), 4);
     assert_eq!(get(&strict, 5).await.unwrap_err().status(), 503);
     assert_eq!(falling.remove("a").await.unwrap_err().status(), 503, "it may still be there");
     server.start_again().await.unwrap();
