@@ -38,7 +38,8 @@ fn tables(of: Dialect) -> Vec<String> {
 }
 
 /// What fencing tokens are drawn from: one number after the other, for all locks together, so that no row has to outlive its lock.
-const FENCES_POSTGRES: &str = "CREATE SEQUENCE lock_fences AS BIGINT";
+/// The sequence goes with the table.
+const FENCES_POSTGRES: &str = "CREATE SEQUENCE lock_fences AS BIGINT OWNED BY locks.fence";
 const FENCES_SQLITE: [&str; 2] =
     ["CREATE TABLE lock_fences (last BIGINT NOT NULL)", "INSERT INTO lock_fences (last) VALUES (0)"];
 

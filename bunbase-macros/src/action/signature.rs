@@ -139,7 +139,7 @@ pub(crate) fn message_name<'a>(
     finds.visit_return_type(&function.sig.output);
     let mut taken = finds.1 && whole.is_none();
     // An event that is the whole input of its subscriber is the message too.
-    if !whole.and_then(param::last_segment).is_some_and(|last| last.ident == name) {
+    if whole.and_then(param::last_segment).is_none_or(|last| last.ident != name) {
         let mut finds = Finds(&name, false);
         events.for_each(|event| finds.visit_path(event));
         taken |= finds.1;

@@ -108,14 +108,14 @@ impl TransactionTrait for Db {
         // would leave the connection in a transaction that nobody knows of, and the next user's writes would be lost.
         let primary = self.primary().clone();
         let forgets = self.pools_transactions();
-        let begin = async move {
+        let beginning = async move {
             let transaction = primary.begin_with_options(options).await?;
             if forgets {
                 transaction.execute_unprepared(FORGET).await?;
             }
             Ok(transaction)
         };
-        let begun = tokio::spawn(begin.in_current_span());
+        let begun = tokio::spawn(beginning.in_current_span());
         match begun.await {
             Ok(result) => result.map_err(|source| self.explain(source)),
             Err(stopped) => Err(DbErr::Conn(RuntimeErr::Internal(format!("the transaction did not begin: {stopped}")))),

@@ -133,7 +133,9 @@ impl fmt::Debug for Settings {
             .field("application_name", &self.application_name)
             .field("pgbouncer", &self.pgbouncer)
             .field("replicas", &self.replicas.len())
-            .field("has_direct_url", &self.direct_url.is_some())
+            .field("max_lag", &self.max_lag)
+            .field("writing_functions", &self.writing_functions)
+            .field("direct_url", &self.direct_url.as_ref().map(|_| "…"))
             .finish()
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// About how many entries the stream keeps: an instance that is further behind misses some.
 const LENGTH: usize = 10_000;
 
-/// How long one read waits; less than a command may take.
+/// The longest that one read waits; half of what a command may take where that is less.
 const BLOCK: Duration = Duration::from_secs(1);
 
 /// How many entries one read takes.
@@ -95,9 +95,11 @@ impl Carrier for Stream {
 
     fn hear<'a>(&'a self, position: &'a mut String) -> BoxFuture<'a, Result<Vec<Uuid>>> {
         Box::pin(async move {
+            let block = (self.redis.command_timeout() / 2).min(BLOCK);
+            let block_ms = u64::try_from(block.as_millis()).unwrap_or(1).max(1);
             loop {
                 let mut read = cmd("XREAD");
-                read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+                read.arg("COUNT").arg(BATCH).arg("BLOCK").arg(block_ms);
                 read.arg("STREAMS").arg(&self.key).arg(position.as_str());
                 let streams: Option<Vec<(String, Vec<Entry>)>> = self.redis.read(&read).await?;
                 let entries: Vec<Entry> = streams.into_iter().flatten().flat_map(|(_, entries)| entries).collect();

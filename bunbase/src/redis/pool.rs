@@ -111,6 +111,11 @@ impl Redis {
         self.0.is_cluster
     }
 
+    /// Returns how long a command may take.
+    pub(crate) fn command_timeout(&self) -> Duration {
+        self.0.settings.command_timeout
+    }
+
     /// Returns a key with the prefix of this application.
     pub(crate) fn key(&self, service: &str, key: &str) -> String {
         format!("{}{service}:{key}", self.0.settings.prefix)
