@@ -52,7 +52,8 @@ pub trait Uncommitted: Send + Sync {
 /// # let cache = Cache::new(&kv, Clock::system(), Settings::default());
 /// const MINUTE: Duration = Duration::from_secs(60);
 /// let rate: f64 = cache.get_or_load("rate/eur", MINUTE, async || Ok(1.08)).await?;
-/// let again = cache.get_or_load("rate/eur", MINUTE, async || unreachable!("it is kept")).await?;
+/// // It is kept, so nobody asks again.
+/// let again = cache.get_or_load("rate/eur", MINUTE, async || Ok(9.99)).await?;
 /// assert_eq!(rate, again);
 /// # Ok(())
 /// # }

@@ -8,7 +8,10 @@ use std::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
 use super::{Db, Sql};
-use crate::{Error, Result, error::Retry};
+use crate::{
+    Error, Result,
+    error::{Retry, code},
+};
 
 /// An open transaction.
 ///
@@ -46,8 +49,8 @@ impl Db {
     /// # Errors
     /// Those of `f`; 504 `transaction_timeout`; 503 `database_busy` when SQLite's writer, and `database_unavailable` when a
     /// Postgres connection, did not become free in time; 500 `transaction_aborted` when `f` answered `Ok` although Postgres had
-    /// refused one of its statements (nothing is stored then); 500 `commit_unknown`, never retried, when the
-    /// connection was lost during the commit.
+    /// refused one of its statements (nothing is stored then); 500 `commit_unknown`, not retried but as a
+    /// job, when the connection was lost during the commit.
     pub async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
         let limit = self.settings().transaction_timeout;
         let tx = self.begin_tx().await?;
@@ -163,7 +166,7 @@ impl Tx {
             if error.code() == "database_unavailable" {
                 return Error::new(
                     500,
-                    "commit_unknown",
+                    code::COMMIT_UNKNOWN,
                     "the connection was lost during the commit; it may have happened",
                 )
                 .retry(Retry::Never)

@@ -78,6 +78,8 @@ fn failure(services: &Services, job: &Claimed, error: &Error) -> Failure {
     let policy = policy.unwrap_or(RetryPolicy { attempts: job.max_attempts, ..RetryPolicy::DEFAULT });
     let retry_after = match class.code {
         code::ACTION_UNKNOWN => Some(UNKNOWN_WAIT),
+        // Whether it happened is not known, and a job happens at least once; an `idempotent` one finds out.
+        code::COMMIT_UNKNOWN => Some(policy.wait(job.attempt).max(class.least_wait())),
         _ if class.is_worth_retrying() => Some(policy.wait(job.attempt).max(class.least_wait())),
         _ => None,
     };

@@ -48,6 +48,22 @@ async fn write(ctx: Ctx) -> Result<()> {
     if ctx.attempt() == 1 { Err(Error::new(503, "away", "away")) } else { Ok(()) }
 }
 
+/// Loses the connection during its first commit, as far as anybody knows.
+#[action(post = "/doubt", retry(attempts = 2, base = "10s", jitter = none))]
+async fn doubt(ctx: Ctx) -> Result<()> {
+    match ctx.state::<Begun>()?.0.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(Error::new(500, "commit_unknown", "it may have happened").retry(Retry::Never)),
+        _ => Ok(()),
+    }
+}
+
+/// Has a job doubt.
+#[action(post = "/doubt/later")]
+async fn doubt_later(ctx: Ctx) -> Result<()> {
+    ctx.enqueue(Doubt::new()).await?;
+    Ok(())
+}
+
 async fn start(begun: &Begun) -> (TestApp, Clock) {
     let clock = Clock::system();
     let app = TestApp::start(App::new().state(begun.clone()).clock(clock.clone())).await;
@@ -88,6 +104,21 @@ async fn the_callers_errors_and_those_that_say_never_are_not_tried_again() {
     assert_eq!(begun.0.load(Ordering::SeqCst), 2);
     app.post("/t/retries/fail").json(&json!({"status": 503})).send().await.assert_status(422);
     assert_eq!(begun.0.load(Ordering::SeqCst), 2, "a wrong input does not reach the handler");
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_knows_of_is_tried_again_as_a_job_and_only_then() {
+    let begun = Begun::default();
+    let (app, clock) = start(&begun).await;
+    app.post("/t/retries/doubt").send().await.assert_status(500);
+    assert_eq!(begun.0.swap(0, Ordering::SeqCst), 1, "its caller might have it happen twice");
+    app.post("/t/retries/doubt/later").send().await.assert_status(204);
+    assert_eq!(app.drain().await, 1);
+    clock.advance(std::time::Duration::from_secs(10));
+    assert_eq!(app.drain().await, 1);
+    assert_eq!(begun.0.load(Ordering::SeqCst), 2);
+    let dead: i64 = app.db().sql("SELECT count(*) FROM job_failures").scalar().await.unwrap();
+    assert_eq!(dead, 0);
 }
 
 #[tokio::test]
