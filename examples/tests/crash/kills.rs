@@ -48,11 +48,15 @@ pub async fn reached(db: &Db, sql: &str, wanted: i64) {
         if now >= wanted {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "{now} of {wanted}: {sql}");
+        if began.elapsed() > PATIENCE {
+            let (dead, unfinished) = (count(db, DEAD).await, count(db, UNFINISHED).await);
+            panic!("{now} of {wanted}: {sql}; {dead} dead letters, {unfinished} unfinished jobs");
+        }
     }
 }
 
 const WORKED: &str = "SELECT count(*) FROM worked";
+const DEAD: &str = "SELECT count(*) FROM job_failures";
 const UNFINISHED: &str = "SELECT count(*) FROM job_queue WHERE status <> 'completed'";
 
 async fn kill_again_and_again(database: TestDatabase, seed: u64) {
