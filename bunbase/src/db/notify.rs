@@ -172,6 +172,11 @@ impl Subscription {
         self.0.mark_unchanged();
     }
 
+    /// Returns whether there was a wake-up that was not seen.
+    pub fn is_notified(&self) -> bool {
+        self.0.has_changed().unwrap_or(false)
+    }
+
     /// Waits for a wake-up that was not seen, and takes it as seen. Never returns once the notifier is gone.
     pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -104,9 +104,13 @@ async fn a_load_that_fails_is_told_to_all_who_waited_and_to_nobody_else() {
 #[tokio::test]
 async fn when_who_loads_goes_away_the_next_one_does() {
     for (place, one, other) in instances().await {
-        let never = async |cache: Cache| cache.get_or_load("a", MINUTE, std::future::pending::<Result<u32>>).await;
-        let mut first = Box::pin(never(one.clone()));
-        for _ in 0..100 {
+        let began = AtomicBool::new(false);
+        let load = async || {
+            began.store(true, Ordering::SeqCst);
+            std::future::pending::<Result<u32>>().await
+        };
+        let mut first = Box::pin(one.get_or_load("a", MINUTE, load));
+        while !began.load(Ordering::SeqCst) {
             assert!(first.as_mut().now_or_never().is_none());
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -136,10 +140,11 @@ async fn a_process_that_dies_while_it_loads_keeps_others_waiting_for_its_lease()
 #[tokio::test]
 async fn a_stale_value_is_shown_while_one_loads_it_again() {
     for (place, one, other) in instances().await {
-        let stale = 10 * MINUTE;
+        let (stale, began) = (10 * MINUTE, AtomicBool::new(false));
         let get = async |cache: Cache, value: u32, go: Option<Arc<Notify>>| {
             let load = async || {
                 if let Some(go) = go {
+                    began.store(true, Ordering::SeqCst);
                     go.notified().await;
                 }
                 Ok(value)
@@ -150,7 +155,7 @@ async fn a_stale_value_is_shown_while_one_loads_it_again() {
         place.pass(2 * MINUTE).await;
         let go = Arc::<Notify>::default();
         let mut loading = Box::pin(get(one.clone(), 2, Some(go.clone())));
-        for _ in 0..100 {
+        while !began.load(Ordering::SeqCst) {
             assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -1,6 +1,9 @@
 //! What is invalidated is not shown again, however it was being loaded.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
@@ -32,13 +35,14 @@ async fn all_that_has_a_tag_is_loaded_again_and_nothing_else() {
 async fn what_was_read_before_is_not_kept_after() {
     for (place, one, other) in instances().await {
         for how in ["tag", "key"] {
-            let go = Arc::<Notify>::default();
+            let (began, go) = (AtomicBool::new(false), Arc::<Notify>::default());
             let load = async || {
+                began.store(true, Ordering::SeqCst);
                 go.notified().await;
                 Ok(1)
             };
             let mut loading = Box::pin(one.entry("a", MINUTE).tags(["x"]).get_or_load(load));
-            for _ in 0..100 {
+            while !began.load(Ordering::SeqCst) {
                 assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
@@ -57,13 +61,14 @@ async fn what_was_read_before_is_not_kept_after() {
 #[tokio::test]
 async fn whoever_asks_after_does_not_join_a_load_from_before() {
     for (place, one, _) in instances().await {
-        let go = Arc::<Notify>::default();
+        let (began, go) = (AtomicBool::new(false), Arc::<Notify>::default());
         let load = async || {
+            began.store(true, Ordering::SeqCst);
             go.notified().await;
             Ok(1)
         };
         let mut loading = Box::pin(one.entry("a", MINUTE).tags(["x"]).get_or_load(load));
-        for _ in 0..100 {
+        while !began.load(Ordering::SeqCst) {
             assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }

@@ -58,6 +58,9 @@ pub(super) struct Lane {
     groups: Groups,
     /// With full groups: look at them again at this time.
     groups_at: Instant,
+    /// Whether it was woken after the last claim for them had begun: that may have been for a place in a group which the claim found
+    /// full.
+    groups_woken: bool,
     /// Whether the last claim was for jobs of groups, so that the others have the next slot.
     had_groups: bool,
     /// Whether it was woken after the last claim had begun.
@@ -112,6 +115,7 @@ impl Lane {
             failures: 0,
             groups: Groups::Empty,
             groups_at: Instant::now(),
+            groups_woken: false,
             had_groups: false,
             is_behind: false,
         }
@@ -202,7 +206,14 @@ impl Lane {
     }
 
     fn claim(&mut self, limit: usize, is_grouped: bool) {
-        if !is_grouped {
+        if is_grouped {
+            self.groups_woken = false;
+        } else {
+            // This claim sees what it was woken for, unless that is a place in a group.
+            if self.wake.is_notified() {
+                self.groups_woken = true;
+                self.groups_at = self.groups_at.min(Instant::now() + GROUPS_SPACING);
+            }
             // Before it looks, so that what comes meanwhile is not missed.
             self.wake.mark_seen();
             self.is_behind = false;
@@ -241,7 +252,8 @@ impl Lane {
                 self.waiting.extend(claims.jobs.into_iter().map(|job| (job, claimed_at)));
                 if is_grouped {
                     self.groups = if is_short { Groups::Full } else { Groups::Due };
-                    self.groups_at = Instant::now() + self.shared.settings.poll_interval;
+                    let wait = if self.groups_woken { GROUPS_SPACING } else { self.shared.settings.poll_interval };
+                    self.groups_at = Instant::now() + wait;
                     return;
                 }
                 self.groups = match self.groups {
@@ -282,6 +294,7 @@ impl Lane {
     }
 
     fn woken(&mut self) {
+        self.groups_woken = true;
         if self.quiet_until.is_some() {
             self.look_again();
         } else {
