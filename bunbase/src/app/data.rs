@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     config::{ByteSize, Config, DataBackend, EventTransport, OnFailure},
     db::{Db, DbBackend, notify::Notifier},
+    error::code,
     events::Carrier,
     http::HealthCheck,
     kv::{self, Kv, KvStore},
@@ -156,25 +157,28 @@ impl Parts<'_> {
 }
 
 #[cfg(not(feature = "redis"))]
+#[expect(clippy::unused_self, reason = "as with the feature `redis`")]
 impl Parts<'_> {
-    #[expect(clippy::unused_self, reason = "as with the feature `redis`")]
     fn redis_kv(&self, key: &str) -> Result<Arc<dyn KvStore>> {
-        Err(configuration(format!("`{key}` is `redis`, and this program was built without the feature `redis`")))
+        Err(built_without(key))
     }
 
     fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
-        self.redis_kv("lock.backend")?;
-        Ok(self.sql_locks())
+        Err(built_without("lock.backend"))
     }
 
     fn carrier(&self) -> Result<Arc<dyn Carrier>> {
-        self.redis_kv("events.transport").and_then(|_| Err(configuration("`events.transport` is `redis`")))
+        Err(built_without("events.transport"))
     }
 
-    #[expect(clippy::unused_self, reason = "as with the feature `redis`")]
     fn check(&self) -> Option<HealthCheck> {
         None
     }
+}
+
+#[cfg(not(feature = "redis"))]
+fn built_without(key: &str) -> Error {
+    configuration(format!("`{key}` is `redis`, and this program was built without the feature `redis`"))
 }
 
 /// Makes the pool, where an address is set.
@@ -209,7 +213,7 @@ pub(super) fn per_process(config: &Config) -> impl Iterator<Item = &'static str>
 
 /// Returns whether an error means that Redis is away.
 fn is_away(error: &Error) -> bool {
-    error.code() == "redis_unavailable"
+    error.code() == code::REDIS_UNAVAILABLE
 }
 
 fn configuration(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {

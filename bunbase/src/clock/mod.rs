@@ -41,6 +41,17 @@ struct Inner {
     moved: watch::Sender<u64>,
 }
 
+/// Returns a time span as statements take it, in microseconds: at most some hundred years.
+pub(crate) fn micros(span: Duration) -> i64 {
+    const MOST: i64 = 10_000_000_000_000_000;
+    i64::try_from(span.as_micros()).unwrap_or(MOST).min(MOST)
+}
+
+/// As [`micros`], and at least one: what ends must begin.
+pub(crate) fn some_micros(span: Duration) -> i64 {
+    micros(span).max(1)
+}
+
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
@@ -57,6 +68,11 @@ impl Clock {
     /// Returns the time, cut to microseconds: what both databases keep.
     pub fn now(&self) -> DateTime<Utc> {
         (Utc::now() + TimeDelta::microseconds(self.offset_us())).trunc_subsecs(6)
+    }
+
+    /// Returns the time so long from now, at least a microsecond and at most some hundred years.
+    pub fn after(&self, span: Duration) -> DateTime<Utc> {
+        self.now() + TimeDelta::microseconds(some_micros(span))
     }
 
     /// Returns how far this clock is ahead of the system's, in microseconds; zero but in tests.

@@ -38,6 +38,8 @@ pub const DATABASE_BUSY: &str = "database_busy";
 pub const DATABASE_UNAVAILABLE: &str = "database_unavailable";
 /// 504: the database gave a statement up after its own time limit.
 pub const DATABASE_TIMEOUT: &str = "database_timeout";
+/// Redis does not answer.
+pub const REDIS_UNAVAILABLE: &str = "redis_unavailable";
 /// The connection was lost during a commit.
 pub const COMMIT_UNKNOWN: &str = "commit_unknown";
 /// 499, which only records show: the run was asked to stop, or its client left.

@@ -9,11 +9,10 @@ use tracing::Instrument;
 use super::{
     Begun, Call, Fingerprint, KeyStore, Owner, Postgres, Settings, Sqlite, Stored,
     flight::{Flights, Joined},
-    store::micros,
 };
 use crate::{
     Error, Result,
-    clock::Clock,
+    clock::{Clock, micros},
     db::{Db, DbBackend, Tx},
 };
 

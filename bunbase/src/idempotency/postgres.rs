@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Begun, Call, KeyStore, Owner, Stored,
-    store::{ATTEMPTS, Row, micros},
+    store::{ATTEMPTS, Row},
 };
 use crate::{
     Error, Result,
-    clock::Clock,
+    clock::{Clock, micros},
     db::{Db, Sql, Tx},
 };
 

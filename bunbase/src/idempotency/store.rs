@@ -126,9 +126,3 @@ impl Row {
         })
     }
 }
-
-/// Returns a time span as the statements take it, at most some hundred years.
-pub(super) fn micros(span: Duration) -> i64 {
-    const MOST: i64 = 10_000_000_000_000_000;
-    i64::try_from(span.as_micros()).unwrap_or(MOST).min(MOST)
-}

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
 
-use super::store::{Keys, KvStore, Ttl, micros};
+use super::store::{Keys, KvStore, Ttl};
 use crate::{Result, clock::Clock};
 
 /// What an entry takes beside its key and its value: three trees have a node for it.
@@ -56,10 +56,6 @@ impl Memory {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn after(&self, ttl: Option<Duration>) -> Option<DateTime<Utc>> {
-        ttl.map(|ttl| self.clock.now() + TimeDelta::microseconds(micros(ttl)))
     }
 
     /// Does something with what has not expired.
@@ -136,7 +132,7 @@ impl KvStore for Memory {
     }
 
     fn set(&self, entries: Vec<(String, String)>, ttl: Option<Duration>) -> BoxFuture<'_, Result<()>> {
-        let expires_at = self.after(ttl);
+        let expires_at = ttl.map(|ttl| self.clock.after(ttl));
         self.run(|inner| {
             for (key, value) in entries {
                 inner.put(key, value, expires_at);
@@ -151,7 +147,7 @@ impl KvStore for Memory {
         new: Option<String>,
         ttl: Option<Duration>,
     ) -> BoxFuture<'_, Result<bool>> {
-        let expires_at = self.after(ttl);
+        let expires_at = ttl.map(|ttl| self.clock.after(ttl));
         self.run(move |inner| {
             if inner.value(&key).map(|slot| &slot.value) != expected.as_ref() {
                 return false;
@@ -165,7 +161,7 @@ impl KvStore for Memory {
     }
 
     fn add(&self, key: String, by: i64, ttl: Option<Duration>) -> BoxFuture<'_, Result<Option<i64>>> {
-        let fresh = self.after(ttl);
+        let fresh = ttl.map(|ttl| self.clock.after(ttl));
         self.run(move |inner| {
             let (old, expires_at) = match inner.value(&key) {
                 Some(slot) => (slot.value.parse::<i64>().ok()?, slot.expires_at),
@@ -191,7 +187,7 @@ impl KvStore for Memory {
     }
 
     fn expire(&self, key: String, ttl: Option<Duration>) -> BoxFuture<'_, Result<bool>> {
-        let expires_at = self.after(ttl);
+        let expires_at = ttl.map(|ttl| self.clock.after(ttl));
         self.run(move |inner| {
             let Some(value) = inner.value(&key).map(|slot| slot.value.clone()) else { return false };
             inner.put(key, value, expires_at);
@@ -215,16 +211,6 @@ impl KvStore for Memory {
         let now = self.clock.now();
         let count = self.inner().forget(now, limit);
         std::future::ready(Ok(count)).boxed()
-    }
-}
-
-impl Keys {
-    /// Makes a page of keys in order, of which one more was asked for than fits.
-    pub(super) fn page(mut keys: Vec<String>, limit: u32) -> Self {
-        let more = keys.len() > limit as usize;
-        keys.truncate(limit as usize);
-        let next = keys.last().filter(|_| more).cloned();
-        Self { keys, next }
     }
 }
 

@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 
 use super::{
     sql::{On, Row, in_order},
-    store::{Keys, KvStore, Ttl, end_of, micros},
+    store::{Keys, KvStore, Ttl, end_of},
 };
 use crate::{
     Result,
-    clock::Clock,
+    clock::{Clock, some_micros},
     db::{Db, Tx},
 };
 
@@ -107,7 +107,7 @@ impl KvStore for Postgres<'_> {
         Box::pin(async move {
             let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
             let statement = self.on.sql(SET).bind(keys).bind(values);
-            statement.bind(self.clock.offset_us()).bind(ttl.map(micros)).execute().await?;
+            statement.bind(self.clock.offset_us()).bind(ttl.map(some_micros)).execute().await?;
             Ok(())
         })
     }
@@ -123,10 +123,12 @@ impl KvStore for Postgres<'_> {
             let offset = self.clock.offset_us();
             let statement = match (expected, new) {
                 (None, None) => return Ok(self.ttl(key).await? == Ttl::Missing),
-                (None, Some(new)) => self.on.sql(SET_IF_ABSENT).bind(key).bind(new).bind(offset).bind(ttl.map(micros)),
+                (None, Some(new)) => {
+                    self.on.sql(SET_IF_ABSENT).bind(key).bind(new).bind(offset).bind(ttl.map(some_micros))
+                }
                 (Some(old), Some(new)) => {
                     let statement = self.on.sql(COMPARE_AND_SET).bind(key).bind(old).bind(new);
-                    statement.bind(offset).bind(ttl.map(micros))
+                    statement.bind(offset).bind(ttl.map(some_micros))
                 }
                 (Some(old), None) => self.on.sql(COMPARE_AND_DELETE).bind(key).bind(old).bind(offset),
             };
@@ -136,7 +138,7 @@ impl KvStore for Postgres<'_> {
 
     fn add(&self, key: String, by: i64, ttl: Option<Duration>) -> BoxFuture<'_, Result<Option<i64>>> {
         Box::pin(async move {
-            let statement = self.on.sql(ADD).bind(key).bind(by).bind(self.clock.offset_us()).bind(ttl.map(micros));
+            let statement = self.on.sql(ADD).bind(key).bind(by).bind(self.clock.offset_us()).bind(ttl.map(some_micros));
             let sums: Vec<(i64,)> = statement.columns().await?;
             Ok(sums.first().map(|(sum,)| *sum))
         })
@@ -162,7 +164,7 @@ impl KvStore for Postgres<'_> {
 
     fn expire(&self, key: String, ttl: Option<Duration>) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let statement = self.on.sql(EXPIRE).bind(key).bind(self.clock.offset_us()).bind(ttl.map(micros));
+            let statement = self.on.sql(EXPIRE).bind(key).bind(self.clock.offset_us()).bind(ttl.map(some_micros));
             Ok(statement.execute().await? == 1)
         })
     }

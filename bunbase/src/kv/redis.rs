@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::store::{Keys, KvStore, Ttl};
 use crate::{
     Error, Result,
-    redis::{Redis as Pool, Script, cmd},
+    redis::{Redis as Pool, Script, cmd, millis},
 };
 
 /// What the keys of this service begin with, behind the application's prefix.
@@ -75,11 +75,9 @@ static ADD: LazyLock<Script> = LazyLock::new(|| {
 static PERSIST: LazyLock<Script> =
     LazyLock::new(|| Script::new("redis.call('PERSIST', KEYS[1]) return redis.call('EXISTS', KEYS[1])"));
 
-/// Returns a time span as Redis takes it: whole milliseconds, at least one; nothing for ever.
-fn millis(ttl: Option<Duration>) -> String {
-    // More than this and the time that it ends at does not fit.
-    const MOST: u128 = 10_000_000_000_000;
-    ttl.map(|ttl| ttl.as_millis().clamp(1, MOST).to_string()).unwrap_or_default()
+/// Returns how long a key is kept, as the scripts take it: nothing is for ever.
+fn kept(ttl: Option<Duration>) -> String {
+    ttl.map(|ttl| millis(ttl).to_string()).unwrap_or_default()
 }
 
 /// Returns a pattern that matches what begins with the text.
@@ -107,7 +105,7 @@ impl KvStore for Redis {
             // The keys of a cluster are on several servers, so there each is set alone.
             let together = if self.redis.is_cluster() { 1 } else { entries.len().max(1) };
             for some in entries.chunks(together) {
-                let mut script = SET.arg(millis(ttl));
+                let mut script = SET.arg(kept(ttl));
                 for (key, value) in some {
                     script.key(self.key(key)).arg(value);
                 }
@@ -127,7 +125,7 @@ impl KvStore for Redis {
         Box::pin(async move {
             let mut script = SWAP.key(self.key(&key));
             script.arg(i32::from(expected.is_some())).arg(expected.unwrap_or_default());
-            script.arg(i32::from(new.is_some())).arg(new.unwrap_or_default()).arg(millis(ttl));
+            script.arg(i32::from(new.is_some())).arg(new.unwrap_or_default()).arg(kept(ttl));
             self.redis.script(&script).await
         })
     }
@@ -135,7 +133,7 @@ impl KvStore for Redis {
     fn add(&self, key: String, by: i64, ttl: Option<Duration>) -> BoxFuture<'_, Result<Option<i64>>> {
         Box::pin(async move {
             let mut script = ADD.key(self.key(&key));
-            self.redis.script(script.arg(by).arg(millis(ttl))).await
+            self.redis.script(script.arg(by).arg(kept(ttl))).await
         })
     }
 
@@ -161,7 +159,7 @@ impl KvStore for Redis {
         Box::pin(async move {
             let key = self.key(&key);
             match ttl {
-                Some(_) => self.redis.run(cmd("PEXPIRE").arg(key).arg(millis(ttl))).await,
+                Some(ttl) => self.redis.run(cmd("PEXPIRE").arg(key).arg(millis(ttl))).await,
                 None => self.redis.script(&PERSIST.key(key)).await,
             }
         })

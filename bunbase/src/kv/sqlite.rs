@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::{
     sql::{On, Row, in_order},
-    store::{Keys, KvStore, Ttl, end_of, micros},
+    store::{Keys, KvStore, Ttl, end_of},
 };
 use crate::{
     Result,
@@ -29,7 +29,7 @@ impl Sqlite<'_> {
     }
 
     fn after(&self, ttl: Option<Duration>) -> Option<DateTime<Utc>> {
-        ttl.map(|ttl| self.clock.now() + TimeDelta::microseconds(micros(ttl)))
+        ttl.map(|ttl| self.clock.after(ttl))
     }
 }
 

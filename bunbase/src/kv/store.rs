@@ -80,6 +80,16 @@ pub struct Keys {
     pub next: Option<String>,
 }
 
+impl Keys {
+    /// Makes a page of keys in order, of which one more was asked for than fits.
+    pub(super) fn page(mut keys: Vec<String>, limit: u32) -> Self {
+        let more = keys.len() > limit as usize;
+        keys.truncate(limit as usize);
+        let next = keys.last().filter(|_| more).cloned();
+        Self { keys, next }
+    }
+}
+
 /// What a run puts around its statements.
 pub trait Scope: Send + Sync {
     /// Returns the transaction that an operation belongs to. One that writes begins it where the run has one of its own; `joins` says
@@ -94,12 +104,6 @@ pub trait Scope: Send + Sync {
 pub trait Within: Send + Sync {
     /// Returns it.
     fn tx(&self) -> &Tx;
-}
-
-/// Returns a time span as the statements take it: whole microseconds, at least one, at most some hundred years.
-pub(super) fn micros(span: Duration) -> i64 {
-    const MOST: i64 = 10_000_000_000_000_000;
-    i64::try_from(span.as_micros()).unwrap_or(MOST).clamp(1, MOST)
 }
 
 /// Returns the first text behind all that begin with `prefix`, in the order of their bytes; `None` where there is none.

@@ -7,8 +7,8 @@ use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::{acquire::Locks, store::micros};
-use crate::{Error, Result};
+use super::acquire::Locks;
+use crate::{Error, Result, clock::some_micros};
 
 /// A lock that this process holds.
 ///
@@ -130,7 +130,7 @@ async fn renew(
     mut from: DateTime<Utc>,
     tell: watch::Sender<bool>,
 ) {
-    let (lease, third) = (TimeDelta::microseconds(micros(ttl)), TimeDelta::microseconds(micros(ttl / 3)));
+    let (lease, third) = (TimeDelta::microseconds(some_micros(ttl)), TimeDelta::microseconds(some_micros(ttl / 3)));
     let mut next = from + third;
     loop {
         locks.clock.sleep_until(next.min(from + lease)).await;

@@ -5,8 +5,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::store::{KEPT, LockStore, micros};
-use crate::{Result, clock::Clock, db::Db};
+use super::store::{KEPT, LockStore};
+use crate::{
+    Result,
+    clock::{Clock, some_micros},
+    db::Db,
+};
 
 /// Locks in the table `locks`; every operation is one statement, so they work behind a proxy that pools transactions.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ const SWEEP: &str = "DELETE FROM locks
 impl LockStore for Postgres {
     fn acquire(&self, name: String, owner: Uuid, ttl: Duration) -> BoxFuture<'_, Result<Option<u64>>> {
         Box::pin(async move {
-            let statement = self.db.sql(ACQUIRE).bind(name).bind(owner).bind(self.clock.offset_us()).bind(micros(ttl));
+            let statement =
+                self.db.sql(ACQUIRE).bind(name).bind(owner).bind(self.clock.offset_us()).bind(some_micros(ttl));
             let fences: Vec<(i64,)> = statement.columns().await?;
             Ok(fences.first().map(|(fence,)| fence.unsigned_abs()))
         })
@@ -56,7 +61,8 @@ impl LockStore for Postgres {
 
     fn renew(&self, name: String, owner: Uuid, ttl: Duration) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let statement = self.db.sql(RENEW).bind(name).bind(owner).bind(self.clock.offset_us()).bind(micros(ttl));
+            let statement =
+                self.db.sql(RENEW).bind(name).bind(owner).bind(self.clock.offset_us()).bind(some_micros(ttl));
             Ok(statement.execute().await? == 1)
         })
     }
@@ -70,7 +76,7 @@ impl LockStore for Postgres {
     fn sweep(&self, limit: u32) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async move {
             let statement = self.db.sql(SWEEP).bind(self.clock.offset_us()).bind(i64::from(limit));
-            statement.bind(micros(KEPT)).execute().await
+            statement.bind(some_micros(KEPT)).execute().await
         })
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Fences, store::LockStore};
 use crate::{
     Error, Result,
-    redis::{Redis as Pool, Script, cmd},
+    redis::{Redis as Pool, Script, cmd, millis},
 };
 
 /// How often a token is drawn again because a later one was used meanwhile.
@@ -103,8 +103,4 @@ impl LockStore for Redis {
     fn sweep(&self, _limit: u32) -> BoxFuture<'_, Result<u64>> {
         Box::pin(std::future::ready(Ok(0)))
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX).clamp(1, 10_000_000_000_000)
 }

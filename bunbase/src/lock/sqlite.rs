@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::store::{KEPT, LockStore, micros};
+use super::store::{KEPT, LockStore};
 use crate::{
     Result,
     clock::Clock,
@@ -26,10 +25,6 @@ impl Sqlite {
     /// Keeps locks in `db`.
     pub fn new(db: Db, clock: Clock) -> Self {
         Self { db, clock }
-    }
-
-    fn after(&self, span: Duration) -> DateTime<Utc> {
-        self.clock.now() + TimeDelta::microseconds(micros(span))
     }
 }
 
@@ -60,7 +55,7 @@ impl LockStore for Sqlite {
             }
             let take = async |tx: &Tx| {
                 // The time once it is this transaction's turn.
-                let (until, now) = (self.after(ttl), self.clock.now());
+                let (until, now) = (self.clock.after(ttl), self.clock.now());
                 let taken: Vec<(i64,)> = tx.sql(TAKE).bind(&*name).bind(owner).bind(until).bind(now).columns().await?;
                 if !taken.is_empty() {
                     tx.sql(DRAWN).execute().await?;
@@ -73,7 +68,8 @@ impl LockStore for Sqlite {
 
     fn renew(&self, name: String, owner: Uuid, ttl: Duration) -> BoxFuture<'_, Result<bool>> {
         Box::pin(async move {
-            let statement = self.db.sql(RENEW).bind(name).bind(owner).bind(self.after(ttl)).bind(self.clock.now());
+            let statement =
+                self.db.sql(RENEW).bind(name).bind(owner).bind(self.clock.after(ttl)).bind(self.clock.now());
             Ok(statement.execute().await? == 1)
         })
     }
@@ -86,7 +82,7 @@ impl LockStore for Sqlite {
 
     fn sweep(&self, limit: u32) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async move {
-            let before = self.clock.now() - TimeDelta::microseconds(micros(KEPT));
+            let before = self.clock.now() - KEPT;
             self.db.sql(SWEEP).bind(before).bind(i64::from(limit)).execute().await
         })
     }

@@ -24,9 +24,3 @@ pub trait LockStore: fmt::Debug + Send + Sync + 'static {
 
 /// How long the row of a lock that has ended stays: longer than any statement takes that drew its token before the row's.
 pub(super) const KEPT: Duration = Duration::from_hours(1);
-
-/// Returns a time span as the statements take it.
-pub(super) fn micros(span: Duration) -> i64 {
-    const MOST: i64 = 10_000_000_000_000_000;
-    i64::try_from(span.as_micros()).unwrap_or(MOST).clamp(1, MOST)
-}

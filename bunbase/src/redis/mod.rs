@@ -15,3 +15,9 @@ mod tests;
 
 pub use self::pool::{Redis, Settings};
 pub(crate) use deadpool_redis::redis::{Script, cmd};
+
+/// Returns a time span as commands take it: whole milliseconds, at least one, and at most so many that the time when it ends fits.
+pub(crate) fn millis(span: std::time::Duration) -> u64 {
+    const MOST: u64 = 10_000_000_000_000;
+    u64::try_from(span.as_millis()).unwrap_or(MOST).clamp(1, MOST)
+}

@@ -13,7 +13,11 @@ use super::{
     breaker::Breaker,
     manager::{Connection, Manager},
 };
-use crate::{Error, Result, error::Retry, service::Service};
+use crate::{
+    Error, Result,
+    error::{Retry, code},
+    service::Service,
+};
 
 /// How Redis is reached.
 #[derive(Clone)]
@@ -203,11 +207,8 @@ impl Redis {
     }
 }
 
-/// The code of an error that means that Redis is away.
-pub(crate) const UNAVAILABLE: &str = "redis_unavailable";
-
 fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(503, UNAVAILABLE, "Redis cannot be reached; try again")
+    Error::new(503, code::REDIS_UNAVAILABLE, "Redis cannot be reached; try again")
         .retry(Retry::After(Duration::from_secs(1)))
         .caused_by(source)
 }
