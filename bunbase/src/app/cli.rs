@@ -206,7 +206,8 @@ async fn serve(app: App, config: Config) -> Result<()> {
     if migrate {
         wired.migrations.up(&wired.services.db).await?;
     }
-    warn_if_crowded(&wired).await;
+    // Not waited for: a database that is away keeps no process from starting.
+    tokio::spawn(warn_if_crowded(wired.services.db.clone(), format!("{} ", wired.config.app.name)));
     let roles = Roles::of(&wired.config);
     let db = wired.services.db.clone();
     let background = Background::start(&wired, roles).await?;
@@ -230,9 +231,8 @@ async fn serve(app: App, config: Config) -> Result<()> {
 }
 
 /// Says so when the database has no room for all connections that the instances may open. Not knowing is no reason not to start.
-async fn warn_if_crowded(wired: &Wired) {
-    let name = format!("{} ", wired.config.app.name);
-    match wired.services.db.crowded(&name).await {
+async fn warn_if_crowded(db: Db, name: String) {
+    match db.crowded(&name).await {
         Ok(Some(crowded)) => tracing::warn!(
             instances = crowded.instances,
             room = crowded.room,

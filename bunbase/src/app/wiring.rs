@@ -31,6 +31,7 @@ use crate::{
     runs::{Limits, Recorder},
     schedule::Schedules,
     seal::{Sealer, Sensitive},
+    service,
 };
 
 /// An application, ready to serve.
@@ -97,8 +98,7 @@ pub(crate) fn database(config: &Config) -> db::Settings {
 
 /// Returns the name that the server shows for the connections of this process: application, roles and instance.
 fn application_name(config: &Config) -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
-    format!("{} {} {host}:{}", config.app.name, config.app.roles.join("+"), std::process::id())
+    format!("{} {} {}", config.app.name, config.app.roles.join("+"), service::process_name())
 }
 
 impl Wired {
@@ -119,13 +119,14 @@ impl Wired {
         let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
         let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
         let relay_wake = Arc::<Notify>::default();
+        let events = Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone());
         let services = Arc::new(Services {
             state: app.state,
             config: config.clone(),
             wake: queue::Wake::new(notifier.clone()),
             events: match data.carrier {
-                Some(carrier) => Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()).over(carrier),
-                None => Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone()),
+                Some(carrier) => events.over(carrier),
+                None => events,
             },
             schedules: Schedules::new(db.clone(), clock.clone()),
             keys: Keys::new(&db, &clock, &keys),

@@ -246,27 +246,21 @@ impl ConnectionTrait for Database {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if let Some(shared) = self.of_statement(&statement.sql).await? {
-            return shared.tx().db().query_one_raw(statement).await;
-        }
         if self.may_lag()
             && let Some(row) = self.db.query_one_on_replica(&statement).await
         {
             return Ok(row);
         }
-        self.db.query_one_raw(statement).await
+        self.primary().query_one_raw(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if let Some(shared) = self.of_statement(&statement.sql).await? {
-            return shared.tx().db().query_all_raw(statement).await;
-        }
         if self.may_lag()
             && let Some(rows) = self.db.query_all_on_replica(&statement).await
         {
             return Ok(rows);
         }
-        self.db.query_all_raw(statement).await
+        self.primary().query_all_raw(statement).await
     }
 }
 

@@ -9,6 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+/// Returns what tells this process from others to people: host and process id.
+pub(crate) fn process_name() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
+    format!("{host}:{}", std::process::id())
+}
+
 /// Something that runs in the background, on the runtime that it was started on.
 ///
 /// Dropping the handle stops it too, without waiting.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{hand::Hand, lane::Lane};
 use super::{JobHandler, JobStore, Wake};
-use crate::clock::Clock;
+use crate::{clock::Clock, service};
 
 /// How long the last endings may take to be written when the worker stops.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -58,9 +58,8 @@ impl Default for WorkerSettings {
 
 /// Returns a name for this process: its host, its number and a random part.
 pub fn worker_name() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
     let random = uuid::Uuid::new_v4().simple().to_string();
-    format!("{host}:{}:{}", std::process::id(), &random[..8])
+    format!("{}:{}", service::process_name(), &random[..8])
 }
 
 /// Runs jobs until it is stopped. Dropping it stops it too, without waiting.
