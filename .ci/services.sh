@@ -14,30 +14,23 @@ at_exit() {
 
 postgres_answers() { psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SELECT 1' >/dev/null 2>&1; }
 
-install_postgres() {
+# install_package NAME PACKAGES-OF-APT PACKAGES-OF-DNF PACKAGES-OF-BREW
+install_package() {
+  # shellcheck disable=SC2086  # several packages are several words
   if command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $2 >/dev/null
   elif command -v dnf >/dev/null; then
-    dnf install -y -q postgresql-server postgresql
+    dnf install -y -q $3
   elif command -v brew >/dev/null; then
-    brew install --quiet postgresql@16
+    brew install --quiet $4
   else
-    echo 'PostgreSQL is not installed, and no known package manager is here' >&2
+    echo "$1 is not installed, and no known package manager is here" >&2
     return 1
   fi
 }
 
-install_pgbouncer() {
-  if command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq pgbouncer >/dev/null
-  elif command -v dnf >/dev/null; then
-    dnf install -y -q pgbouncer
-  elif command -v brew >/dev/null; then
-    brew install --quiet pgbouncer
-  else
-    echo 'PgBouncer is not installed, and no known package manager is here' >&2
-    return 1
-  fi
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # A server of our own: a fresh cluster in a temporary folder, on a free port, gone at the end.
@@ -46,7 +39,7 @@ start_postgres() {
   bin=$(ls -d /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin 2>/dev/null | sort -V | tail -n 1)
   [ -n "$bin" ] || bin=$(dirname "$(command -v initdb)")
   data=$(mktemp -d)
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$(free_port)
   # PostgreSQL refuses to run as root.
   if [ "$(id -u)" = 0 ]; then
     chown postgres "$data"
@@ -59,12 +52,12 @@ start_postgres() {
 }
 
 if ! { command -v psql >/dev/null && postgres_answers; }; then
-  command -v psql >/dev/null || install_postgres
+  command -v psql >/dev/null || install_package PostgreSQL postgresql 'postgresql-server postgresql' postgresql@16
   postgres_answers || start_postgres
   postgres_answers || { echo "no PostgreSQL answers at $BUNBASE_TEST_POSTGRES_URL" >&2; exit 1; }
 fi
 # Tests start one of their own before the server.
-[ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_pgbouncer
+[ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_package PgBouncer pgbouncer pgbouncer pgbouncer
 echo "PostgreSQL $(psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SHOW server_version')"
 
 : "${BUNBASE_TEST_REDIS_URL:=redis://127.0.0.1:6379}"
@@ -72,23 +65,10 @@ export BUNBASE_TEST_REDIS_URL
 
 redis_answers() { [ "$(redis-cli -u "$BUNBASE_TEST_REDIS_URL" ping 2>/dev/null)" = PONG ]; }
 
-install_redis() {
-  if command -v apt-get >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null
-  elif command -v dnf >/dev/null; then
-    dnf install -y -q redis
-  elif command -v brew >/dev/null; then
-    brew install --quiet redis
-  else
-    echo 'Redis is not installed, and no known package manager is here' >&2
-    return 1
-  fi
-}
-
 # A server of our own: on a free port, without a file, gone at the end.
 start_redis() {
   local port pid
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$(free_port)
   redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no >/dev/null &
   pid=$!
   at_exit "kill $pid 2>/dev/null"
@@ -100,7 +80,7 @@ start_redis() {
 }
 
 if ! { command -v redis-server >/dev/null && command -v redis-cli >/dev/null && redis_answers; }; then
-  { command -v redis-server && command -v redis-cli; } >/dev/null || install_redis
+  { command -v redis-server && command -v redis-cli; } >/dev/null || install_package Redis redis-server redis redis
   redis_answers || start_redis
   redis_answers || { echo "no Redis answers at $BUNBASE_TEST_REDIS_URL" >&2; exit 1; }
 fi

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -11,7 +11,7 @@ use std::{
 use futures_util::{FutureExt, future::join_all};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{MINUTE, in_memory, instances};
+use super::{MINUTE, begun, in_memory, instances};
 use crate::{Error, Result, cache::Cache, clock::Clock, error::Retry};
 
 /// Counts loads, and answers their number.
@@ -104,16 +104,13 @@ async fn a_load_that_fails_is_told_to_all_who_waited_and_to_nobody_else() {
 #[tokio::test]
 async fn when_who_loads_goes_away_the_next_one_does() {
     for (place, one, other) in instances().await {
-        let began = AtomicBool::new(false);
+        let began = Notify::new();
         let load = async || {
-            began.store(true, Ordering::SeqCst);
+            began.notify_one();
             std::future::pending::<Result<u32>>().await
         };
         let mut first = Box::pin(one.get_or_load("a", MINUTE, load));
-        while !began.load(Ordering::SeqCst) {
-            assert!(first.as_mut().now_or_never().is_none());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        begun(&mut first, &began, &place).await;
         let same = one.get_or_load("a", MINUTE, async || Ok(2));
         let another = other.get_or_load("a", MINUTE, async || Ok(3));
         let waiting = async { tokio::join!(same, another) };
@@ -140,11 +137,11 @@ async fn a_process_that_dies_while_it_loads_keeps_others_waiting_for_its_lease()
 #[tokio::test]
 async fn a_stale_value_is_shown_while_one_loads_it_again() {
     for (place, one, other) in instances().await {
-        let (stale, began) = (10 * MINUTE, AtomicBool::new(false));
+        let (stale, began) = (10 * MINUTE, Notify::new());
         let get = async |cache: Cache, value: u32, go: Option<Arc<Notify>>| {
             let load = async || {
                 if let Some(go) = go {
-                    began.store(true, Ordering::SeqCst);
+                    began.notify_one();
                     go.notified().await;
                 }
                 Ok(value)
@@ -155,10 +152,7 @@ async fn a_stale_value_is_shown_while_one_loads_it_again() {
         place.pass(2 * MINUTE).await;
         let go = Arc::<Notify>::default();
         let mut loading = Box::pin(get(one.clone(), 2, Some(go.clone())));
-        while !began.load(Ordering::SeqCst) {
-            assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        begun(&mut loading, &began, &place).await;
         assert_eq!(get(other.clone(), 3, None).await, 1, "{}: it is shown", place.name);
         assert_eq!(get(one.clone(), 3, None).await, 1, "{}: it is shown", place.name);
         go.notify_one();

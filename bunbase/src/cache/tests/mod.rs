@@ -7,6 +7,8 @@ mod tags;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Notify;
+
 use super::{Cache, Settings};
 use crate::{
     clock::Clock,
@@ -24,6 +26,14 @@ async fn instances() -> Vec<(kv::tests::Place, Cache, Cache)> {
         all.push((place, one, other));
     }
     all
+}
+
+/// Goes on with a load until it has begun, which it says, and leaves it there.
+async fn begun<T>(loading: &mut (impl Future<Output = T> + Unpin), began: &Notify, place: &kv::tests::Place) {
+    tokio::select! {
+        _ = loading => panic!("{}: it is over before it was let go", place.name),
+        () = began.notified() => {}
+    }
 }
 
 fn cache(kv: &Kv, clock: &Clock) -> Cache {

@@ -1,14 +1,10 @@
 //! What is invalidated is not shown again, however it was being loaded.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::{MINUTE, instances};
+use super::{MINUTE, begun, instances};
 use crate::cache::Cache;
 
 async fn get(cache: &Cache, key: &str, tags: &[&str], value: u32) -> u32 {
@@ -35,17 +31,14 @@ async fn all_that_has_a_tag_is_loaded_again_and_nothing_else() {
 async fn what_was_read_before_is_not_kept_after() {
     for (place, one, other) in instances().await {
         for how in ["tag", "key"] {
-            let (began, go) = (AtomicBool::new(false), Arc::<Notify>::default());
+            let (began, go) = (Notify::new(), Arc::<Notify>::default());
             let load = async || {
-                began.store(true, Ordering::SeqCst);
+                began.notify_one();
                 go.notified().await;
                 Ok(1)
             };
             let mut loading = Box::pin(one.entry("a", MINUTE).tags(["x"]).get_or_load(load));
-            while !began.load(Ordering::SeqCst) {
-                assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
+            begun(&mut loading, &began, &place).await;
             match how {
                 "tag" => other.invalidate(["x"]).await.unwrap(),
                 _ => other.remove("a").await.unwrap(),
@@ -61,17 +54,14 @@ async fn what_was_read_before_is_not_kept_after() {
 #[tokio::test]
 async fn whoever_asks_after_does_not_join_a_load_from_before() {
     for (place, one, _) in instances().await {
-        let (began, go) = (AtomicBool::new(false), Arc::<Notify>::default());
+        let (began, go) = (Notify::new(), Arc::<Notify>::default());
         let load = async || {
-            began.store(true, Ordering::SeqCst);
+            began.notify_one();
             go.notified().await;
             Ok(1)
         };
         let mut loading = Box::pin(one.entry("a", MINUTE).tags(["x"]).get_or_load(load));
-        while !began.load(Ordering::SeqCst) {
-            assert!(loading.as_mut().now_or_never().is_none(), "{}", place.name);
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        begun(&mut loading, &began, &place).await;
         one.remove("a").await.unwrap();
         assert_eq!(get(&one, "a", &["x"], 2).await, 2, "{}", place.name);
         go.notify_one();
