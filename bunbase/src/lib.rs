@@ -39,6 +39,7 @@ pub mod http;
 pub mod idempotency;
 pub mod invoke;
 pub mod kv;
+pub mod limit;
 pub mod lock;
 #[cfg(feature = "mcp")]
 pub mod mcp;
@@ -323,7 +324,7 @@ pub mod prelude {
         context::{Ctx, Identity, Tx, now},
         db::page::{Cursor, Keyset, Limit, Page, PageQuery},
         error::Result,
-        guard::{ApiKey, ApiKeys, Guard, Provider, api_key},
+        guard::{ApiKey, ApiKeys, DAY, Guard, HOUR, MINUTE, Provider, SECOND, api_key, rate_limit},
         http::Upload,
         schema::{Base64, Patch},
     };

@@ -11,6 +11,7 @@ mod m20261125_000003_events;
 mod m20261125_000004_schedules;
 mod m20261125_000005_idempotency;
 mod m20261125_000006_kv;
+mod m20261128_000007_rate_limits;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait,
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_schedules::Migration),
             Box::new(m20261125_000005_idempotency::Migration),
             Box::new(m20261125_000006_kv::Migration),
+            Box::new(m20261128_000007_rate_limits::Migration),
         ]
     }
 

@@ -212,6 +212,7 @@ async fn tidy(services: &Services) -> Result<()> {
     runs::tidy(&services.db, services.clock.now(), services.config.persistence.retention).await?;
     services.kv.sweep().await?;
     services.locks.sweep().await?;
+    services.limits.sweep().await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

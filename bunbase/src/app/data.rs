@@ -12,16 +12,18 @@ use crate::{
     events::Carrier,
     http::HealthCheck,
     kv::{self, Kv, KvStore},
+    limit::{self, LimitStore, Limits},
     lock::{self, LockStore, Locks},
 };
 #[cfg(feature = "redis")]
 use crate::{events, redis::Redis};
 
-/// Key-value store, locks and cache, and what they have in common.
+/// Key-value store, locks, cache and rate limits, and what they have in common.
 pub(super) struct Data {
     pub(super) kv: Kv,
     pub(super) locks: Locks,
     pub(super) cache: Cache,
+    pub(super) limits: Limits,
     /// Redis, where something is kept there, and whether everything does without while it is away.
     pub(super) check: Option<(HealthCheck, bool)>,
     /// What carries events between instances, where it is not the database.
@@ -43,6 +45,7 @@ impl Data {
         let is_there = |backend| backend == DataBackend::Redis || (backend == DataBackend::Auto && has_redis);
         let (in_kv, in_lock, in_cache) =
             (is_there(config.kv.backend), is_there(config.lock.backend), is_there(config.cache.backend));
+        let in_limit = is_there(config.rate_limit.backend);
         let max_value_bytes = bytes(config.kv.max_value_size);
         let kv = if in_kv {
             let first = parts.redis_kv("kv.backend")?;
@@ -73,6 +76,15 @@ impl Data {
         } else {
             parts.memory_kv(config.cache.memory_limit)
         };
+        let limits = if in_limit {
+            let first = parts.redis_limits()?;
+            match config.rate_limit.on_failure {
+                OnFailure::Fallback => Arc::new(limit::Fallback::new(first, parts.other_limits(config), is_away)),
+                _ => first,
+            }
+        } else {
+            parts.other_limits(config)
+        };
         let settings = cache::Settings {
             load_lease: config.cache.load_lease,
             negative_ttl: config.cache.negative_ttl,
@@ -82,15 +94,20 @@ impl Data {
             EventTransport::Redis => Some(parts.carrier()?),
             _ => None,
         };
-        let does_without =
-            [(in_kv, config.kv.on_failure), (in_lock, config.lock.on_failure), (in_cache, config.cache.on_failure)];
+        let does_without = [
+            (in_kv, config.kv.on_failure),
+            (in_lock, config.lock.on_failure),
+            (in_cache, config.cache.on_failure),
+            (in_limit, config.rate_limit.on_failure),
+        ];
         let does_without = does_without.iter().all(|(is_in, how)| !is_in || *how == OnFailure::Fallback);
-        let check = (in_kv || in_lock || in_cache || carrier.is_some())
+        let check = (in_kv || in_lock || in_cache || in_limit || carrier.is_some())
             .then(|| parts.check().map(|check| (check, does_without)))
             .flatten();
         Ok(Self {
             kv: Kv::new(kv, kv::Settings { max_value_bytes }),
             locks: Locks::new(locks, clock.clone(), notifier.clone(), config.lock.wait),
+            limits: Limits::new(limits, clock.clone()),
             cache: Cache::new(&Kv::new(cached, kv::Settings { max_value_bytes }), clock.clone(), settings),
             check,
             carrier,
@@ -125,6 +142,17 @@ impl Parts<'_> {
             _ => Arc::new(lock::Sqlite::new(db, clock)),
         }
     }
+
+    /// Where calls are counted that are not counted in Redis.
+    fn other_limits(&self, config: &Config) -> Arc<dyn LimitStore> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        match (config.rate_limit.backend, db.backend()) {
+            (DataBackend::Memory, _) => Arc::new(limit::Memory::new(clock, config.rate_limit.max_keys)),
+            (_, DbBackend::Postgres) => Arc::new(limit::Postgres::new(db, clock)),
+            (DataBackend::Sql, _) => Arc::new(limit::Sqlite::new(db, clock)),
+            _ => Arc::new(limit::Memory::new(clock, config.rate_limit.max_keys)),
+        }
+    }
 }
 
 #[cfg(feature = "redis")]
@@ -141,6 +169,10 @@ impl Parts<'_> {
     fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
         let fences = lock::Fences::new(self.db.clone(), self.clock.clone());
         Ok(Arc::new(lock::Redis::new(self.redis("lock.backend")?, fences)))
+    }
+
+    fn redis_limits(&self) -> Result<Arc<dyn LimitStore>> {
+        Ok(Arc::new(limit::Redis::new(self.redis("rate_limit.backend")?, self.clock.clone())))
     }
 
     fn carrier(&self) -> Result<Arc<dyn Carrier>> {
@@ -165,6 +197,10 @@ impl Parts<'_> {
 
     fn redis_locks(&self) -> Result<Arc<dyn LockStore>> {
         Err(built_without("lock.backend"))
+    }
+
+    fn redis_limits(&self) -> Result<Arc<dyn LimitStore>> {
+        Err(built_without("rate_limit.backend"))
     }
 
     fn carrier(&self) -> Result<Arc<dyn Carrier>> {
@@ -203,12 +239,16 @@ fn redis(config: &Config) -> Result<Option<Redis>> {
 pub(super) fn per_process(config: &Config) -> impl Iterator<Item = &'static str> {
     let is_kv = config.kv.backend == DataBackend::Memory;
     let has_no_other = config.redis.url.expose().is_none() && config.database.url.is_sqlite();
-    let is_cache = match config.cache.backend {
+    let is_memory = |backend| match backend {
         DataBackend::Memory => true,
         DataBackend::Auto => has_no_other,
         _ => false,
     };
-    [("kv", is_kv), ("cache", is_cache)].into_iter().filter(|(_, is)| *is).map(|(name, _)| name)
+    let (is_cache, is_limit) = (is_memory(config.cache.backend), is_memory(config.rate_limit.backend));
+    [("kv", is_kv), ("cache", is_cache), ("rate_limit", is_limit)]
+        .into_iter()
+        .filter(|(_, is)| *is)
+        .map(|(name, _)| name)
 }
 
 /// Returns whether an error means that Redis is away.

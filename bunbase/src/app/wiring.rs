@@ -133,6 +133,7 @@ impl Wired {
             kv: data.kv,
             locks: data.locks,
             cache: data.cache,
+            limits: data.limits,
             sealer: sealer(&registry, &config)?,
             db,
             clock,
@@ -147,7 +148,7 @@ impl Wired {
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
         let builtins = tools::served(&tools, &config, builtins);
-        let (table, calls) = Table::new(&registry, &services, settings(&config), builtins)?;
+        let (table, calls) = Table::new(&registry, &services, settings(&config)?, builtins)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -217,9 +218,9 @@ fn health(
     Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
 }
 
-fn settings(config: &Config) -> http::Settings {
+fn settings(config: &Config) -> Result<http::Settings> {
     let http = &config.http;
-    http::Settings {
+    Ok(http::Settings {
         host: http.host.clone(),
         port: http.port,
         workers: http.workers,
@@ -248,7 +249,8 @@ fn settings(config: &Config) -> http::Settings {
             exposed_headers: config.cors.exposed_headers.clone(),
             max_age: config.cors.max_age,
         },
-    }
+        proxies: http::Proxies::new(&http.trusted_proxies, &http.client_ip_header)?,
+    })
 }
 
 fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {

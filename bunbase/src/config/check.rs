@@ -99,6 +99,20 @@ pub(super) fn tokens(tokens: &[String]) -> Result<(), String> {
     }
 }
 
+/// A token of RFC 9110.
+pub(super) fn token(token: &str) -> Result<(), String> {
+    tokens(&[token.to_owned()]).map_err(|_| format!("is {token:?}, which is not a name that HTTP allows"))
+}
+
+/// Networks and single addresses.
+pub(super) fn networks(networks: &[String]) -> Result<(), String> {
+    let is_one = |text: &String| text.parse::<ipnet::IpNet>().is_ok() || text.parse::<std::net::IpAddr>().is_ok();
+    match networks.iter().find(|text| !is_one(text)) {
+        Some(wrong) => Err(format!("has `{wrong}`, which is no address; write one like `10.0.0.0/8` or `192.0.2.1`")),
+        None => Ok(()),
+    }
+}
+
 /// Methods, which are case-sensitive.
 pub(super) fn methods(methods: &[String]) -> Result<(), String> {
     tokens(methods)?;

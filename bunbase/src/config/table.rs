@@ -42,6 +42,10 @@ sections! {
         shutdown_timeout: Duration = Duration::from_secs(30);
         /// How long an idle connection is kept open. 0 closes it after each response.
         keep_alive: Option<Duration> = Some(Duration::from_secs(75));
+        /// The addresses of proxies in front of this server, such as `10.0.0.0/8`, whose word for the address of the client is taken.
+        trusted_proxies: Vec<String> = Vec::new(), check check::networks;
+        /// The header in which they say it: `x-forwarded-for`, `forwarded` (RFC 7239), or one with a single address.
+        client_ip_header: String = "x-forwarded-for".to_owned(), check check::token;
         /// Which runs are cancelled when their client leaves: `safe` means those of GET and HEAD.
         cancel_on_disconnect: CancelOnDisconnect = CancelOnDisconnect::Safe;
         /// Whether responses are compressed, with brotli or gzip, for clients that ask for it.
@@ -166,7 +170,7 @@ sections! {
         retention: Duration = Duration::from_hours(24), check check::positive;
     }
 
-    /// Redis, for several instances: what `kv`, `lock` and `cache` keep goes there.
+    /// Redis, for several instances: what `kv`, `lock`, `cache` and `rate_limit` keep goes there.
     redis: RedisConfig {
         /// The address: `redis://:PASSWORD@HOST:6379/0`, `rediss://` with TLS, `unix:///FILE`, `redis+cluster://A:6379,B:6379`, or
         /// `redis+sentinel://A:26379,B:26379/MASTER/0`. Empty is without Redis.
@@ -181,7 +185,7 @@ sections! {
         command_timeout: Duration = Duration::from_secs(2), check check::positive;
         /// How long an unused connection stays open.
         idle_timeout: Duration = Duration::from_secs(30), guide "redis.idleTimeout" "30000 ms", check check::positive;
-        /// What `kv` and `lock` do while Redis is away: `error` answers 503, `fallback` takes the database.
+        /// What `kv`, `lock` and `rate_limit` do while Redis is away: `error` answers 503, `fallback` takes the database.
         on_failure: OnFailure = OnFailure::Error;
     }
 
@@ -222,6 +226,17 @@ sections! {
         negative_ttl: Duration = Duration::from_secs(10), check check::positive;
         /// While the store is away: `fallback` loads everything and keeps nothing.
         on_failure: OnFailure = OnFailure::Fallback;
+    }
+
+    /// Rate limits.
+    rate_limit: RateLimitConfig {
+        /// Where calls are counted: `redis`, `sql`, or `memory`, where each process counts for itself. `auto` is Redis where `redis.url` is
+        /// set, otherwise the database on Postgres, and each process's memory on SQLite.
+        backend: DataBackend = DataBackend::Auto;
+        /// For how many keys a process counts in memory, where that is the backend. The least recently used is forgotten first.
+        max_keys: usize = 100_000, check check::positive;
+        /// While Redis is away: `fallback` takes the database on Postgres, and each process's memory on SQLite.
+        on_failure: OnFailure = OnFailure::Error, like redis.on_failure;
     }
 
     /// Webhooks that come in.

@@ -18,7 +18,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, Mutex as StdMutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -32,7 +32,7 @@ pub use self::{
     database::{Database, Primary},
     identity::{Identity, UnknownIdentity},
     job::Job,
-    request::{Request, RequestHead},
+    request::{Network, Request, RequestHead},
     state::State,
     trace::TraceId,
     transaction::Tx,
@@ -53,6 +53,7 @@ use crate::{
     guard::Provider,
     idempotency::Keys,
     kv::Kv,
+    limit::Limits,
     lock::Locks,
     queue::{JobStore, Wake},
     runs::{Logged, Notes, Recorder},
@@ -83,6 +84,8 @@ pub(crate) struct Inner {
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     /// What it gathers for its record.
     pub(crate) notes: Notes,
+    /// The headers that guards add to the answer.
+    pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
 }
 
 impl Logged for Inner {
@@ -122,6 +125,8 @@ pub struct Services {
     pub locks: Locks,
     /// What can be made again.
     pub cache: Cache,
+    /// How often callers may come.
+    pub limits: Limits,
     /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
     pub sealer: Option<Sealer>,
     /// Where jobs are kept.
@@ -226,6 +231,12 @@ impl Ctx {
     /// Returns the HTTP request behind this run; `None` behind other doors.
     pub fn request(&self) -> Option<&Request> {
         self.0.request.as_ref()
+    }
+
+    /// Changes the headers that the answer will carry besides the action's own, whether the run succeeds or fails: for guards. Behind
+    /// doors without a response they go nowhere. Names are lower case.
+    pub fn answer_with(&self, change: impl FnOnce(&mut Vec<(&'static str, String)>)) {
+        change(&mut self.0.headers.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Returns the database, for SeaORM's entities and queries.

@@ -1,6 +1,11 @@
 //! The HTTP request behind a run, as guards and handlers see it.
 
-use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use crate::{
     error::{FieldError, InvalidInput, Place},
@@ -25,6 +30,26 @@ pub trait RequestHead: Send + Sync + 'static {
     fn query_values(&self, name: &str) -> Vec<Cow<'_, str>>;
     /// The address of the peer of the connection.
     fn peer(&self) -> Option<IpAddr>;
+    /// The address of the client, as far as the proxies in between are trusted.
+    fn client_ip(&self) -> Option<IpAddr>;
+}
+
+/// The network of a client, as limits count it: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer has
+/// at least (RFC 6177).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(pub Option<IpAddr>);
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(|address| address.to_canonical()) {
+            None => f.write_str("unknown"),
+            Some(IpAddr::V4(address)) => address.fmt(f),
+            Some(IpAddr::V6(address)) => {
+                let network = Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
+                write!(f, "{network}/64")
+            }
+        }
+    }
 }
 
 /// The HTTP request behind a run: everything but its body.
@@ -67,6 +92,12 @@ impl Request {
         self.0.peer()
     }
 
+    /// Returns the address of the client: the peer's, unless that is one of `http.trusted_proxies`; then the last address that those say
+    /// they were called from.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.0.client_ip()
+    }
+
     /// Reads a parameter of the path template.
     ///
     /// # Errors
@@ -100,5 +131,19 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Neither headers nor the query: they carry secrets.
         write!(f, "Request({} {})", self.method(), self.path())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_customer_is_one_network() {
+        let network = |text: &str| Network(text.parse().ok()).to_string();
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("nobody"), "unknown");
     }
 }

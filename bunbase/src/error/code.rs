@@ -30,6 +30,8 @@ pub const ACTION_UNKNOWN: &str = "action_unknown";
 pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 422: another call had this idempotency key.
 pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
+/// 429: there were too many calls.
+pub const RATE_LIMITED: &str = "rate_limited";
 /// 500: the cause is in the log.
 pub const INTERNAL: &str = "internal";
 /// 503: the database has no room, lock or turn for the call.

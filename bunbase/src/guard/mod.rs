@@ -4,14 +4,18 @@
 //! guard sees the context: headers, query, path parameters. It never sees the body, which is not read before it passes.
 
 mod api_key;
+mod rate_limit;
 
 use std::{future::Future, pin::Pin};
 
-pub use self::api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key};
+pub use self::{
+    api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key},
+    rate_limit::{DAY, HOUR, MINUTE, Quota, RateLimit, RateLimited, SECOND, rate_limit},
+};
 
 use crate::{
     Result,
-    action::{ActionError, ErrorVariant},
+    action::{ActionError, ErrorVariant, HeaderDoc},
     context::Ctx,
 };
 
@@ -53,6 +57,16 @@ pub trait Guard: Send + Sync + 'static {
 
     /// Returns the credential that it asks for.
     fn security(&self) -> Option<Security> {
+        None
+    }
+
+    /// Returns the headers that it adds to answers, by [`Ctx::answer_with`].
+    fn headers(&self) -> Vec<HeaderDoc> {
+        Vec::new()
+    }
+
+    /// Returns what is wrong with how it was made: start-up shows that, and stops.
+    fn mistake(&self) -> Option<String> {
         None
     }
 }
@@ -120,6 +134,10 @@ pub struct GuardDoc {
     pub security: Option<Security>,
     /// Whether it refuses every run that nobody called.
     pub needs_caller: bool,
+    /// The headers that it adds to answers.
+    pub headers: Vec<HeaderDoc>,
+    /// What is wrong with how it was made.
+    pub mistake: Option<String>,
 }
 
 impl GuardDoc {
@@ -132,6 +150,8 @@ impl GuardDoc {
             hidden_errors: P::Error::HIDES,
             security: P::security(),
             needs_caller: P::NEEDS_CALLER,
+            headers: Vec::new(),
+            mistake: None,
         }
     }
 }
@@ -183,6 +203,8 @@ impl<G: Guard> DynGuard for G {
             hidden_errors: G::Error::HIDES,
             security: self.security(),
             needs_caller: G::NEEDS_CALLER,
+            headers: self.headers(),
+            mistake: self.mistake(),
         }
     }
 }

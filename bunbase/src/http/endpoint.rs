@@ -7,7 +7,7 @@ use actix_web::{
     dev::Payload,
     http::{
         StatusCode,
-        header::{self, HeaderValue},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 
@@ -83,7 +83,7 @@ impl HttpRoute {
     fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome) -> HttpResponse {
         let response = runs::sync_within(ctx.logged(), || self.refuse(error, ctx.trace_id()));
         outcome.failed_with(error);
-        response
+        with_headers(response, ctx)
     }
 
     pub(super) fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
@@ -93,6 +93,18 @@ impl HttpRoute {
         }
         response
     }
+}
+
+/// Adds what guards have said.
+fn with_headers(mut response: HttpResponse, ctx: &Ctx) -> HttpResponse {
+    ctx.answer_with(|headers| {
+        for (name, value) in headers.drain(..) {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    });
+    response
 }
 
 /// Answers one request.
@@ -155,7 +167,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         match response {
             Ok(response) => {
                 outcome.succeeded(Some(response.status().as_u16()));
-                response
+                with_headers(response, &ctx)
             }
             Err(error) => route.fail(&error, &ctx, &mut outcome),
         }

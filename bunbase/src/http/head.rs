@@ -17,6 +17,7 @@ pub(crate) struct Head {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<IpAddr>,
+    pub(crate) client_ip: Option<IpAddr>,
     /// The names of the route's parameters, in the order of the template.
     pub(crate) param_names: std::sync::Arc<[String]>,
     /// Where in the path each parameter's raw value is.
@@ -100,5 +101,9 @@ impl RequestHead for Head {
 
     fn peer(&self) -> Option<IpAddr> {
         self.peer
+    }
+
+    fn client_ip(&self) -> Option<IpAddr> {
+        self.client_ip
     }
 }

@@ -21,6 +21,7 @@ mod mounts;
 mod multipart;
 mod plan;
 mod problem;
+mod proxies;
 mod respond;
 mod server;
 mod service;
@@ -35,6 +36,7 @@ pub use self::{
     endpoint::Endpoint,
     health::{Health, HealthCheck},
     mounts::Mounts,
+    proxies::Proxies,
     server::{RunningServer, serve},
     settings::{CancelOnDisconnect, Cors, MultipartLimits, Settings},
     table::Table,

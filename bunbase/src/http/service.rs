@@ -35,11 +35,14 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
     let payload = request.take_payload();
     let found = table.find(request.method(), request.uri().path());
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let client_ip = table.settings.proxies.client(peer, &headers);
     let head = Arc::new(Head {
         method: request.method().clone(),
         uri: request.uri().clone(),
         headers,
-        peer: request.peer_addr().map(|peer| peer.ip()),
+        peer,
+        client_ip,
         param_names: found.param_names,
         params: found.params,
     });

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Proxies;
+
 /// Limits and switches of the HTTP door.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -29,6 +31,8 @@ pub struct Settings {
     pub multipart: MultipartLimits,
     /// Cross-origin rules.
     pub cors: Cors,
+    /// Whose word is taken for the address of the client.
+    pub proxies: Proxies,
 }
 
 /// What happens to a run whose client leaves.
@@ -93,6 +97,7 @@ impl Default for Settings {
                 memory_limit_bytes: 256 * 1024,
             },
             cors: Cors::default(),
+            proxies: Proxies::default(),
         }
     }
 }

@@ -141,6 +141,7 @@ impl Runner {
             chain,
             provided: Mutex::default(),
             notes: runs::Notes::default(),
+            headers: std::sync::Mutex::default(),
         })
     }
 

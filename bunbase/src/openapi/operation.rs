@@ -28,7 +28,7 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
     if meta.idempotent {
         parameters.push(RefOr::Object(parameters::idempotency_key()));
     }
-    let (status, success) = responses::success(action, builder);
+    let (status, success) = responses::success(action, &guards, builder);
     let (failures, default) = responses::failures(action, &guards, traits, builder);
     let mut answers = Responses { default, ..Responses::default() };
     answers.responses.extend(failures.into_iter().map(|(status, response)| (status.to_string(), response)));

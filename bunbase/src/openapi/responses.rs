@@ -47,7 +47,7 @@ pub(super) struct Traits {
 }
 
 /// Returns the status and the answer of a success.
-pub(super) fn success(action: &Registered, builder: &mut Builder<'_>) -> (u16, Response) {
+pub(super) fn success(action: &Registered, guards: &[GuardDoc], builder: &mut Builder<'_>) -> (u16, Response) {
     let meta = &action.entry.meta;
     let doc = (action.entry.output)(&mut builder.generator);
     let mut status = meta.status.unwrap_or(doc.status);
@@ -55,7 +55,8 @@ pub(super) fn success(action: &Registered, builder: &mut Builder<'_>) -> (u16, R
         status = 204;
     }
     let mut response = Response { description: doc.description.into_owned(), ..Response::default() };
-    response.headers = headers(&doc.headers);
+    let said: Vec<HeaderDoc> = doc.headers.into_iter().chain(of_guards(guards)).collect();
+    response.headers = headers(&said);
     response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
     if let Some((content_type, node)) = doc.content.filter(|_| !matches!(status, 204 | 205 | 304)) {
         let content_type = meta.content_type.map_or_else(|| content_type.into_owned(), str::to_owned);
@@ -95,6 +96,17 @@ pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<
         found.insert(status, response_ref(name));
     }
     found
+}
+
+/// Returns the headers that guards add, each once.
+fn of_guards(guards: &[GuardDoc]) -> Vec<HeaderDoc> {
+    let mut docs: Vec<HeaderDoc> = Vec::new();
+    for doc in guards.iter().flat_map(|guard| &guard.headers) {
+        if !docs.iter().any(|known| known.name == doc.name) {
+            docs.push(doc.clone());
+        }
+    }
+    docs
 }
 
 /// Returns the headers of an answer by name. A name that is there several times is one entry: OpenAPI has no other way.
@@ -177,6 +189,9 @@ pub(super) fn failures(
             is_new
         });
         let mut response = failure(status, &variants, open);
+        if status == 429 {
+            response.headers.extend(headers(&of_guards(guards)));
+        }
         if status == 401 && challenged {
             response.headers.insert("WWW-Authenticate".to_owned(), header_ref(CHALLENGE_HEADER));
         }

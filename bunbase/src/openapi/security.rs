@@ -84,6 +84,8 @@ mod tests {
             hidden_errors: false,
             security,
             needs_caller: false,
+            headers: Vec::new(),
+            mistake: None,
         }
     }
 

@@ -46,6 +46,7 @@ pub(super) fn all(
     path_fields(actions, &mut mistakes);
     tools(actions, &mut mistakes);
     callers(actions, &mut mistakes);
+    guards(actions, &mut mistakes);
     subscriptions(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
@@ -196,6 +197,15 @@ fn callers(actions: &[Registered], mistakes: &mut Vec<String>) {
                 guard.name,
                 place(action)
             ));
+        }
+    }
+}
+
+/// A guard that was made of values that make no sense.
+fn guards(actions: &[Registered], mistakes: &mut Vec<String>) {
+    for action in actions {
+        for mistake in action.guard_docs().into_iter().filter_map(|guard| guard.mistake) {
+            mistakes.push(format!("{mistake}: a guard of {}", place(action)));
         }
     }
 }

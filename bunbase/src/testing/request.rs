@@ -1,6 +1,9 @@
 //! Requests and answers of a test.
 
-use std::fmt;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use actix_web::http::{
     Method,
@@ -20,13 +23,15 @@ pub struct TestRequest<'a> {
     app: &'a TestApp,
     method: String,
     uri: String,
+    peer: IpAddr,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl<'a> TestRequest<'a> {
     pub(super) fn new(app: &'a TestApp, method: &str, uri: &str) -> Self {
-        Self { app, method: method.to_owned(), uri: uri.to_owned(), headers: HeaderMap::new(), body: Bytes::new() }
+        let (method, uri) = (method.to_owned(), uri.to_owned());
+        Self { app, method, uri, peer: Ipv4Addr::LOCALHOST.into(), headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// Adds a header.
@@ -37,6 +42,12 @@ impl<'a> TestRequest<'a> {
         let name = HeaderName::try_from(name).unwrap_or_else(|_| panic!("`{name}` is not the name of a header"));
         let value = HeaderValue::from_str(value).unwrap_or_else(|_| panic!("`{value}` is not the value of a header"));
         self.headers.append(name, value);
+        self
+    }
+
+    /// Says from which address it comes; 127.0.0.1 unless said.
+    pub fn peer(mut self, peer: impl Into<IpAddr>) -> Self {
+        self.peer = peer.into();
         self
     }
 
@@ -60,7 +71,7 @@ impl<'a> TestRequest<'a> {
     /// # Panics
     /// When the answer is not what the document says; the message lists every deviation.
     pub async fn send(self) -> TestResponse {
-        let Self { app, method, uri, mut headers, body } = self;
+        let Self { app, method, uri, peer, mut headers, body } = self;
         let parsed: Method = method.parse().unwrap_or_else(|_| panic!("`{method}` is not a method"));
         if !body.is_empty()
             && let Ok(length) = HeaderValue::from_str(&body.len().to_string())
@@ -68,7 +79,7 @@ impl<'a> TestRequest<'a> {
             headers.insert(header::CONTENT_LENGTH, length);
         }
         let (sender, receiver) = oneshot::channel();
-        let work = Work { method: parsed, uri: uri.clone(), headers, body, answer: sender };
+        let work = Work { method: parsed, uri: uri.clone(), peer, headers, body, answer: sender };
         let response = app.http().send(work, receiver).await;
         if app.checked {
             let headers: Vec<_> = response

@@ -1,6 +1,10 @@
 //! Actix in process, on a thread of its own: its services may not leave their thread, and tests may.
 
-use std::{rc::Rc, thread::JoinHandle};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    thread::JoinHandle,
+};
 
 use actix_web::{
     body::to_bytes,
@@ -17,6 +21,7 @@ use crate::http::{Mounts, Table, application};
 pub(crate) struct Work {
     pub(crate) method: Method,
     pub(crate) uri: String,
+    pub(crate) peer: IpAddr,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) answer: oneshot::Sender<TestResponse>,
@@ -54,11 +59,12 @@ impl Drop for InProcess {
 
 async fn serve(table: Table, mounts: Mounts, mut work: mpsc::UnboundedReceiver<Work>) {
     let service = Rc::new(actix_web::test::init_service(application(table.into(), mounts)).await);
-    while let Some(Work { method, uri, headers, body, answer }) = work.recv().await {
+    while let Some(Work { method, uri, peer, headers, body, answer }) = work.recv().await {
         let service = service.clone();
         actix_web::rt::spawn(async move {
             let is_head = method == Method::HEAD;
             let mut request = actix_web::test::TestRequest::with_uri(&uri).method(method);
+            request = request.peer_addr(SocketAddr::new(peer, 0));
             for (name, value) in headers {
                 request = request.append_header((name, value));
             }

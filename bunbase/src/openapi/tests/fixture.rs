@@ -371,6 +371,8 @@ static ACTIONS: &[ActionEntry] = &[
                 hidden_errors: false,
                 security: Some(security),
                 needs_caller: true,
+                headers: Vec::new(),
+                mistake: None,
             }]
         },
         ..ENTRY

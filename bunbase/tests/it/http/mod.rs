@@ -13,6 +13,7 @@ mod forms;
 mod guards;
 mod health;
 mod lifecycle;
+mod limits;
 mod log;
 mod mounts;
 mod replicas;
