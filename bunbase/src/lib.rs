@@ -105,6 +105,7 @@ pub use bunbase_macros::ActionError;
 /// | `retry` | How often a run is tried: `retry(attempts = 3, backoff = exponential, base = "1s", max = "30s", jitter = full)`, which is also what is left out. `backoff = fixed` waits `base` each time, `jitter = none` exactly so long. |
 /// | `timeout` | `"10s"` until the first byte of the answer; for a job, of each attempt. |
 /// | `idempotent` | A call with a key that was used before gets the first one's answer. |
+/// | `cache` | Answers are kept for a time, over HTTP and as a tool: `cache(ttl = "5m", vary = [user, input], stale = "1m", tags = ["catalog", "sku/{sku}"])`. `vary` says what makes an answer another one, the input unless said; `stale` how much longer an old one is shown while it is made again; `tags` by what [`Cache::invalidate`](cache::Cache::invalidate) finds it. With `Cache-Control`, `ETag`, `Vary` and 304; `public` only where no guard tells callers apart. |
 /// | `cpu` | It computes and does not wait, so it runs on threads for that; a plain `fn` always does. |
 /// | `queue`, `priority` | Where its jobs wait, `default` unless said, and how urgent they are: `low`, `normal`, `high` or `critical`. |
 /// | `status` | The status of a success over HTTP, 200 to 399; the output's own unless said. |

@@ -3,14 +3,14 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, LitInt, LitStr, ext::IdentExt};
 
-use super::{retry::Retry, trigger::Trigger};
+use super::{cache::Cache, retry::Retry, trigger::Trigger};
 use crate::{
     entries::{self, Entry},
     errors::Errors,
 };
 
 /// The keys.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "get",
     "post",
     "put",
@@ -31,6 +31,7 @@ const KEYS: [&str; 26] = [
     "timeout",
     "retry",
     "idempotent",
+    "cache",
     "cpu",
     "queue",
     "priority",
@@ -118,6 +119,7 @@ pub(crate) struct Args {
     pub(crate) retry: Option<Retry>,
     /// The key, to underline it.
     pub(crate) idempotent: Option<Ident>,
+    pub(crate) cache: Option<Cache>,
     pub(crate) cpu: bool,
     pub(crate) queue: Option<LitStr>,
     pub(crate) priority: Option<&'static str>,
@@ -150,6 +152,8 @@ impl Args {
                 args.verify = Some(entry);
             } else if key == "retry" {
                 args.retry = Retry::read(&entry, errors);
+            } else if key == "cache" {
+                args.cache = Cache::read(&entry, errors);
             } else if let Err(error) = args.take(&key, &entry) {
                 errors.push(error);
             }

@@ -4,6 +4,7 @@
 //! `input` say what must fit together, `message` and `codegen` emit. Not here: what a struct is on the wire; the message type goes through `#[schema]`.
 
 mod attr;
+mod cache;
 pub(crate) mod codegen;
 mod docs;
 mod input;

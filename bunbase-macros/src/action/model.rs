@@ -8,6 +8,7 @@ use syn::{Attribute, Expr, LitStr, Type, Visibility, ext::IdentExt};
 
 use super::{
     attr::{Args, Method},
+    cache::Cache,
     docs::Docs,
     input,
     param::{self, Field, Kind},
@@ -56,6 +57,7 @@ pub(crate) struct Action {
     timeout: Option<Duration>,
     retry: Option<Retry>,
     idempotent: Option<Ident>,
+    cache: Option<Cache>,
     is_async: bool,
     cpu: bool,
     queue: Option<LitStr>,
@@ -146,6 +148,9 @@ impl Action {
             (None, Some(name)) => Message::Fields { name, fields },
             (_, None) => return None,
         };
+        if let Some(cache) = &args.cache {
+            cache.check(&doors, &message, !providers.is_empty(), args.idempotent.as_ref(), errors);
+        }
         let status = args.status.and_then(|status| errors.keep(rules::status(&status, result.as_ref())));
         let measured = |text: &Option<LitStr>| text.as_ref().map(LitStr::value);
         let timeout = measured(&args.timeout).and_then(|text| match values::duration(&text) {
@@ -194,6 +199,7 @@ impl Action {
             timeout,
             retry: args.retry,
             idempotent: args.idempotent,
+            cache: args.cache,
             is_async: sig.asyncness.is_some(),
             cpu: args.cpu || sig.asyncness.is_none(),
             queue: args.queue,
@@ -278,6 +284,10 @@ impl Action {
     /// The key `idempotent`.
     pub(crate) fn idempotent(&self) -> Option<&Ident> {
         self.idempotent.as_ref()
+    }
+    /// What `cache(…)` says.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
     /// Whether the function is an `async fn`.
     pub(crate) fn is_async(&self) -> bool {

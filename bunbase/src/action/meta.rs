@@ -186,6 +186,28 @@ impl RetryPolicy {
     }
 }
 
+/// For how long answers are kept, and for whom: `cache(…)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// How long an answer is fresh.
+    pub ttl: Duration,
+    /// How long after that it is still shown while it is made again.
+    pub stale: Duration,
+    /// Whether each caller has answers of its own.
+    pub user: bool,
+    /// Whether each input has answers of its own.
+    pub input: bool,
+    /// What they are invalidated by. A field of the input in braces stands for its value.
+    pub tags: &'static [&'static str],
+}
+
+impl CachePolicy {
+    /// Returns the names of the fields in a tag.
+    pub fn fields(tag: &str) -> impl Iterator<Item = &str> {
+        tag.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+    }
+}
+
 /// One action, as `#[action]` describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct ActionMeta {
@@ -219,6 +241,8 @@ pub struct ActionMeta {
     pub retry: Option<RetryPolicy>,
     /// Whether a repeated call with the same key gets the first one's answer.
     pub idempotent: bool,
+    /// For how long its answers are kept, where they are.
+    pub cache: Option<CachePolicy>,
     /// Whether it runs on the pool for work that computes and does not wait.
     pub cpu: bool,
     /// The queue of its jobs; `default` unless said.
@@ -245,6 +269,7 @@ impl ActionMeta {
         body_limit_bytes: None,
         retry: None,
         idempotent: false,
+        cache: None,
         cpu: false,
         queue: "default",
         priority: Priority::Normal,

@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{
     check::{Answers, Awaits, Checked, InputCheck, checked},
     error::{ActionError, ErrorDoc, ErrorVariant, count, internal, internal_class, join, passed},
-    meta::{ActionMeta, Door, Method, ModuleMeta, RetryPolicy, Trigger},
+    meta::{ActionMeta, CachePolicy, Door, Method, ModuleMeta, RetryPolicy, Trigger},
     output::{ByteStream, Created, HeaderDoc, Html, NoContent, Output, OutputDoc, Redirect, Sse, SseEvent, Text},
     reply::{Body, Reply, SetCookie},
 };

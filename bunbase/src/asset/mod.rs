@@ -163,11 +163,15 @@ impl fmt::Debug for Asset {
 impl Form {
     /// Returns whether an `If-None-Match` names this form: the answer is then 304 (RFC 9110 section 13.1.2).
     pub fn is_fresh(&self, if_none_match: &str) -> bool {
-        if_none_match
-            .split(',')
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
+        names(if_none_match, &self.etag)
     }
+}
+
+/// Returns whether an `If-None-Match` names an entity tag, by weak comparison (RFC 9110 sections 8.8.3.2 and 13.1.2).
+pub fn names(if_none_match: &str, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    let etag = opaque(etag);
+    if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || opaque(tag) == etag)
 }
 
 /// Returns the weight of a coding in thousandths: 0 refuses it, as does not naming it.

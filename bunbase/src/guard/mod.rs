@@ -60,6 +60,12 @@ pub trait Guard: Send + Sync + 'static {
         None
     }
 
+    /// Returns whether it lets everybody through alike, as a limit does. What others have let through is for those who passed, and no
+    /// cache between client and server may show it to anybody else.
+    fn admits_everybody(&self) -> bool {
+        false
+    }
+
     /// Returns the headers that it adds to answers, by [`Ctx::answer_with`].
     fn headers(&self) -> Vec<HeaderDoc> {
         Vec::new()
@@ -134,6 +140,8 @@ pub struct GuardDoc {
     pub security: Option<Security>,
     /// Whether it refuses every run that nobody called.
     pub needs_caller: bool,
+    /// Whether it lets everybody through alike.
+    pub admits_everybody: bool,
     /// The headers that it adds to answers.
     pub headers: Vec<HeaderDoc>,
     /// What is wrong with how it was made.
@@ -150,6 +158,7 @@ impl GuardDoc {
             hidden_errors: P::Error::HIDES,
             security: P::security(),
             needs_caller: P::NEEDS_CALLER,
+            admits_everybody: false,
             headers: Vec::new(),
             mistake: None,
         }
@@ -203,6 +212,7 @@ impl<G: Guard> DynGuard for G {
             hidden_errors: G::Error::HIDES,
             security: self.security(),
             needs_caller: G::NEEDS_CALLER,
+            admits_everybody: self.admits_everybody(),
             headers: self.headers(),
             mistake: self.mistake(),
         }

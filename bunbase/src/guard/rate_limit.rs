@@ -229,6 +229,10 @@ impl Guard for RateLimit {
         format!("rate_limit {} per {:?}{by}{burst}{shared}", self.limit, self.period)
     }
 
+    fn admits_everybody(&self) -> bool {
+        true
+    }
+
     fn mistake(&self) -> Option<String> {
         self.rule().err().map(|mistake| format!("`rate_limit` {mistake}"))
     }

@@ -69,7 +69,7 @@ async fn passed(
     let request = Request::new(head.clone());
     let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
-    respond::respond(reply, Overrides { status: None, content_type: None }, &head, &settings, trace, sending).await
+    respond::respond(reply, Overrides::default(), &head, &settings, trace, sending).await
 }
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

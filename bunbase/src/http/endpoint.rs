@@ -74,6 +74,8 @@ pub(crate) struct HttpRoute {
     pub(crate) in_flight: InFlight,
     /// For the route of a webhook.
     pub(crate) webhook: Option<Webhook>,
+    /// The request headers on which kept answers depend.
+    pub(crate) vary: Option<HeaderValue>,
     /// How to authenticate, for 401 (RFC 9110 section 11.6.1).
     pub(crate) challenge: Option<HeaderValue>,
 }
@@ -81,7 +83,11 @@ pub(crate) struct HttpRoute {
 impl HttpRoute {
     /// Ends a run with an error. What is logged of it is part of the run.
     fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome) -> HttpResponse {
-        let response = runs::sync_within(ctx.logged(), || self.refuse(error, ctx.trace_id()));
+        let mut response = runs::sync_within(ctx.logged(), || self.refuse(error, ctx.trace_id()));
+        if self.runner.meta.cache.is_some() {
+            // An error is not kept here, and not by a cache in between.
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         outcome.failed_with(error);
         with_headers(response, ctx)
     }
@@ -104,6 +110,13 @@ fn with_headers(mut response: HttpResponse, ctx: &Ctx) -> HttpResponse {
             }
         }
     });
+    // What a guard sets is for this caller.
+    let is_public = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("public"));
+    if response.headers().contains_key(header::SET_COOKIE)
+        && response.headers().get(header::CACHE_CONTROL).is_some_and(is_public)
+    {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
     response
 }
 
@@ -165,7 +178,10 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             Err(error) => Err(error),
         };
         match response {
-            Ok(response) => {
+            Ok(mut response) => {
+                if let Some(vary) = &route.vary {
+                    response.headers_mut().append(header::VARY, vary.clone());
+                }
                 outcome.succeeded(Some(response.status().as_u16()));
                 with_headers(response, &ctx)
             }

@@ -36,6 +36,12 @@ impl Head {
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
+    /// Returns what the client says that it has.
+    pub(crate) fn if_none_match(&self) -> String {
+        let lines = self.headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+        lines.collect::<Vec<_>>().join(",")
+    }
+
     /// Returns the raw value of the first cookie of a name, without the quotes that RFC 6265 section 4.1.1 allows around it.
     pub(crate) fn raw_cookie(&self, name: &str) -> Option<&str> {
         let lines = self.headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());

@@ -22,16 +22,18 @@ use super::{
 use crate::{
     Error, Result,
     action::{Body, Reply, SetCookie},
-    asset::Coding,
+    asset::{self, Coding},
     context::TraceId,
     schema::SameSite,
 };
 
 /// What an action's attribute says about its answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) status: Option<u16>,
     pub(crate) content_type: Option<&'static str>,
+    /// Whether callers that have the answer already are told so (RFC 9110 section 13.1.2).
+    pub(crate) conditional: bool,
 }
 
 /// Answers above this size are compressed on another thread.
@@ -55,6 +57,11 @@ pub(crate) async fn respond(
         (_, status) => status,
     };
     let mut builder = HttpResponseBuilder::new(StatusCode::from_u16(status).map_err(Error::internal)?);
+    let is_known = overrides.conditional
+        && reply.headers.iter().any(|(name, etag)| name == "etag" && asset::names(&head.if_none_match(), etag));
+    if is_known {
+        builder.status(StatusCode::NOT_MODIFIED);
+    }
     for (name, value) in reply.headers {
         let value = HeaderValue::from_str(&value)
             .map_err(|error| Error::internal(format!("the header `{name}` cannot have this value: {error}")))?;
@@ -74,6 +81,9 @@ pub(crate) async fn respond(
                 builder.append_header((header::VARY, "Accept-Encoding"));
             }
             builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
+            if is_known {
+                return Ok(builder.finish());
+            }
             let accepted = if wanted { compress::accepted(&head.headers) } else { "" };
             let Some(coding) = Coding::accepted(accepted).next() else {
                 return Ok(builder.body(bytes));

@@ -13,13 +13,14 @@ use super::{
     detach::{InFlight, Running},
     endpoint::{self, Endpoint, HttpRoute},
     head::Head,
-    plan::Plan,
+    plan::{Plan, TextSource},
     respond::Overrides,
     settings::Settings,
     webhook::{self, Webhook},
 };
 use crate::{
-    Error, Result, action,
+    Error, Result,
+    action::{self, CachePolicy},
     context::{Services, TraceId},
     guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
@@ -117,20 +118,27 @@ impl Table {
             let endpoint = endpoints
                 .get(&at)
                 .ok_or_else(|| Error::internal(format!("`{}` is registered without its HTTP entry", action.name)))?;
-            let challenge = challenge(&action.guard_docs());
+            let guards = action.guard_docs();
+            let challenge = challenge(&guards);
             let mut add = |route: &Route, plan: Plan, endpoint: Endpoint, webhook: Option<Webhook>| {
                 let entry = shapes.entry(route.shape()).or_insert_with(PathEntry::empty);
+                let vary = meta.cache.and_then(|cache| vary(cache, &plan, &guards));
                 entry.param_names = plan.param_names.clone();
                 entry.methods[slot(route.method)] = Some(Arc::new(HttpRoute {
                     endpoint,
                     runner: runner.clone(),
                     plan: Arc::new(plan),
-                    overrides: Overrides { status: meta.status, content_type: meta.content_type },
+                    overrides: Overrides {
+                        status: meta.status,
+                        content_type: meta.content_type,
+                        conditional: meta.cache.is_some(),
+                    },
                     settings: settings.clone(),
                     services: services.clone(),
                     in_flight: in_flight.clone(),
                     webhook,
                     challenge: challenge.clone(),
+                    vary,
                 }));
             };
             for route in &action.routes {
@@ -189,6 +197,34 @@ impl Table {
         };
         Found { target, param_names: entry.param_names.clone(), params }
     }
+}
+
+/// Returns the request headers on which the answers of a cached action depend; `None` where it is none. Without the callers' answers
+/// apart they are those of fields, and of what guards look at.
+fn vary(cache: CachePolicy, plan: &Plan, guards: &[GuardDoc]) -> Option<HeaderValue> {
+    let mut names: Vec<&str> = Vec::new();
+    for (_, source) in &plan.texts {
+        match source {
+            TextSource::Header(name) => names.push(name.as_str()),
+            TextSource::Cookie(_) => names.push("cookie"),
+            TextSource::Path(_) | TextSource::Query(_) => {}
+        }
+    }
+    for credential in guards.iter().filter_map(|guard| guard.security.as_ref()).map(|security| security.credential) {
+        names.push(match credential {
+            Credential::Header(name) => name,
+            Credential::Cookie(_) => "cookie",
+            Credential::Bearer => "authorization",
+        });
+    }
+    // Nothing says how callers show who they are.
+    if cache.user && guards.iter().all(|guard| guard.security.is_none()) {
+        names.extend(["authorization", "cookie"]);
+    }
+    let mut names: Vec<String> = names.into_iter().map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    names.dedup();
+    HeaderValue::from_str(&names.join(", ")).ok().filter(|value| !value.is_empty())
 }
 
 impl fmt::Debug for Table {

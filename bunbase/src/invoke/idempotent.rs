@@ -63,6 +63,9 @@ impl Runner {
         message: A,
         started: Instant,
     ) -> Result<Answer, CallError<A::Error>> {
+        if let Some(policy) = self.meta.cache.filter(|_| matches!(ctx.door(), Door::Http | Door::Tool)) {
+            return self.cached::<A>(policy, ctx, provided, message, started).await;
+        }
         let Some(key) = key_of(self, ctx)? else {
             let reply = self.perform::<A, _>(ctx, provided, message, Written, started).await?;
             self.note_output(ctx, &reply);

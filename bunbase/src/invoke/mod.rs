@@ -4,6 +4,7 @@
 //! implements [`Decode`]), and what a door does with the answer.
 
 mod attempts;
+mod cached;
 mod call;
 mod compute;
 mod emit;
@@ -63,6 +64,8 @@ pub struct Runner {
     redaction: Redaction,
     module_guards: Arc<[Box<dyn DynGuard>]>,
     guards: Arc<[Box<dyn DynGuard>]>,
+    /// Whether no guard of it tells callers apart.
+    admits_everybody: bool,
 }
 
 /// Who calls, and as part of what.
@@ -114,6 +117,7 @@ impl Runner {
             redaction,
             module_guards: action.module_guards.clone(),
             guards: action.guards.clone(),
+            admits_everybody: action.guard_docs().iter().all(|guard| guard.admits_everybody),
         }
     }
 

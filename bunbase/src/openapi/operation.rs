@@ -32,6 +32,9 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
     let (failures, default) = responses::failures(action, &guards, traits, builder);
     let mut answers = Responses { default, ..Responses::default() };
     answers.responses.extend(failures.into_iter().map(|(status, response)| (status.to_string(), response)));
+    if meta.cache.is_some() {
+        answers.responses.insert("304".to_owned(), RefOr::Object(responses::not_modified(&success)));
+    }
     answers.responses.insert(status.to_string(), RefOr::Object(success));
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Operation {

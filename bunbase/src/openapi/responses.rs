@@ -15,7 +15,7 @@ use super::{
     problem::{self, PROBLEM, raw},
 };
 use crate::{
-    action::{ErrorVariant, HeaderDoc},
+    action::{ActionMeta, ErrorVariant, HeaderDoc},
     guard::GuardDoc,
     registry::Registered,
 };
@@ -55,7 +55,7 @@ pub(super) fn success(action: &Registered, guards: &[GuardDoc], builder: &mut Bu
         status = 204;
     }
     let mut response = Response { description: doc.description.into_owned(), ..Response::default() };
-    let said: Vec<HeaderDoc> = doc.headers.into_iter().chain(of_guards(guards)).collect();
+    let said: Vec<HeaderDoc> = doc.headers.into_iter().chain(of_guards(guards)).chain(of_cache(meta)).collect();
     response.headers = headers(&said);
     response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
     if let Some((content_type, node)) = doc.content.filter(|_| !matches!(status, 204 | 205 | 304)) {
@@ -96,6 +96,31 @@ pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<
         found.insert(status, response_ref(name));
     }
     found
+}
+
+/// Returns the headers of an answer that is kept.
+fn of_cache(meta: &ActionMeta) -> Vec<HeaderDoc> {
+    let text = || SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() };
+    let doc = |name: &'static str, description: &'static str| HeaderDoc {
+        name: name.into(),
+        description: description.into(),
+        required: true,
+        schema: text().into(),
+    };
+    if meta.cache.is_none() {
+        return Vec::new();
+    }
+    vec![
+        doc("Cache-Control", "How long the answer may be kept, and by whom (RFC 9111)."),
+        doc("ETag", "The version of the answer, for `If-None-Match`."),
+        doc("Cache-Status", "Whether the answer was there already (RFC 9211)."),
+    ]
+}
+
+/// Returns the answer to a caller that has the success already: its headers alone.
+pub(super) fn not_modified(success: &Response) -> Response {
+    let description = "The caller has this answer already.".to_owned();
+    Response { description, headers: success.headers.clone(), ..Response::default() }
 }
 
 /// Returns the headers that guards add, each once.

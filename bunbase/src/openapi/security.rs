@@ -84,6 +84,7 @@ mod tests {
             hidden_errors: false,
             security,
             needs_caller: false,
+            admits_everybody: false,
             headers: Vec::new(),
             mistake: None,
         }

@@ -7,9 +7,12 @@ use std::{
 };
 
 use super::{ModuleEntry, Registered, Route, resolve};
-use crate::action::{
-    Trigger,
-    placement::{Placement, parameter_name, parameters},
+use crate::{
+    action::{
+        CachePolicy, Trigger,
+        placement::{Placement, parameter_name, parameters},
+    },
+    schema::Generator,
 };
 
 /// Everything that is wrong with a binary's actions, each with file and line.
@@ -47,6 +50,7 @@ pub(super) fn all(
     tools(actions, &mut mistakes);
     callers(actions, &mut mistakes);
     guards(actions, &mut mistakes);
+    cached(actions, &mut mistakes);
     subscriptions(actions, &mut mistakes);
     module_twice(modules, &mut mistakes);
     for module in listed {
@@ -206,6 +210,28 @@ fn guards(actions: &[Registered], mistakes: &mut Vec<String>) {
     for action in actions {
         for mistake in action.guard_docs().into_iter().filter_map(|guard| guard.mistake) {
             mistakes.push(format!("{mistake}: a guard of {}", place(action)));
+        }
+    }
+}
+
+/// What is kept is for many callers, and its tags are made of fields that there are.
+fn cached(actions: &[Registered], mistakes: &mut Vec<String>) {
+    for action in actions {
+        let Some(cache) = action.entry.meta.cache else { continue };
+        let output = (action.entry.output)(&mut Generator::default());
+        if output.headers.iter().any(|header| header.name.eq_ignore_ascii_case("set-cookie")) {
+            mistakes.push(format!(
+                "{} sets a cookie, which is for one caller, and its answers are kept for others: leave out `cache`, or the cookie",
+                place(action)
+            ));
+        }
+        for (tag, name) in cache.tags.iter().flat_map(|tag| CachePolicy::fields(tag).map(move |name| (tag, name))) {
+            if !action.entry.fields.iter().any(|field| field.name == name) {
+                mistakes.push(format!(
+                    "the tag `{tag}` of {} names `{name}`, which is no field of its input",
+                    place(action)
+                ));
+            }
         }
     }
 }

@@ -103,6 +103,12 @@ async fn judge(n: i64) -> Result<()> {
     if n % 10 == 7 { Err(bunbase::Error::conflict("one of ten")) } else { Ok(()) }
 }
 
+/// Lets fifty calls through.
+#[action(post = "/limited", guards = [rate_limit(50).per(HOUR).by_ip()])]
+async fn limited() -> Result<()> {
+    Ok(())
+}
+
 /// Takes its time.
 #[action(post = "/linger")]
 async fn linger(millis: u64) -> Result<()> {

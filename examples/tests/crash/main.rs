@@ -4,6 +4,7 @@
 mod cluster;
 mod identical;
 mod kills;
+mod limits;
 mod paused;
 mod process;
 mod records;

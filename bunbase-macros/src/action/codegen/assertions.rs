@@ -21,8 +21,8 @@ use crate::{
 pub(super) fn all(action: &Action) -> TokenStream {
     let (texts, rules, content_type) = (texts(action), rules(action), raw_output(action));
     let (carried, scheduled, unattended) = (carried(action), scheduled(action), unattended(action));
-    let (delivered, replayed) = (delivered(action), replayed(action));
-    quote!(#texts #rules #content_type #carried #scheduled #unattended #delivered #replayed)
+    let (delivered, replayed, cached) = (delivered(action), replayed(action), cached(action));
+    quote!(#texts #rules #content_type #carried #scheduled #unattended #delivered #replayed #cached)
 }
 
 /// Lets rustc underline the type of a field that comes from text and cannot.
@@ -141,4 +141,12 @@ fn replayed(action: &Action) -> Option<TokenStream> {
     let private = paths::private_at(key.span());
     let (cfgs, ty) = (action.cfgs(), action.message().ty());
     Some(quote_spanned!(key.span()=> #(#cfgs)* const _: () = #private::action::rules::replayed::<#ty>();))
+}
+
+/// An answer that is kept is one that can be stored.
+fn cached(action: &Action) -> Option<TokenStream> {
+    let key = &action.cache()?.key;
+    let private = paths::private_at(key.span());
+    let (cfgs, ty) = (action.cfgs(), action.message().ty());
+    Some(quote_spanned!(key.span()=> #(#cfgs)* const _: () = #private::action::rules::cached::<#ty>();))
 }

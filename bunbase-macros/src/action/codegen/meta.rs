@@ -8,6 +8,7 @@ use syn::spanned::Spanned;
 
 use crate::{
     action::{
+        cache::Cache,
         model::Action,
         retry::Retry,
         trigger::{Event, Named, Order, Schedule, Trigger},
@@ -38,6 +39,7 @@ pub(super) fn meta(action: &Action) -> TokenStream {
         ("timeout", action.timeout().map(duration)),
         ("body_limit_bytes", action.body_limit_bytes().map(ToTokens::into_token_stream)),
         ("retry", action.retry().map(retry)),
+        ("cache", action.cache().map(cache)),
     ];
     let options = options.into_iter().filter_map(|(name, value)| {
         let (name, value) = (format_ident!("{name}"), value?);
@@ -144,6 +146,16 @@ fn retry(retry: &Retry) -> TokenStream {
         0 => default,
         5 => quote!(#private::action::RetryPolicy { #(#said)* }),
         _ => quote!(#private::action::RetryPolicy { #(#said)* ..#default }),
+    }
+}
+
+/// Emits for how long answers are kept, and for whom.
+fn cache(cache: &Cache) -> TokenStream {
+    let private = paths::private();
+    let (ttl, stale, tags) = (duration(cache.ttl), duration(cache.stale.unwrap_or_default()), &cache.tags);
+    let (user, input) = (cache.user, cache.input);
+    quote! {
+        #private::action::CachePolicy { ttl: #ttl, stale: #stale, user: #user, input: #input, tags: &[#(#tags),*] }
     }
 }
 

@@ -59,6 +59,18 @@ pub const fn replayed<A: Action>() {
     }
 }
 
+/// Holds where an answer can be kept.
+///
+/// # Panics
+/// Where it is a stream: at compile time.
+#[track_caller]
+pub const fn cached<A: Action>() {
+    if <A::Output as Output>::STREAM {
+        let report = Report::NOTHING.line(&["`", A::META.name, "` answers a stream, which cannot be kept: "]);
+        report.add("leave out `cache`, or return a value").tell();
+    }
+}
+
 /// Holds where an input can be made of nothing. `door` is the key of the schedule.
 ///
 /// # Panics

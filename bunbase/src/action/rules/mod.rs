@@ -6,7 +6,9 @@
 mod doors;
 mod report;
 
-pub use self::doors::{carried, delivered, job, needs_caller, replayed, scheduled, unattended, unattended_parameter};
+pub use self::doors::{
+    cached, carried, delivered, job, needs_caller, replayed, scheduled, unattended, unattended_parameter,
+};
 use self::report::Report;
 use super::{Method, Output, placement::Placement};
 use crate::schema::{Field, FromText, Source};

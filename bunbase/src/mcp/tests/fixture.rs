@@ -62,6 +62,7 @@ const META: ActionMeta = ActionMeta {
     body_limit_bytes: None,
     retry: None,
     idempotent: false,
+    cache: None,
     cpu: false,
     queue: "default",
     priority: Priority::Normal,

@@ -147,6 +147,7 @@ const META: ActionMeta = ActionMeta {
     body_limit_bytes: None,
     retry: None,
     idempotent: false,
+    cache: None,
     cpu: false,
     queue: "default",
     priority: crate::queue::Priority::Normal,
@@ -371,6 +372,7 @@ static ACTIONS: &[ActionEntry] = &[
                 hidden_errors: false,
                 security: Some(security),
                 needs_caller: true,
+                admits_everybody: false,
                 headers: Vec::new(),
                 mistake: None,
             }]

@@ -1,5 +1,6 @@
 //! Key-value store, locks and cache as an action reaches them.
 
+mod cached;
 #[cfg(feature = "redis")]
 mod health;
 mod stores;
