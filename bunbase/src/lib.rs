@@ -53,6 +53,7 @@ pub mod schedule;
 pub mod schema;
 pub mod seal;
 pub mod service;
+pub mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod webhook;
@@ -325,7 +326,7 @@ pub mod prelude {
         context::{Ctx, Identity, Tx, now},
         db::page::{Cursor, Keyset, Limit, Page, PageQuery},
         error::Result,
-        guard::{ApiKey, ApiKeys, DAY, Guard, HOUR, MINUTE, Provider, SECOND, api_key, rate_limit},
+        guard::{ApiKey, ApiKeys, DAY, Guard, HOUR, MINUTE, Provider, SECOND, across_tenants, api_key, rate_limit},
         http::Upload,
         schema::{Base64, Patch},
     };

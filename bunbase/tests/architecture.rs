@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 14] = [
     &["error", "asset", "clock", "service"],
     &["config", "schema"],
     &["db", "redis"],
-    &["kv", "lock", "limit"],
+    &["kv", "lock", "limit", "tenant"],
     &["cache"],
     &["queue", "schedule", "events", "idempotency", "webhook", "runs", "seal"],
     &["context", "guard", "action"],

@@ -12,6 +12,7 @@ mod m20261125_000004_schedules;
 mod m20261125_000005_idempotency;
 mod m20261125_000006_kv;
 mod m20261128_000007_rate_limits;
+mod m20261128_000008_tenants;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait,
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_idempotency::Migration),
             Box::new(m20261125_000006_kv::Migration),
             Box::new(m20261128_000007_rate_limits::Migration),
+            Box::new(m20261128_000008_tenants::Migration),
         ]
     }
 

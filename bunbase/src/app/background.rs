@@ -48,10 +48,10 @@ impl Roles {
 
 /// Everything that runs in the background of one process.
 pub(crate) struct Background {
-    worker: Option<(Worker, Reaper)>,
-    relay: Option<Relay>,
+    workers: Vec<(Worker, Reaper)>,
+    relays: Vec<Relay>,
     ticker: Option<Ticker>,
-    broadcast: Listener,
+    listeners: Vec<Listener>,
     others: Vec<Service>,
     writer: Writer,
 }
@@ -71,14 +71,24 @@ impl Background {
     pub(crate) async fn start(wired: &Wired, roles: Roles) -> Result<Self> {
         let services = &wired.services;
         let subscriptions = Subscriptions::new(&wired.registry, services.clone());
-        let mut others = vec![broadcasts(services, &subscriptions)];
-        let (mut worker, mut relay, mut ticker) = (None, None, None);
-        if roles.worker {
-            worker = Some(work(services, &subscriptions)?);
-            let settings =
-                events::Settings { retention: services.config.events.retention, ..events::Settings::default() };
-            relay = Some(Relay::start(services.events.clone(), Arc::new(subscriptions.clone()), settings));
-            others.push(wake_ups(services, wired.relay_wake.clone()));
+        let (mut workers, mut relays, mut listeners, mut ticker) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let mut others = Vec::new();
+        // Each shard has jobs and events of its own.
+        let main = (services.clone(), wired.relay_wake.clone());
+        for (services, relay_wake) in std::iter::once(&main).chain(&wired.shards) {
+            let subscriptions = Subscriptions::new(&wired.registry, services.clone());
+            others.push(broadcasts(services, &subscriptions));
+            if roles.worker {
+                workers.push(work(services, &subscriptions)?);
+                let retention = services.config.events.retention;
+                let settings = events::Settings { retention, ..events::Settings::default() };
+                relays.push(Relay::start(services.events.clone(), Arc::new(subscriptions), settings));
+                others.push(wake_ups(services, relay_wake.clone()));
+            }
+            if roles.scheduler {
+                others.push(tidying(services));
+            }
+            listeners.push(Listener::start(services.events.clone(), None));
         }
         if roles.scheduler {
             let declared = subscriptions.schedules()?;
@@ -86,14 +96,13 @@ impl Background {
             let settings =
                 schedule::Settings { grace: services.config.schedule.grace, ..schedule::Settings::default() };
             ticker = Some(Ticker::start(services.schedules.clone(), declared, Arc::new(subscriptions), settings));
-            others.push(tidying(services));
         }
-        let broadcast = Listener::start(services.events.clone(), None);
         // What is broadcast once this process serves reaches it. A database that is away now does not keep it from starting.
-        if tokio::time::timeout(LISTENS_WITHIN, broadcast.started()).await.is_err() {
+        let heard = join_all(listeners.iter().map(Listener::started));
+        if tokio::time::timeout(LISTENS_WITHIN, heard).await.is_err() {
             tracing::warn!("broadcast events are not heard yet: the connection that listens is not there");
         }
-        Ok(Self { worker, relay, ticker, broadcast, others, writer: writer(services) })
+        Ok(Self { workers, relays, ticker, listeners, others, writer: writer(services) })
     }
 
     /// Stops taking work and lets what runs end. The writer of run records goes on: it is stopped when nothing runs any more, requests
@@ -102,13 +111,10 @@ impl Background {
         if let Some(ticker) = &self.ticker {
             ticker.stop().await;
         }
-        if let Some((worker, reaper)) = &self.worker {
-            tokio::join!(worker.stop(), reaper.stop());
-        }
-        if let Some(relay) = &self.relay {
-            relay.stop().await;
-        }
-        self.broadcast.stop().await;
+        let stopping = self.workers.iter().map(|(worker, reaper)| async { tokio::join!(worker.stop(), reaper.stop()) });
+        join_all(stopping).await;
+        join_all(self.relays.iter().map(Relay::stop)).await;
+        join_all(self.listeners.iter().map(Listener::stop)).await;
         join_all(self.others.iter().map(Service::stop)).await;
         self.writer
     }

@@ -12,12 +12,14 @@ use super::{
     operate::{self, JobsStep},
     routes,
     runs::{self, RunsStep},
-    shutdown, wiring,
+    shutdown,
+    tenants::{self, TenantsStep},
+    wiring,
 };
 use crate::{
     Error, Result,
     action::Door,
-    config::{Config, Loader},
+    config::{Config, Loader, TenantIsolation},
     context::{Identity, Services},
     db::Db,
     http::{self, RunningServer},
@@ -58,6 +60,11 @@ enum Command {
     Migrate {
         #[command(subcommand)]
         step: Option<Migrate>,
+    },
+    /// Lists and adds tenants.
+    Tenants {
+        #[command(subcommand)]
+        step: Option<TenantsStep>,
     },
     /// Lists all routes with their actions and guards.
     Routes,
@@ -143,6 +150,10 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
+        Command::Tenants { step } => {
+            let tenants = tenants::open(&app, &config).await?;
+            print(&tenants::run(&tenants, step.unwrap_or(TenantsStep::List)).await?)
+        }
         Command::Routes => print(&routes::table(&wiring::registry(&app, &config)?)),
         Command::Openapi => {
             let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
@@ -204,12 +215,13 @@ async fn serve(app: App, config: Config) -> Result<()> {
     let migrate = config.database.migrate_on_start;
     let wired = Wired::new(app, config).await?;
     if migrate {
-        wired.migrations.up(&wired.services.db).await?;
+        wired.migrate().await?;
     }
     // Not waited for: a database that is away keeps no process from starting.
     tokio::spawn(warn_if_crowded(wired.services.db.clone(), format!("{} ", wired.config.app.name)));
     let roles = Roles::of(&wired.config);
-    let db = wired.services.db.clone();
+    let databases: Vec<Db> =
+        wired.shards.iter().map(|(shard, _)| shard.db.clone()).chain([wired.services.db.clone()]).collect();
     let background = Background::start(&wired, roles).await?;
     let Wired { table, mounts, health, config, registry, .. } = wired;
     let server = if roles.http { Some(http::serve(table, mounts, health)?) } else { None };
@@ -225,7 +237,9 @@ async fn serve(app: App, config: Config) -> Result<()> {
     };
     let (stopped, mut writer) = tokio::join!(answering, background.stop());
     writer.stop().await;
-    db.close().await;
+    for db in databases {
+        db.close().await;
+    }
     tracing::info!("stopped");
     stopped
 }
@@ -245,6 +259,10 @@ async fn warn_if_crowded(db: Db, name: String) {
 }
 
 async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
+    if matches!(step, Migrate::Up) && config.tenants.isolation != TenantIsolation::Off {
+        let tenants = tenants::open(&app, &config).await?;
+        return print(&tenants::report(&tenants.migrate().await)?);
+    }
     let db = Db::open(&wiring::database(&config)).await?;
     let plan = &app.migrations;
     let listed = |what: &str, names: Vec<String>| match names.as_slice() {
@@ -274,14 +292,14 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
     })?;
     let wired = Wired::new(app, config).await?;
     if wired.config.database.migrate_on_start {
-        wired.migrations.up(&wired.services.db).await?;
+        wired.migrate().await?;
     }
     let mut writer = background::writer(&wired.services);
     let calls = Calls::of(&wired.services)?;
     let call = Invocation { identity, ..Invocation::fresh(Door::Call) };
     let answer = calls.call_by_name(&wired.services, action, call, input).await;
     writer.stop().await;
-    wired.services.db.close().await;
+    wired.close().await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),
         Err(error) if error.fields().is_empty() => Err(error),
@@ -294,10 +312,10 @@ async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result
     logging::start(&config);
     let wired = Wired::new(app, config).await?;
     if wired.config.database.migrate_on_start {
-        wired.migrations.up(&wired.services.db).await?;
+        wired.migrate().await?;
     }
     let text = f(&wired.services).await;
-    wired.services.db.close().await;
+    wired.close().await;
     print(&text?)
 }
 
@@ -306,12 +324,12 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     logging::start(&config);
     let wired = Wired::new(app, config).await?;
     if wired.config.database.migrate_on_start {
-        wired.migrations.up(&wired.services.db).await?;
+        wired.migrate().await?;
     }
     let mut writer = background::writer(&wired.services);
     let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
     writer.stop().await;
-    wired.services.db.close().await;
+    wired.close().await;
     served
 }
 

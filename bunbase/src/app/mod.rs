@@ -8,7 +8,9 @@ mod logging;
 mod operate;
 mod routes;
 mod runs;
+mod shards;
 mod shutdown;
+mod tenants;
 #[cfg(feature = "mcp")]
 mod tools;
 mod wiring;

@@ -1,6 +1,8 @@
 //! From a builder and a configuration to parts that are ready to serve.
 
 use std::{
+    any::Any,
+    collections::BTreeSet,
     num::NonZero,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -10,13 +12,14 @@ use tokio::sync::{Notify, Semaphore};
 
 #[cfg(feature = "mcp")]
 use super::tools;
-use super::{App, data::Data, logging};
+use super::{App, data::Data, logging, shards};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
     Error, Result,
-    config::{self, Config, HEALTH_PATHS, Secret},
-    context::Services,
+    clock::Clock,
+    config::{self, Config, HEALTH_PATHS, Secret, TenantIsolation, TenantSource},
+    context::{Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier},
     events::{Broadcast, Events},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
@@ -32,6 +35,7 @@ use crate::{
     schedule::Schedules,
     seal::{Sealer, Sensitive},
     service,
+    tenant::Tenants,
 };
 
 /// An application, ready to serve.
@@ -47,6 +51,8 @@ pub(crate) struct Wired {
     pub(crate) mounts: Mounts,
     /// What the relay of this process waits on.
     pub(crate) relay_wake: Arc<Notify>,
+    /// The services of each shard, and what its relay waits on.
+    pub(crate) shards: Vec<(Arc<Services>, Arc<Notify>)>,
     #[cfg(feature = "mcp")]
     pub(crate) tools: mcp::Server,
 }
@@ -69,6 +75,8 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         request_timeout: config.http.request_timeout.is_some(),
         body_limit_bytes: Some(config.http.max_body_size.as_u64()),
         servers: Vec::new(),
+        tenants: config.tenants.isolation != TenantIsolation::Off,
+        tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)
 }
@@ -110,39 +118,34 @@ impl Wired {
         let registry = registry(&app, &config)?;
         let config = Arc::new(config);
         let document = document(&registry, &config, app.description.clone());
-        let db = Db::open(&database(&config)).await?;
         let clock = app.clock;
-        let notifier = Notifier::start(db.clone(), clock.clone(), db.settings().of_session());
-        let data = Data::open(&config, &db, &clock, &notifier)?;
-        let health = health(app.checks, &db, data.check, config.health.max_age);
-        let jobs = queue::open(db.clone(), clock.clone(), job_settings(&config));
-        let broadcast = Broadcast::of(Subscriptions::broadcast_names(&registry));
-        let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
-        let relay_wake = Arc::<Notify>::default();
-        let events = Events::new(db.clone(), clock.clone(), broadcast, relay_wake.clone());
-        let services = Arc::new(Services {
-            state: app.state,
+        let db = Db::open(&database(&config)).await?;
+        let shards = shards::open(&config).await?;
+        let tenants =
+            Tenants::new(shards::settings(&config), db.clone(), clock.clone(), shards, app.migrations.clone());
+        tenants.check()?;
+        let shared = Shared {
+            state: Arc::new(app.state),
             config: config.clone(),
-            wake: queue::Wake::new(notifier.clone()),
-            events: match data.carrier {
-                Some(carrier) => events.over(carrier),
-                None => events,
-            },
-            schedules: Schedules::new(db.clone(), clock.clone()),
-            keys: Keys::new(&db, &clock, &keys),
-            kv: data.kv,
-            locks: data.locks,
-            cache: data.cache,
-            limits: data.limits,
-            sealer: sealer(&registry, &config)?,
-            db,
+            sealer: sealer(&registry, &config)?.map(Arc::new),
             clock,
-            notifier,
-            jobs,
             recorder: recorder(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
-            calls: OnceLock::new(),
-        });
+            calls: Arc::default(),
+            broadcast: Subscriptions::broadcast_names(&registry),
+            tenants: tenants.clone(),
+        };
+        let main = shared.over(db, String::new())?;
+        let (services, relay_wake) = (main.services, main.relay_wake);
+        let mut shards = Vec::new();
+        for (name, db) in tenants.shards() {
+            let Over { services, relay_wake, .. } = shared.over(db.clone(), name.to_owned())?;
+            shards.push((services, relay_wake));
+        }
+        let by_name = shards.iter().map(|(services, _)| (services.shard.clone(), services.clone())).collect();
+        // Set once, here: the services are new.
+        let _ = services.shards.set(by_name);
+        let health = health(app.checks, &services.db, main.check, config.health.max_age);
         let builtins = builtins(&config, &document, &health);
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
@@ -161,9 +164,69 @@ impl Wired {
             table,
             mounts: app.mounts,
             relay_wake,
+            shards,
             #[cfg(feature = "mcp")]
             tools,
         })
+    }
+}
+
+/// What the services of all databases share.
+struct Shared {
+    state: Arc<State>,
+    config: Arc<Config>,
+    sealer: Option<Arc<Sealer>>,
+    clock: Clock,
+    recorder: Recorder,
+    cpu: Arc<Semaphore>,
+    calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+    broadcast: BTreeSet<String>,
+    tenants: Tenants,
+}
+
+/// The services over one database.
+struct Over {
+    services: Arc<Services>,
+    relay_wake: Arc<Notify>,
+    check: Option<(HealthCheck, bool)>,
+}
+
+impl Shared {
+    fn over(&self, db: Db, shard: String) -> Result<Over> {
+        let (config, clock) = (&self.config, &self.clock);
+        let notifier = Notifier::start(db.clone(), clock.clone(), db.settings().of_session());
+        let data = Data::open(config, &db, clock, &notifier)?;
+        let jobs = queue::open(db.clone(), clock.clone(), job_settings(config));
+        let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
+        let relay_wake = Arc::<Notify>::default();
+        let events = Events::new(db.clone(), clock.clone(), Broadcast::of(self.broadcast.clone()), relay_wake.clone());
+        let services = Arc::new(Services {
+            state: self.state.clone(),
+            config: config.clone(),
+            wake: queue::Wake::new(notifier.clone()),
+            events: match data.carrier {
+                Some(carrier) => events.over(carrier),
+                None => events,
+            },
+            schedules: Schedules::new(db.clone(), clock.clone()),
+            keys: Keys::new(&db, clock, &keys),
+            kv: data.kv,
+            locks: data.locks,
+            cache: data.cache,
+            limits: data.limits,
+            sealer: self.sealer.clone(),
+            db,
+            clock: clock.clone(),
+            notifier,
+            jobs,
+            recorder: self.recorder.clone(),
+            cpu: self.cpu.clone(),
+            calls: self.calls.clone(),
+            tenants: self.tenants.clone(),
+            shard,
+            shards: OnceLock::new(),
+        });
+        Ok(Over { services, relay_wake, check: data.check })
     }
 }
 

@@ -62,6 +62,8 @@ pub trait Uncommitted: Send + Sync {
 pub struct Cache {
     pub(super) inner: Arc<Inner>,
     pub(super) run: Option<Arc<dyn Uncommitted>>,
+    /// What keys and tags begin with, where they are a tenant's.
+    pub(super) prefix: Option<Arc<str>>,
 }
 
 pub(super) struct Inner {
@@ -76,18 +78,36 @@ impl Cache {
     /// Keeps values in a store, apart from those of the application.
     pub fn new(kv: &Kv, clock: Clock, settings: Settings) -> Self {
         let (entries, tags) = (kv.internal("cache"), kv.internal("tag"));
-        Self { inner: Arc::new(Inner { entries, tags, clock, settings, flights: Flights::default() }), run: None }
+        Self {
+            inner: Arc::new(Inner { entries, tags, clock, settings, flights: Flights::default() }),
+            run: None,
+            prefix: None,
+        }
     }
 
     /// Returns the same values as one run uses them: beside its transaction, not in it.
     #[must_use]
     pub fn scoped(&self, run: Arc<dyn Uncommitted>) -> Self {
-        Self { inner: self.inner.clone(), run: Some(run) }
+        Self { run: Some(run), ..self.clone() }
+    }
+
+    /// Returns the values of a tenant: apart from those of all others, and from those that are nobody's.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &str) -> Self {
+        Self { prefix: Some(format!("~{tenant}/").into()), ..self.clone() }
+    }
+
+    /// Returns a key or a tag as it is kept.
+    pub(super) fn name(&self, name: impl Into<String>) -> String {
+        match &self.prefix {
+            Some(prefix) => format!("{prefix}{}", name.into()),
+            None => name.into(),
+        }
     }
 
     /// Begins to look a value up, to say more than [`get_or_load`](Self::get_or_load) does: tags, how long it may be stale.
     pub fn entry(&self, key: impl Into<String>, ttl: Duration) -> Lookup<'_> {
-        Lookup::new(self, key.into(), ttl)
+        Lookup::new(self, self.name(key), ttl)
     }
 
     /// Returns a value, or loads it and keeps it for `ttl`.
@@ -109,7 +129,7 @@ impl Cache {
     /// 503 when the store is away, where that is an error: it may still have the value. 500 `transaction_open` while a transaction of
     /// this run is open: use `tx.uncache(…)`.
     pub async fn remove(&self, key: &str) -> Result<()> {
-        let (inner, key) = (self.inner.clone(), key.to_owned());
+        let (inner, key) = (self.inner.clone(), self.name(key));
         self.after_commit(async move { inner.remove(&key).await }).await
     }
 
@@ -118,7 +138,7 @@ impl Cache {
     /// # Errors
     /// As [`remove`](Self::remove).
     pub async fn invalidate(&self, tags: impl IntoIterator<Item = impl Into<String>>) -> Result<()> {
-        let (inner, tags) = (self.inner.clone(), tags.into_iter().map(Into::into).collect());
+        let (inner, tags) = (self.inner.clone(), tags.into_iter().map(|tag| self.name(tag)).collect());
         self.after_commit(async move { inner.invalidate(tags).await }).await
     }
 

@@ -32,7 +32,8 @@ impl<'c> Lookup<'c> {
 
     /// Gives it tags, by which [`Cache::invalidate`] finds it.
     pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.terms.tags.extend(tags.into_iter().map(Into::into));
+        let cache = self.cache;
+        self.terms.tags.extend(tags.into_iter().map(|tag| cache.name(tag)));
         self.terms.tags.sort_unstable();
         self.terms.tags.dedup();
         self

@@ -39,7 +39,9 @@ pub use page::page;
 pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;
 pub use sections::Key;
-pub use setting::{CancelOnDisconnect, DataBackend, EventTransport, LogFormat, OnFailure};
+pub use setting::{
+    CancelOnDisconnect, DataBackend, EventTransport, LogFormat, OnFailure, TenantIsolation, TenantSource,
+};
 pub use size::ByteSize;
 pub use table::{
     AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,

@@ -261,6 +261,34 @@ words! {
 }
 
 words! {
+    /// How tenants are kept apart.
+    TenantIsolation {
+        /// There are none.
+        Off = "off",
+        /// In shared tables with policies.
+        Rows = "rows",
+        /// In schemas of their own.
+        Schema = "schema",
+        /// In databases of their own.
+        Database = "database",
+    }
+}
+
+words! {
+    /// Where a request says its tenant.
+    TenantSource {
+        /// In a header.
+        Header = "header",
+        /// In the name that it was sent to.
+        Subdomain = "subdomain",
+        /// In a parameter of the path.
+        Path = "path",
+        /// It is the organisation of whoever is signed in.
+        Session = "session",
+    }
+}
+
+words! {
     /// What a service does that is in Redis while Redis is away.
     OnFailure {
         /// It does with less: the database, or no cache.

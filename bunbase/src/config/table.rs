@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport, Key, LogFormat,
-    OnFailure, RedisUrl, Secret, Source, check, sections::sections, setting::Setting,
+    OnFailure, RedisUrl, Secret, Source, TenantIsolation, TenantSource, check, sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -237,6 +237,29 @@ sections! {
         max_keys: usize = 100_000, check check::positive;
         /// While Redis is away: `fallback` takes the database on Postgres, and each process's memory on SQLite.
         on_failure: OnFailure = OnFailure::Error, like redis.on_failure;
+    }
+
+    /// Tenants: customers with data of their own.
+    tenants: TenantsConfig {
+        /// How they are kept apart: `rows` of shared tables, by policies; a `schema` each; a `database` each. The first two are for
+        /// Postgres. Where it is not `off`, an action runs for a tenant unless its guards have `across_tenants()`.
+        isolation: TenantIsolation = TenantIsolation::Off;
+        /// Where a request says its tenant: a `header`, the `subdomain` of the name that it was sent to, a parameter of the `path`, or
+        /// the `session`, which means the organisation of whoever is signed in.
+        from: TenantSource = TenantSource::Header;
+        /// The header.
+        header: String = "X-Tenant".to_owned(), check check::token;
+        /// The domain below which each tenant has a name.
+        domain: String = "localhost".to_owned(), check check::non_empty;
+        /// The parameter of the path.
+        parameter: String = "tenant".to_owned(), check check::non_empty;
+        /// With `rows`: the role of Postgres that statements of tenants run as, made by `migrate`. Needed where the one that connects
+        /// gets around policies, as a superuser does.
+        role: String = String::new();
+        /// More databases, each as `NAME=URL`. `tenants add ID --shard NAME` says whose data is there.
+        shards: Vec<Secret> = Vec::new();
+        /// How many connections to all shards together an instance opens at most, at least one to each.
+        max_connections: u32 = 20, check check::positive;
     }
 
     /// Webhooks that come in.

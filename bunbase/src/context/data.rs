@@ -30,7 +30,11 @@ impl Ctx {
     /// }
     /// ```
     pub fn kv(&self) -> Kv {
-        self.0.services.kv.scoped(self.0.clone())
+        let kv = self.0.services().kv.scoped(self.0.clone());
+        match self.tenant() {
+            Some(tenant) => kv.of_tenant(tenant.as_str()),
+            None => kv,
+        }
     }
 
     /// Asks for a lock, which one of all instances holds at a time: `.await` waits for it, at most `lock.wait`. It is renewed at a
@@ -56,13 +60,17 @@ impl Ctx {
     /// ```
     pub fn lock(&self, name: impl Into<String>, ttl: Duration) -> Acquire {
         let inner = &self.0;
-        let refused = inner.db.refuse_beside_transaction("take the lock before it").err().or_else(|| {
+        let refused = inner.db().refuse_beside_transaction("take the lock before it").err().or_else(|| {
             // It would wait for the writer, which this very run has.
-            let waits = inner.services.db.backend() != DbBackend::Postgres && inner.db.is_part_of_one();
+            let waits = inner.services().db.backend() != DbBackend::Postgres && inner.db().is_part_of_one();
             let text = "this run has written in its transaction already: take the lock before the first write";
             waits.then(|| Error::new(500, "transaction_open", text).caused_by(text))
         });
-        inner.services.locks.acquire(name, ttl).refused(refused)
+        let name = match self.tenant() {
+            Some(tenant) => format!("~{tenant}/{}", name.into()),
+            None => name.into(),
+        };
+        inner.services().locks.acquire(name, ttl).refused(refused)
     }
 
     /// Returns the cache: what can be made again, loaded once at a time however many want it.
@@ -83,22 +91,31 @@ impl Ctx {
     /// }
     /// ```
     pub fn cache(&self) -> Cache {
-        self.0.services.cache.scoped(self.0.clone())
+        cache_of(self).scoped(self.0.clone())
     }
 }
 
 impl Tx {
     /// Invalidates all cached values that have one of these tags, once this transaction has committed and before its caller goes on.
     pub fn invalidate(&self, tags: impl IntoIterator<Item = impl Into<String>>) {
-        let cache = self.ctx().inner().services.cache.clone();
+        let cache = cache_of(self.ctx());
         let tags: Vec<String> = tags.into_iter().map(Into::into).collect();
         self.shared().then(Box::pin(async move { report(cache.invalidate(tags).await) }));
     }
 
     /// Removes a cached value, once this transaction has committed and before its caller goes on.
     pub fn uncache(&self, key: impl Into<String>) {
-        let (cache, key) = (self.ctx().inner().services.cache.clone(), key.into());
+        let (cache, key) = (cache_of(self.ctx()), key.into());
         self.shared().then(Box::pin(async move { report(cache.remove(&key).await) }));
+    }
+}
+
+/// Returns the cache of a run's tenant, or the one that is nobody's.
+fn cache_of(ctx: &Ctx) -> Cache {
+    let cache = &ctx.inner().services().cache;
+    match ctx.tenant() {
+        Some(tenant) => cache.of_tenant(tenant.as_str()),
+        None => cache.clone(),
     }
 }
 
@@ -111,14 +128,14 @@ fn report(result: Result<()>) {
 
 impl Uncommitted for Inner {
     fn is_there(&self) -> BoxFuture<'_, Result<bool>> {
-        Box::pin(async move { Ok(self.db.is_open() || self.db.joined(false).await?.is_some()) })
+        Box::pin(async move { Ok(self.db().is_open() || self.db().joined(false).await?.is_some()) })
     }
 
     fn then(&self, work: BoxFuture<'static, ()>) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let instead = "invalidate through `tx.invalidate(…)` or `tx.uncache(…)`, not through `ctx`";
-            self.db.refuse_beside_transaction(instead)?;
-            match self.db.joined(false).await? {
+            self.db().refuse_beside_transaction(instead)?;
+            match self.db().joined(false).await? {
                 Some(shared) => shared.then(work),
                 None => work.await,
             }
@@ -131,12 +148,12 @@ impl Scope for Inner {
     fn enter(&self, writes: bool, joins: bool) -> BoxFuture<'_, Result<Option<Arc<dyn Within>>>> {
         Box::pin(async move {
             if writes {
-                self.db.refuse_beside_transaction("write to the key-value store before it or after it")?;
+                self.db().refuse_beside_transaction("write to the key-value store before it or after it")?;
             }
             if !joins {
                 return Ok(None);
             }
-            Ok(self.db.joined(writes).await?.map(|shared| shared as Arc<dyn Within>))
+            Ok(self.db().joined(writes).await?.map(|shared| shared as Arc<dyn Within>))
         })
     }
 }

@@ -13,11 +13,13 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-use super::{Tx, transaction::Shared};
+use super::{Tx, tenancy::Gate, transaction::Shared};
 use crate::{
     Error, Result,
     context::Ctx,
-    db::{Db, Sql},
+    db::{self, Db, Sql},
+    error::code,
+    tenant::Scoping,
 };
 
 /// The connection that [`Ctx::db`](super::Ctx::db) hands out: SeaORM's queries work on it unchanged.
@@ -35,6 +37,10 @@ pub struct Database {
     wrote: Arc<AtomicBool>,
     /// The run that called this one: a transaction that is open there is in the way here as well.
     caller: Option<Ctx>,
+    /// What each transaction begins with, where the run is a tenant's that is not alone in the database.
+    scoping: Option<Scoping>,
+    /// Closed while the run needs a tenant and has none.
+    gate: Gate,
 }
 
 /// What the statements of a run belong to.
@@ -51,22 +57,32 @@ pub(crate) enum Scope {
 /// A transaction that is begun by the first write. An attempt that failed takes it out, and the next begins another.
 pub(crate) struct Lazy {
     db: Db,
+    scoping: Option<Scoping>,
     shared: Mutex<Option<Arc<Shared>>>,
 }
 
 impl Lazy {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db, shared: Mutex::default() }
+    pub(crate) fn new(db: Db, scoping: Option<Scoping>) -> Self {
+        Self { db, scoping, shared: Mutex::default() }
     }
 
     /// Returns the transaction, begun if `begin` and it is not yet.
     async fn get(&self, begin: bool) -> Result<Option<Arc<Shared>>, DbErr> {
         let mut shared = self.shared.lock().await;
         if shared.is_none() && begin {
-            *shared = Some(Arc::new(Shared::new(self.db.try_begin_tx().await?)));
+            *shared = Some(Arc::new(Shared::new(begin_of(&self.db, self.scoping.as_ref()).await?)));
         }
         Ok(shared.clone())
     }
+}
+
+/// Begins a transaction, as one of the tenant's.
+async fn begin_of(db: &Db, scoping: Option<&Scoping>) -> Result<db::Tx, DbErr> {
+    let tx = db.try_begin_tx().await?;
+    if let Some(scoping) = scoping {
+        scoping.begin(tx.db()).await?;
+    }
+    Ok(tx)
 }
 
 impl fmt::Debug for Scope {
@@ -81,8 +97,27 @@ impl fmt::Debug for Scope {
 
 impl Database {
     pub(crate) fn new(db: Db, scope: Scope, caller: Option<Ctx>) -> Self {
-        let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db.wrote.clone());
-        Self { db, scope, open: AtomicBool::new(false), wrote, caller }
+        let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db().wrote.clone());
+        Self { db, scope, open: AtomicBool::new(false), wrote, caller, scoping: None, gate: Gate::default() }
+    }
+
+    /// Makes it one of a run that may need a tenant, and has none yet.
+    pub(crate) fn gated(self, is_closed: bool) -> Self {
+        Self { gate: Gate::closed(is_closed), ..self }
+    }
+
+    /// Makes it that of a tenant.
+    pub(crate) fn of_tenant(self, scoping: Option<Scoping>) -> Self {
+        Self { scoping, ..self }
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Returns the run that calls this one.
+    pub(crate) fn caller(&self) -> Option<&Ctx> {
+        self.caller.as_ref()
     }
 
     /// Returns the primary, for reads that must not come from a replica: whatever another instance has committed is seen. Writes go there
@@ -98,7 +133,8 @@ impl Database {
 
     /// Returns whether a replica may answer what this run reads.
     fn may_lag(&self) -> bool {
-        matches!(self.scope, Scope::Alone) && !self.wrote.load(Ordering::Acquire)
+        let is_free = matches!(self.scope, Scope::Alone) && self.scoping.is_none() && !self.gate.is_closed();
+        is_free && !self.wrote.load(Ordering::Acquire)
     }
 
     /// Returns the transaction that everything of this run is part of, begun if `begin` and it is not yet.
@@ -134,7 +170,7 @@ impl Database {
 
     /// Returns whether this run, or one that led to it, has a transaction open that the run is not part of.
     pub(crate) fn is_open(&self) -> bool {
-        let is_callers = || self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
+        let is_callers = || self.caller.as_ref().is_some_and(|caller| caller.inner().db().is_open());
         self.open.load(Ordering::Acquire) || (matches!(self.scope, Scope::Alone) && is_callers())
     }
 
@@ -159,19 +195,23 @@ impl Database {
     /// Runs `f` in a transaction of this run: one of its own, or a savepoint in the one that it is part of.
     pub(crate) async fn transaction<T>(&self, ctx: &Ctx, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
         let called_within = matches!(self.scope, Scope::Alone)
-            && self.caller.as_ref().is_some_and(|caller| caller.inner().db.is_open());
+            && self.caller.as_ref().is_some_and(|caller| caller.inner().db().is_open());
         if called_within || self.open.swap(true, Ordering::AcqRel) {
             let text = "a transaction of this run is open already; use `tx.nested(…)` inside it, and `tx.call(…)` for an \
                         action that is to be part of it";
             return Err(Error::new(500, "transaction_open", text).caused_by(text));
         }
         let _closed_at_end = Close(&self.open);
+        self.gate.pass().map_err(|refused| {
+            let text = "this run has no tenant, so it reaches no data";
+            Error::new(400, code::TENANT_MISSING, text).caused_by(refused)
+        })?;
         self.writes();
         if let Some(shared) = self.joined(true).await? {
             return Tx::new(shared, ctx.clone()).nested(f).await;
         }
         let limit = self.db.settings().transaction_timeout;
-        let tx = Tx::new(Arc::new(Shared::new(self.db.begin_tx().await?)), ctx.clone());
+        let tx = Tx::new(Arc::new(Shared::new(begin_of(&self.db, self.scoping.as_ref()).await?)), ctx.clone());
         match tokio::time::timeout(limit, f(&tx)).await {
             Ok(Ok(value)) => {
                 tx.into_shared().commit().await?;
@@ -201,12 +241,23 @@ impl Database {
 
     /// Returns the transaction that a statement belongs to.
     async fn of_statement(&self, sql: &str) -> Result<Option<Arc<Shared>>, DbErr> {
+        self.gate.pass()?;
         self.refuse_write(sql)?;
         let reads = crate::db::plainly_reads(sql);
         if !reads {
             self.writes();
         }
         self.joined(!reads).await
+    }
+}
+
+impl Database {
+    /// Begins a transaction for one statement, where the statement of a tenant has none.
+    async fn begin_for_one(&self) -> Result<Option<db::Tx>, DbErr> {
+        match &self.scoping {
+            None => Ok(None),
+            scoping => begin_of(&self.db, scoping.as_ref()).await.map(Some),
+        }
     }
 }
 
@@ -234,14 +285,26 @@ impl ConnectionTrait for Database {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self.of_statement(&statement.sql).await? {
             Some(shared) => shared.tx().db().execute_raw(statement).await,
-            None => self.db.execute_raw(statement).await,
+            None => match self.begin_for_one().await? {
+                Some(tx) => {
+                    let result = tx.db().execute_raw(statement).await;
+                    tx.end(result).await
+                }
+                None => self.db.execute_raw(statement).await,
+            },
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match self.of_statement(sql).await? {
             Some(shared) => shared.tx().db().execute_unprepared(sql).await,
-            None => self.db.execute_unprepared(sql).await,
+            None => match self.begin_for_one().await? {
+                Some(tx) => {
+                    let result = tx.db().execute_unprepared(sql).await;
+                    tx.end(result).await
+                }
+                None => self.db.execute_unprepared(sql).await,
+            },
         }
     }
 
@@ -292,14 +355,26 @@ impl ConnectionTrait for Primary<'_> {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self.0.of_statement(&statement.sql).await? {
             Some(shared) => shared.tx().db().query_one_raw(statement).await,
-            None => self.0.db.query_one_raw(statement).await,
+            None => match self.0.begin_for_one().await? {
+                Some(tx) => {
+                    let result = tx.db().query_one_raw(statement).await;
+                    tx.end(result).await
+                }
+                None => self.0.db.query_one_raw(statement).await,
+            },
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self.0.of_statement(&statement.sql).await? {
             Some(shared) => shared.tx().db().query_all_raw(statement).await,
-            None => self.0.db.query_all_raw(statement).await,
+            None => match self.0.begin_for_one().await? {
+                Some(tx) => {
+                    let result = tx.db().query_all_raw(statement).await;
+                    tx.end(result).await
+                }
+                None => self.0.db.query_all_raw(statement).await,
+            },
         }
     }
 }

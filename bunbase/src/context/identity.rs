@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tenant::TenantId;
+
 /// Who causes a run. A guard establishes it; jobs, events and calls carry it on, and guards behind those doors find it here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -56,6 +58,15 @@ impl Identity {
             Self::User { id, organisation: Some(organisation), .. } => format!("user:{id}@{organisation}"),
         }
     }
+}
+
+/// Who caused something that is stored, and for which tenant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Caused {
+    #[serde(flatten)]
+    pub(crate) identity: Identity,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<TenantId>,
 }
 
 /// A text that names nobody.

@@ -9,13 +9,14 @@ mod identity;
 mod job;
 mod request;
 mod state;
+mod tenancy;
 mod trace;
 mod transaction;
 
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{
         Arc, Mutex as StdMutex, OnceLock, PoisonError, RwLock,
@@ -39,6 +40,8 @@ pub use self::{
 };
 pub(crate) use self::{
     database::{Lazy, Scope},
+    identity::Caused,
+    tenancy::Entered,
     transaction::Shared,
 };
 use crate::{
@@ -60,6 +63,7 @@ use crate::{
     schedule::Schedules,
     schema::FromText,
     seal::{Sealer, Sensitive},
+    tenant::{TenantId, Tenants},
 };
 
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
@@ -86,6 +90,10 @@ pub(crate) struct Inner {
     pub(crate) notes: Notes,
     /// The headers that guards add to the answer.
     pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
+    /// The tenant that it was stored or called with.
+    pub(crate) carried_tenant: Option<TenantId>,
+    /// The tenant that it has entered.
+    pub(crate) entered: OnceLock<Entered>,
 }
 
 impl Logged for Inner {
@@ -102,7 +110,7 @@ impl Logged for Inner {
 #[derive(Debug)]
 pub struct Services {
     /// The application's own values.
-    pub state: State,
+    pub state: Arc<State>,
     /// The database.
     pub db: Db,
     /// The configuration.
@@ -128,7 +136,7 @@ pub struct Services {
     /// How often callers may come.
     pub limits: Limits,
     /// What seals `#[sensitive]` values in stored messages; there is none where nothing needs it.
-    pub sealer: Option<Sealer>,
+    pub sealer: Option<Arc<Sealer>>,
     /// Where jobs are kept.
     pub jobs: Arc<dyn JobStore>,
     /// What remembers every run.
@@ -136,7 +144,13 @@ pub struct Services {
     /// How many runs that compute may do so at a time: as many as there are cores.
     pub(crate) cpu: Arc<Semaphore>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
-    pub(crate) calls: OnceLock<Box<dyn Any + Send + Sync>>,
+    pub(crate) calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+    /// Whose data is where.
+    pub tenants: Tenants,
+    /// The shard that these are of; empty for the main database.
+    pub(crate) shard: String,
+    /// The services of all shards, where these are of the main database.
+    pub(crate) shards: OnceLock<BTreeMap<String, Arc<Services>>>,
 }
 
 impl Services {
@@ -241,12 +255,12 @@ impl Ctx {
 
     /// Returns the database, for SeaORM's entities and queries.
     pub fn db(&self) -> &Database {
-        &self.0.db
+        self.0.db()
     }
 
     /// Starts a raw SQL statement, with `$1` for values on both databases; see [`Sql`].
     pub fn sql<'a>(&'a self, sql: &'a str) -> Sql<'a, Database> {
-        self.0.db.sql(sql)
+        self.0.db().sql(sql)
     }
 
     /// Runs `f` in a transaction: commits when it answers `Ok`, and leaves nothing behind otherwise.
@@ -257,7 +271,17 @@ impl Ctx {
     /// Those of `f`; 504 when it takes longer than `database.transaction_timeout`; 503 when the database is away or busy; 500 when a
     /// transaction of this run is open already. See [`Db::transaction`].
     pub async fn transaction<T>(&self, f: impl AsyncFnOnce(&Tx) -> Result<T>) -> Result<T> {
-        self.0.db.transaction(self, f).await
+        self.0.db().transaction(self, f).await
+    }
+
+    /// Returns the tenants of the application: which there are, and to add one.
+    pub fn tenants(&self) -> &Tenants {
+        &self.0.services.tenants
+    }
+
+    /// Writes who causes this run, and for which tenant, as what it stores carries it.
+    pub(crate) fn caused(&self) -> Result<String> {
+        Ok(serde_json::to_string(&Caused { identity: self.identity(), tenant: self.tenant().cloned() })?)
     }
 
     /// Returns the configuration.

@@ -176,6 +176,17 @@ impl Tx {
         })
     }
 
+    /// Ends the transaction of one statement as the statement ended.
+    pub(crate) async fn end<T>(self, result: std::result::Result<T, DbErr>) -> std::result::Result<T, DbErr> {
+        match result {
+            Ok(value) => self.inner.commit().await.map(|()| value),
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Rolls back.
     ///
     /// # Errors

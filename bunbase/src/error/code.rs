@@ -30,6 +30,12 @@ pub const ACTION_UNKNOWN: &str = "action_unknown";
 pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
 /// 422: another call had this idempotency key.
 pub const IDEMPOTENCY_MISMATCH: &str = "idempotency_mismatch";
+/// 400: the request names no tenant.
+pub const TENANT_MISSING: &str = "tenant_missing";
+/// 403: the run is another tenant's.
+pub const TENANT_OTHER: &str = "tenant_other";
+/// 404: there is no such tenant.
+pub const TENANT_UNKNOWN: &str = "tenant_unknown";
 /// 429: there were too many calls.
 pub const RATE_LIMITED: &str = "rate_limited";
 /// 500: the cause is in the log.

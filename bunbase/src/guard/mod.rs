@@ -3,12 +3,14 @@
 //! Here: the [`Guard`] and [`Provider`] traits, what a guard tells the document, and the guards that come with the framework. A
 //! guard sees the context: headers, query, path parameters. It never sees the body, which is not read before it passes.
 
+mod across_tenants;
 mod api_key;
 mod rate_limit;
 
 use std::{future::Future, pin::Pin};
 
 pub use self::{
+    across_tenants::{AcrossTenants, across_tenants},
     api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key},
     rate_limit::{DAY, HOUR, MINUTE, Quota, RateLimit, RateLimited, SECOND, rate_limit},
 };

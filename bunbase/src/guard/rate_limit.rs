@@ -170,7 +170,7 @@ impl RateLimit {
             Some(name) => format!("={name}"),
             None => ctx.action().to_owned(),
         };
-        let limits = &ctx.inner().services.limits;
+        let limits = &ctx.inner().services().limits;
         let taken = limits.take(&format!("{scope}|{key}"), rule).await?;
         ctx.answer_with(|headers| tell(headers, rule, taken));
         if taken.is_allowed { Ok(()) } else { Err(RateLimited::Refused { after: taken.more_in }) }

@@ -130,6 +130,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         trace,
         door: Door::Http,
         identity: Identity::Anonymous,
+        tenant: None,
         attempt: 1,
         job: None,
         request: Some(Request::new(head.clone())),

@@ -103,7 +103,7 @@ pub(super) fn write<O: Output>(output: O) -> Result<Reply> {
 }
 
 async fn commit(ctx: &Ctx) -> Result<()> {
-    match ctx.inner().db.take_own().await {
+    match ctx.inner().db().take_own().await {
         Some(shared) => shared.commit().await,
         None => Ok(()),
     }
@@ -177,7 +177,7 @@ impl Runner {
         };
         // Nothing of an attempt that failed lasts.
         if result.is_err()
-            && let Some(shared) = ctx.inner().db.take_own().await
+            && let Some(shared) = ctx.inner().db().take_own().await
         {
             shared.abandon().await;
         }

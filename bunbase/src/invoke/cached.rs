@@ -93,7 +93,8 @@ impl Runner {
     fn is_public(&self, policy: CachePolicy, ctx: &Ctx) -> bool {
         let is_anonymous = ctx.identity() == Identity::Anonymous;
         let shows_itself = ctx.request().is_some_and(|request| request.header("authorization").is_some());
-        self.admits_everybody && !policy.user && is_anonymous && !shows_itself
+        // Which tenant it is about may not be said by the URL.
+        self.admits_everybody && !policy.user && is_anonymous && !shows_itself && ctx.tenant().is_none()
     }
 }
 

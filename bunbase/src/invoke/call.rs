@@ -163,7 +163,7 @@ impl Ctx {
     pub fn call<A: Action>(&self, message: A) -> BoxFuture<'static, Result<A::Output, CallError<A::Error>>> {
         let ctx = self.clone();
         // Boxed, so that actions which call each other have futures of a finite size.
-        Box::pin(async move { call_from(&ctx, ctx.inner().db.scope(), message).await })
+        Box::pin(async move { call_from(&ctx, ctx.inner().db().scope(), message).await })
     }
 }
 
@@ -199,7 +199,7 @@ impl Tx {
 
 async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::Output, CallError<A::Error>> {
     let inner = ctx.inner();
-    let calls = Calls::of(&inner.services)?;
+    let calls = Calls::of(inner.services())?;
     let runner = calls.runner::<A>()?;
     let chain = || inner.chain.iter().chain([&runner.name]).copied().collect::<Vec<_>>().join(" → ");
     if inner.chain.contains(&runner.name) {
@@ -212,6 +212,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         trace: inner.trace,
         door: Door::Call,
         identity: ctx.identity(),
+        tenant: ctx.tenant().cloned(),
         attempt: 1,
         job: None,
         request: inner.request.clone(),
@@ -220,7 +221,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         caller: Some(ctx.clone()),
         scope,
     };
-    calls.call(&inner.services, call, message).await
+    calls.call(inner.services(), call, message).await
 }
 
 /// A message that is typed already: only its constraints are checked.
@@ -292,6 +293,7 @@ impl Invocation {
             trace: TraceId::random(),
             door,
             identity: Identity::Anonymous,
+            tenant: None,
             attempt: 1,
             job: None,
             request: None,

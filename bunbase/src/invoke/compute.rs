@@ -13,7 +13,7 @@ use crate::{Error, Result, context::Ctx, runs};
 
 /// Runs a future on a thread for computing. It may await; the thread waits with it.
 pub(super) async fn run<T: Send + 'static>(ctx: &Ctx, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
-    let turns = ctx.inner().services.cpu.clone();
+    let turns = ctx.inner().services().cpu.clone();
     // Nobody closes it.
     let turn = turns.acquire_owned().await.map_err(Error::internal)?;
     let runtime = Handle::current();

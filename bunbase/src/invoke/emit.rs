@@ -67,9 +67,9 @@ fn event_of(ctx: &Ctx, name: &str, sensitive: &Sensitive, payload: &impl Seriali
     Ok(NewEvent {
         id: Uuid::now_v7(),
         name: name.to_owned(),
-        payload: ctx.inner().services.seal(name, sensitive, payload)?,
+        payload: ctx.inner().services().seal(name, sensitive, payload)?,
         ordering_key: None,
-        identity: serde_json::to_string(&ctx.identity())?,
+        identity: ctx.caused()?,
         traceparent: ctx.trace_id().to_traceparent(),
     })
 }
@@ -79,7 +79,10 @@ impl Emit<'_> {
     /// they were emitted.
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         if let Ok(event) = &mut self.event {
-            event.ordering_key = Some(key.to_string());
+            event.ordering_key = Some(match self.ctx.tenant() {
+                Some(tenant) => format!("{tenant}|{key}"),
+                None => key.to_string(),
+            });
         }
         self
     }
@@ -93,12 +96,12 @@ impl<'a> IntoFuture for Emit<'a> {
         Box::pin(async move {
             let all = [self.event?];
             let inner = self.ctx.inner();
-            let services = &inner.services;
+            let services = inner.services();
             let shared = if let Some(tx) = self.tx {
                 Some(tx.shared().clone())
             } else {
-                inner.db.refuse_beside_transaction("emit through `tx.emit(…)`, not through `ctx`")?;
-                inner.db.joined(true).await?
+                inner.db().refuse_beside_transaction("emit through `tx.emit(…)`, not through `ctx`")?;
+                inner.db().joined(true).await?
             };
             match shared {
                 None => {

@@ -1,6 +1,6 @@
 //! An action as a job: `ctx.enqueue(SendMail::new(7))`.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -10,8 +10,10 @@ use super::Calls;
 use crate::{
     Error, Result,
     action::{Action, Door, rules},
-    context::{Ctx, Tx},
+    context::{Caused, Ctx, Services, Tx},
+    error::code,
     queue::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope, Wake},
+    tenant::TenantId,
 };
 
 /// A job that is stored when it is awaited.
@@ -30,6 +32,8 @@ use crate::{
 pub struct Enqueue<'a> {
     place: Place<'a>,
     job: Result<NewJob>,
+    /// The tenant that it is for, where this run is across all.
+    tenant: Option<TenantId>,
 }
 
 /// What the job becomes part of.
@@ -49,7 +53,7 @@ impl Ctx {
     /// 503 when the database is away.
     #[expect(clippy::needless_pass_by_value, reason = "the message is the call, as in `ctx.call`")]
     pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
-        Enqueue { place: Place::Ctx(self), job: job_of(self, &message) }
+        Enqueue { place: Place::Ctx(self), job: job_of(self, &message), tenant: None }
     }
 
     /// Stores many jobs of one action with one statement. Answers in their order.
@@ -57,7 +61,8 @@ impl Ctx {
     /// # Errors
     /// As [`enqueue`](Self::enqueue); then none of them is stored.
     pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
-        let jobs = messages.into_iter().map(|message| job_of(self, &message)).collect::<Result<Vec<_>>>()?;
+        let job = |message| Ok(apart(job_of(self, &message)?, self.tenant()));
+        let jobs = messages.into_iter().map(job).collect::<Result<Vec<_>>>()?;
         Place::Ctx(self).store(&jobs).await
     }
 }
@@ -69,7 +74,7 @@ impl Tx {
     /// Those of the database.
     #[expect(clippy::needless_pass_by_value, reason = "the message is the call, as in `ctx.call`")]
     pub fn enqueue<A: Action>(&self, message: A) -> Enqueue<'_> {
-        Enqueue { place: Place::Tx(self), job: job_of(self.ctx(), &message) }
+        Enqueue { place: Place::Tx(self), job: job_of(self.ctx(), &message), tenant: None }
     }
 
     /// Stores many jobs of one action with one statement, as part of this transaction. Answers in their order.
@@ -85,7 +90,7 @@ impl Tx {
 /// Makes a job of a message, with what its action says.
 fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
     const { rules::job::<A>() };
-    let services = &ctx.inner().services;
+    let services = ctx.inner().services();
     let runner = Calls::of(services)?.runner::<A>()?;
     let max_attempts = runner.meta.retry.map_or(services.config.queue.max_attempts, |policy| policy.attempts);
     Ok(NewJob {
@@ -100,22 +105,55 @@ fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
         group: None,
         door: Door::Job.as_str(),
         origin: None,
-        identity: serde_json::to_string(&ctx.identity())?,
+        identity: ctx.caused()?,
         traceparent: ctx.trace_id().to_traceparent(),
     })
 }
 
+/// Keeps the keys of tenants apart that share a queue.
+fn apart(mut job: NewJob, tenant: Option<&TenantId>) -> NewJob {
+    if let Some(tenant) = tenant {
+        job.unique = job.unique.map(|unique| Unique { key: format!("{tenant}|{}", unique.key), ..unique });
+        job.group = job.group.map(|group| Group { key: format!("{tenant}|{}", group.key), ..group });
+    }
+    job
+}
+
 impl Place<'_> {
+    fn ctx(&self) -> &Ctx {
+        match self {
+            Place::Ctx(ctx) => ctx,
+            Place::Tx(tx) => tx.ctx(),
+        }
+    }
+
+    /// Returns the services of the shard of a tenant that this run may store jobs for.
+    async fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<Services>> {
+        let ctx = self.ctx();
+        if matches!(self, Place::Tx(_)) {
+            let text = "a job for a tenant is stored where its data is, so it is no part of this transaction: enqueue it through `ctx`";
+            return Err(Error::internal(text));
+        }
+        if ctx.tenant().is_some_and(|own| own != tenant) {
+            return Err(Error::new(403, code::TENANT_OTHER, "a run of one tenant stores no jobs for another"));
+        }
+        let services = ctx.inner().services();
+        let shard = services.tenants.find(tenant).await?;
+        let shard =
+            shard.ok_or_else(|| Error::new(404, code::TENANT_UNKNOWN, format!("there is no tenant `{tenant}`")))?;
+        services.of_shard(&shard)
+    }
+
     async fn store(self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
         match self {
             Place::Ctx(ctx) => {
                 let inner = ctx.inner();
-                inner.db.refuse_beside_transaction("enqueue through `tx.enqueue(…)`, not through `ctx`")?;
-                let store = &inner.services.jobs;
-                match inner.db.joined(true).await? {
+                inner.db().refuse_beside_transaction("enqueue through `tx.enqueue(…)`, not through `ctx`")?;
+                let store = &inner.services().jobs;
+                match inner.db().joined(true).await? {
                     None => {
                         let stored = store.insert(jobs).await?;
-                        wake(&inner.services.wake, &queues(jobs));
+                        wake(&inner.services().wake, &queues(jobs));
                         Ok(stored)
                     }
                     Some(shared) => store_in(ctx, &shared, jobs).await,
@@ -127,7 +165,7 @@ impl Place<'_> {
 }
 
 async fn store_in(ctx: &Ctx, shared: &crate::context::Shared, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
-    let services = &ctx.inner().services;
+    let services = ctx.inner().services();
     let stored = services.jobs.insert_in(shared.tx(), jobs).await?;
     let (waker, queues) = (services.wake.clone(), queues(jobs));
     shared.after_commit(move || wake(&waker, &queues));
@@ -171,6 +209,12 @@ impl Enqueue<'_> {
     /// Runs it at this time, at the earliest.
     pub fn at(self, time: DateTime<Utc>) -> Self {
         self.with(|job| job.due = Due::At(time))
+    }
+
+    /// Runs it for a tenant, where this run is across all of them; otherwise it is for this run's own. It is stored at once, where that
+    /// tenant's data is, and is no part of a transaction.
+    pub fn tenant(self, tenant: TenantId) -> Self {
+        Self { tenant: Some(tenant), ..self }
     }
 
     /// Says how urgent it is; what the action says unless said.
@@ -237,7 +281,19 @@ impl<'a> IntoFuture for Enqueue<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let stored = self.place.store(&[self.job?]).await?;
+            let mut job = self.job?;
+            let stored = match self.tenant {
+                None => self.place.store(&[apart(job, self.place.ctx().tenant())]).await?,
+                Some(tenant) => {
+                    let services = self.place.for_tenant(&tenant).await?;
+                    let identity = self.place.ctx().identity();
+                    job.identity = serde_json::to_string(&Caused { identity, tenant: Some(tenant.clone()) })?;
+                    let jobs = [apart(job, Some(&tenant))];
+                    let stored = services.jobs.insert(&jobs).await?;
+                    wake(&services.wake, &queues(&jobs));
+                    stored
+                }
+            };
             stored.first().copied().ok_or_else(|| Error::internal("the queue answered nothing"))
         })
     }

@@ -72,7 +72,10 @@ impl Runner {
             return Ok(Answer { reply, is_replayed: false });
         };
         let input = serde_json::to_vec(&message).map_err(Error::from)?;
-        let scope = format!("{} {}", self.name, ctx.identity().scope());
+        let mut scope = format!("{} {}", self.name, ctx.identity().scope());
+        if let Some(tenant) = ctx.tenant() {
+            scope = format!("{scope} of {tenant}");
+        }
         // The queue gives a job to one worker at a time, and fences those that lost it: a second attempt need not wait for the first.
         let lock = if ctx.door().is_queued() {
             Duration::ZERO
@@ -80,7 +83,7 @@ impl Runner {
             self.timeout.map_or(UNLIMITED, |limit| limit + MARGIN)
         };
         let call = Call::new(&scope, key, Fingerprint::of(&[&input]), lock);
-        let held = match ctx.inner().services.keys.begin(&call).await? {
+        let held = match ctx.inner().services().keys.begin(&call).await? {
             Begun::Mine(held) => held,
             Begun::Replay(stored) => return Ok(Answer { reply: replay(stored)?, is_replayed: true }),
             Begun::Running { until } => {
@@ -115,7 +118,7 @@ impl<A: Action> Settle<A> for &mut Kept {
         let reply = write(output)?;
         let stored = stored(&reply)?;
         let Some(held) = self.held.take() else { return Err(lost()) };
-        let Some(shared) = ctx.inner().db.take_own().await else {
+        let Some(shared) = ctx.inner().db().take_own().await else {
             return if held.finish(stored).await? { Ok(reply) } else { Err(lost()) };
         };
         let is_held = held.finish_in(shared.tx(), &stored).await;

@@ -10,7 +10,7 @@ use super::{Calls, Invocation};
 use crate::{
     Error, Result,
     action::{Door, RetryPolicy},
-    context::{Identity, Job, Scope, Services, TraceId},
+    context::{Caused, Job, Scope, Services, TraceId},
     error::code,
     queue::{Claimed, Failure, JobHandler, Outcome},
 };
@@ -50,11 +50,12 @@ impl JobHandler for JobRunner {
 
 async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationToken) -> Result<()> {
     let input: Value = services.unseal(&job.action, &job.input)?;
-    let identity: Identity = serde_json::from_str(&job.identity)?;
+    let Caused { identity, tenant } = serde_json::from_str(&job.identity)?;
     let call = Invocation {
         trace: TraceId::from_traceparent(&job.traceparent).unwrap_or_else(TraceId::random),
         door: Door::of_name(&job.door),
         identity,
+        tenant,
         attempt: job.attempt,
         job: Some(Job {
             lease: job.lease(),

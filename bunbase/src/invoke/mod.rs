@@ -47,6 +47,7 @@ use crate::{
     runs::{self, Redaction},
     schema::Generator,
     seal::Sensitive,
+    tenant::TenantId,
 };
 
 /// One action, ready to run: what start-up resolved, so that a run looks nothing up.
@@ -77,6 +78,8 @@ pub struct Invocation {
     pub door: Door,
     /// Who causes it.
     pub identity: Identity,
+    /// The tenant that it is for, where that is known beforehand.
+    pub tenant: Option<TenantId>,
     /// Which attempt of the queue this is; 1 behind doors that have no queue.
     pub attempt: u32,
     /// The job behind it.
@@ -123,14 +126,15 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, door, identity, attempt, job, request, fields, mut chain, caller, scope } = call;
+        let Invocation { trace, door, identity, tenant, attempt, job, request, fields, mut chain, caller, scope } =
+            call;
         chain.push(self.name);
         // One transaction for all that it writes, so that the answer can be stored in it.
         let scope = match scope {
-            Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone()))),
+            Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone(), None))),
             scope => scope,
         };
-        let db = Database::new(services.db.clone(), scope, caller);
+        let db = Database::new(services.db.clone(), scope, caller).gated(services.tenants.is_on());
         Ctx::open(Inner {
             services: services.clone(),
             db,
@@ -146,6 +150,8 @@ impl Runner {
             provided: Mutex::default(),
             notes: runs::Notes::default(),
             headers: std::sync::Mutex::default(),
+            carried_tenant: tenant,
+            entered: std::sync::OnceLock::new(),
         })
     }
 
@@ -160,6 +166,7 @@ impl Runner {
     }
 
     async fn check_and_decode<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
+        ctx.resolve_tenant().await?;
         for guard in self.module_guards.iter() {
             guard.check(ctx).await?;
         }
@@ -167,6 +174,7 @@ impl Runner {
         for guard in self.guards.iter() {
             guard.check(ctx).await?;
         }
+        ctx.require_tenant().await?;
         let message = input.decode(ctx).await?;
         self.note_input(ctx, &message);
         A::check_input(ctx, &message).await?;
@@ -175,7 +183,7 @@ impl Runner {
 
     fn note_input<A: Action>(&self, ctx: &Ctx, message: &A) {
         let inner = ctx.inner();
-        if inner.services.recorder.limits().inputs
+        if inner.services().recorder.limits().inputs
             && let Some(json) = self.redaction.input(message)
         {
             inner.notes.input(json);
@@ -185,7 +193,7 @@ impl Runner {
     /// Keeps an answer of JSON for the record, where that is asked for. Its headers and cookies are no part of it.
     fn note_output(&self, ctx: &Ctx, reply: &Reply) {
         let inner = ctx.inner();
-        if inner.services.recorder.limits().outputs
+        if inner.services().recorder.limits().outputs
             && let Body::Bytes { content_type, bytes } = &reply.body
             && content_type.starts_with("application/json")
             && let Some(json) = self.redaction.output(bytes)

@@ -68,7 +68,7 @@ impl Outcome {
         self.is_over = true;
         let ctx = &self.ctx;
         let is_http = ctx.door() == Door::Http;
-        ctx.inner().services.recorder.record(RunRecord {
+        ctx.inner().services().recorder.record(RunRecord {
             action: self.action,
             door: ctx.door().as_str(),
             trace_id: ctx.trace_id().to_bytes(),

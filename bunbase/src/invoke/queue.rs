@@ -21,7 +21,7 @@ pub struct Jobs<'a>(&'a Services);
 impl Ctx {
     /// Returns the stored jobs and the dead letters.
     pub fn jobs(&self) -> Jobs<'_> {
-        Jobs(&self.inner().services)
+        Jobs(self.inner().services())
     }
 }
 

@@ -47,7 +47,7 @@ impl Ctx {
 
     /// Returns the schedules, to look at them, and to pause, resume and delete them.
     pub fn schedules(&self) -> &Schedules {
-        &self.inner().services.schedules
+        &self.inner().services().schedules
     }
 }
 
@@ -63,13 +63,13 @@ impl Tx {
 
 fn new_schedule<A: Action>(ctx: &Ctx, name: String, message: &A) -> Result<NewSchedule> {
     const { rules::job::<A>() };
-    let services = &ctx.inner().services;
+    let services = ctx.inner().services();
     let runner = Calls::of(services)?.runner::<A>()?;
     // It only holds the place of the one that is said.
     let some = Rule::every(Duration::from_hours(1)).map_err(not_a_rule)?;
     Ok(NewSchedule {
         input: services.seal(runner.name, &runner.sensitive, message)?,
-        identity: serde_json::to_string(&ctx.identity())?,
+        identity: ctx.caused()?,
         zone: zone(&services.config.schedule.zone)?,
         missed: Missed::Skip,
         ..NewSchedule::new(name, runner.name, some)
@@ -160,12 +160,12 @@ impl<'a> IntoFuture for Schedule<'a> {
                 return Err(not_a_rule("the schedule has no rule: say `.cron(…)`, `.every(…)` or `.at(…)`"));
             }
             let inner = self.ctx.inner();
-            let schedules = &inner.services.schedules;
+            let schedules = &inner.services().schedules;
             let shared = if let Some(tx) = self.tx {
                 Some(tx.shared().clone())
             } else {
-                inner.db.refuse_beside_transaction("schedule through `tx.schedule(…)`, not through `ctx`")?;
-                inner.db.joined(true).await?
+                inner.db().refuse_beside_transaction("schedule through `tx.schedule(…)`, not through `ctx`")?;
+                inner.db().joined(true).await?
             };
             let Some(shared) = shared else {
                 return if self.replaces {

@@ -9,7 +9,7 @@ use super::{Calls, Invocation, Runner};
 use crate::{
     Error, Result,
     action::{Door, Trigger},
-    context::{Services, TraceId},
+    context::{Caused, Services, TraceId},
     db::Tx,
     events::{Deliver, Emitted},
     queue::{Due, Group, NewJob},
@@ -114,9 +114,11 @@ impl Subscriptions {
         for subscription in self.events.iter().filter(|one| one.broadcast && one.event == event.name) {
             let run = async {
                 let input = self.services.unseal(&event.name, &event.payload)?;
+                let Caused { identity, tenant } = serde_json::from_str(&event.identity)?;
                 let call = Invocation {
                     trace: TraceId::from_traceparent(&event.traceparent).unwrap_or_else(TraceId::random),
-                    identity: serde_json::from_str(&event.identity)?,
+                    identity,
+                    tenant,
                     ..Invocation::fresh(Door::Event)
                 };
                 Calls::of(&self.services)?.reply_by_name(&self.services, subscription.action, call, input).await

@@ -105,6 +105,12 @@ impl Kv {
         Self { prefix: format!("~{name}:").into(), ..self.clone() }
     }
 
+    /// Returns the values of a tenant: apart from those of all others, and from those that are nobody's.
+    #[must_use]
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Self {
+        Self { prefix: format!("~~{tenant}:").into(), ..self.clone() }
+    }
+
     /// Returns a value; `None` where there is none.
     ///
     /// # Errors

@@ -68,6 +68,10 @@ pub struct Info {
     pub request_timeout: bool,
     /// The largest body of actions without a limit of their own, in bytes; `None` leaves it unsaid.
     pub body_limit_bytes: Option<u64>,
+    /// Whether operations are a tenant's, unless their guards say otherwise.
+    pub tenants: bool,
+    /// The header in which a request says its tenant, where it is one.
+    pub tenant_header: Option<String>,
 }
 
 impl Info {

@@ -3,7 +3,7 @@
 use okapi::openapi3::{Operation, RefOr, Responses};
 
 use super::{
-    Builder, body, parameters,
+    Builder, body, parameters, problem,
     responses::{self, Traits},
 };
 use crate::registry::{Registered, Route, WebhookRoute};
@@ -11,7 +11,12 @@ use crate::registry::{Registered, Route, WebhookRoute};
 /// Describes one route. `names` are its path parameters as the document calls them.
 pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: &mut Builder<'_>) -> Operation {
     let meta = &action.entry.meta;
-    let guards = action.guard_docs();
+    let mut guards = action.guard_docs();
+    // Which is what it is called, whatever its type.
+    let is_tenants = builder.info.tenants && !guards.iter().any(|guard| guard.name == "across_tenants");
+    if is_tenants {
+        guards.push(problem::tenant());
+    }
     let request_body = body::of(action, route, builder);
     let traits = Traits {
         json: request_body.as_ref().is_some_and(|body| !body::is_form(body)),
@@ -27,6 +32,10 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
     let mut parameters = parameters::of(action, route, names, &mut builder.generator);
     if meta.idempotent {
         parameters.push(RefOr::Object(parameters::idempotency_key()));
+    }
+    if let Some(name) = builder.info.tenant_header.as_ref().filter(|_| is_tenants) {
+        let name = name.clone();
+        parameters.push(RefOr::Object(parameters::header(&name, "Whose data it is about: the id of a tenant.", true)));
     }
     let (status, success) = responses::success(action, &guards, builder);
     let (failures, default) = responses::failures(action, &guards, traits, builder);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     action::{ActionError, ErrorVariant},
     error::{InvalidInput, Place, Retry, code},
+    guard::GuardDoc,
 };
 
 /// The name of the component of [`problem_schema`].
@@ -125,6 +126,32 @@ pub(super) const STILL_RUNNING: ErrorVariant = framework(
     "a call with this idempotency key is still running; try again later",
     "A call with the same idempotency key is still running.",
 );
+/// 400, for an operation of tenants.
+const NO_TENANT: ErrorVariant = framework(
+    400,
+    code::TENANT_MISSING,
+    "say whose data it is about in the header `X-Tenant`",
+    "The request does not say whose data it is about.",
+);
+/// 404, for an operation of tenants.
+const OTHER_TENANT: ErrorVariant =
+    framework(404, code::TENANT_UNKNOWN, "there is no such tenant", "There is no such tenant.");
+
+/// Returns what stands before an operation of tenants.
+pub(super) fn tenant() -> GuardDoc {
+    GuardDoc {
+        name: "tenant".to_owned(),
+        errors: &[NO_TENANT, OTHER_TENANT],
+        open_errors: false,
+        hidden_errors: true,
+        security: None,
+        needs_caller: false,
+        admits_everybody: false,
+        headers: Vec::new(),
+        mistake: None,
+    }
+}
+
 /// 422, for an operation that takes an idempotency key.
 pub(super) const OTHER_INPUT: ErrorVariant = framework(
     422,

@@ -15,6 +15,7 @@ use crate::{
     context::{Identity, Services},
     invoke::{self, CallError, Calls, Invocation, JobRunner, Subscriptions},
     queue::{Claim, Claimed, Failed, JobHandler, Outcome},
+    tenant::{TenantId, Tenants},
 };
 
 /// The lease of jobs that a test runs inline.
@@ -26,6 +27,7 @@ pub struct TestCall<'a, A> {
     services: &'a Arc<Services>,
     message: A,
     identity: Identity,
+    tenant: Option<TenantId>,
 }
 
 /// One run, as the table `action_runs` has it.
@@ -49,13 +51,22 @@ pub struct Run {
 
 impl<'a, A: Action> TestCall<'a, A> {
     pub(super) fn new(services: &'a Arc<Services>, message: A) -> Self {
-        Self { services, message, identity: Identity::Anonymous }
+        Self { services, message, identity: Identity::Anonymous, tenant: None }
     }
 
     /// Calls as somebody.
     pub fn as_identity(mut self, identity: Identity) -> Self {
         self.identity = identity;
         self
+    }
+
+    /// Calls for a tenant.
+    ///
+    /// # Panics
+    /// When the text is no id of one.
+    pub fn for_tenant(self, id: &str) -> Self {
+        let tenant = id.parse().unwrap_or_else(|error| panic!("{error}"));
+        Self { tenant: Some(tenant), ..self }
     }
 
     /// Calls as a person.
@@ -71,7 +82,7 @@ impl<'a, A: Action> IntoFuture for TestCall<'a, A> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let services = self.services;
-            let call = Invocation { identity: self.identity, ..Invocation::fresh(Door::Call) };
+            let call = Invocation { identity: self.identity, tenant: self.tenant, ..Invocation::fresh(Door::Call) };
             Calls::of(services).map_err(CallError::Framework)?.call(services, call, self.message).await
         })
     }
@@ -137,16 +148,23 @@ impl TestApp {
     /// # Panics
     /// When the database does not answer, or there is no end to it.
     pub async fn drain(&self) -> usize {
-        let runner = JobRunner::new(self.services.clone());
         let subscriptions = Subscriptions::new(&self.registry, self.services.clone());
         let unwrap = |result: Result<()>| result.unwrap_or_else(|error| panic!("{error:?}"));
         unwrap(self.services.schedules.declare(&subscriptions.schedules().unwrap_or_default()).await);
         for attempts in 0..10_000 {
             unwrap(subscriptions.take_ticks().await);
-            unwrap(self.services.events.deliver_all(&subscriptions).await);
-            let Some(job) = self.next_job().await else { return attempts };
+            let mut next = None;
+            for services in self.all_services() {
+                let subscriptions = Subscriptions::new(&self.registry, services.clone());
+                unwrap(services.events.deliver_all(&subscriptions).await);
+                if next.is_none() {
+                    next = next_job(services).await.map(|job| (services, job));
+                }
+            }
+            let Some((services, job)) = next else { return attempts };
             let lease = job.lease();
-            let jobs = &self.services.jobs;
+            let jobs = &services.jobs;
+            let runner = JobRunner::new(services.clone());
             let ended = match runner.run(job, CancellationToken::new()).await {
                 Outcome::Completed => jobs.complete(&[lease]).await.map(|_| ()),
                 Outcome::Failed(failure) => jobs.fail(&[Failed { lease, failure }]).await.map(|_| ()),
@@ -158,19 +176,14 @@ impl TestApp {
         panic!("after 10 000 jobs there is no end to it: does a job enqueue itself?");
     }
 
-    async fn next_job(&self) -> Option<Claimed> {
-        let sql = "SELECT DISTINCT queue FROM job_queue WHERE status IN ('pending', 'retrying') ORDER BY queue";
-        let queues: Vec<(String,)> = self.db().sql(sql).columns().await.unwrap_or_else(|error| panic!("{error:?}"));
-        for (queue,) in queues {
-            for grouped in [false, true] {
-                let claim = Claim { queue: queue.clone(), limit: 1, lease: LEASE, worker: "test".to_owned(), grouped };
-                let claimed = self.services.jobs.claim(&claim).await.unwrap_or_else(|error| panic!("{error:?}"));
-                if let Some(job) = claimed.jobs.into_iter().next() {
-                    return Some(job);
-                }
-            }
-        }
-        None
+    /// Returns the services of the main database and of all shards.
+    fn all_services(&self) -> impl Iterator<Item = &Arc<Services>> {
+        std::iter::once(&self.services).chain(self.services.shards.get().into_iter().flat_map(|all| all.values()))
+    }
+
+    /// Returns the tenants of the application, to add one.
+    pub fn tenants(&self) -> &Tenants {
+        &self.services.tenants
     }
 
     /// Returns the runs of an action that were recorded, in the order in which they ended.
@@ -183,6 +196,21 @@ impl TestApp {
             WHERE action = $1 ORDER BY id";
         self.db().sql(sql).bind(self.name_of::<A>()).all().await.unwrap_or_else(|error| panic!("{error:?}"))
     }
+}
+
+async fn next_job(services: &Services) -> Option<Claimed> {
+    let sql = "SELECT DISTINCT queue FROM job_queue WHERE status IN ('pending', 'retrying') ORDER BY queue";
+    let queues: Vec<(String,)> = services.db.sql(sql).columns().await.unwrap_or_else(|error| panic!("{error:?}"));
+    for (queue,) in queues {
+        for grouped in [false, true] {
+            let claim = Claim { queue: queue.clone(), limit: 1, lease: LEASE, worker: "test".to_owned(), grouped };
+            let claimed = services.jobs.claim(&claim).await.unwrap_or_else(|error| panic!("{error:?}"));
+            if let Some(job) = claimed.jobs.into_iter().next() {
+                return Some(job);
+            }
+        }
+    }
+    None
 }
 
 /// Asserts that a job of an action waits; with a closure, one whose message it accepts.

@@ -227,7 +227,7 @@ async fn wire(app: App, url: &str) -> Wired {
     let config = configured(&app, url);
     let wired =
         Wired::new(app, config).await.unwrap_or_else(|error| panic!("the application does not start: {error:?}"));
-    let migrated = wired.migrations.up(&wired.services.db).await;
+    let migrated = wired.migrate().await;
     migrated.unwrap_or_else(|error| panic!("the migrations do not run: {error:?}"));
     wired
 }

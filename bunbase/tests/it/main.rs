@@ -8,3 +8,4 @@ mod doors;
 mod http;
 mod mcp;
 mod schema;
+mod tenants;
