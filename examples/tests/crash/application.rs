@@ -109,6 +109,24 @@ async fn limited() -> Result<()> {
     Ok(())
 }
 
+/// Shows what is kept for a moment, and needs nothing else.
+#[action(get = "/kept", cache(ttl = "100ms"))]
+async fn kept(ctx: Ctx) -> Result<i64> {
+    Ok(ctx.now().timestamp_millis())
+}
+
+/// Counts in the key-value store.
+#[action(post = "/count")]
+async fn count_up(ctx: Ctx) -> Result<i64> {
+    ctx.kv().increment("outage", 1, None).await
+}
+
+/// Reads the database.
+#[action(get = "/rows")]
+async fn count_rows(ctx: Ctx) -> Result<i64> {
+    ctx.sql("SELECT count(*) FROM paid").scalar().await
+}
+
 /// Takes its time.
 #[action(post = "/linger")]
 async fn linger(millis: u64) -> Result<()> {

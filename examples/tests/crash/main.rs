@@ -5,6 +5,7 @@ mod cluster;
 mod identical;
 mod kills;
 mod limits;
+mod outage;
 mod paused;
 mod process;
 mod records;
