@@ -16,7 +16,8 @@ use crate::{Error, Result};
 /// A fresh, empty database, removed when this is dropped.
 ///
 /// A SQLite file, or with `BUNBASE_TEST_DATABASE=postgres` a Postgres database with a name of its own, on the server at
-/// `BUNBASE_TEST_POSTGRES_URL` (`postgres://root@127.0.0.1/postgres` unless said).
+/// `BUNBASE_TEST_POSTGRES_URL` (`postgres://root@127.0.0.1/postgres` unless said). With `BUNBASE_TEST_PGBOUNCER=127.0.0.1:6432` it is
+/// reached through the PgBouncer there, in transaction mode.
 pub struct TestDatabase {
     settings: Settings,
     backend: DbBackend,
@@ -59,7 +60,8 @@ impl TestDatabase {
         let server = server();
         let name = fresh_name();
         run(&server, &format!("CREATE DATABASE \"{name}\"")).await?;
-        let settings = Settings { url: with_database(&server.url, &name), max_connections: 10, ..Settings::default() };
+        let url = with_database(&server.url, &name);
+        let settings = Settings { max_connections: 10, ..through(&url)? };
         Ok(Self { settings, backend: DbBackend::Postgres, folder: None, postgres: Some((server, name)) })
     }
 
@@ -147,6 +149,17 @@ impl fmt::Debug for TestDatabase {
 fn server() -> Settings {
     let url = env::var("BUNBASE_TEST_POSTGRES_URL").unwrap_or_else(|_| "postgres://root@127.0.0.1/postgres".to_owned());
     Settings { url, acquire_timeout: Duration::from_secs(10), ..Settings::default() }
+}
+
+/// Returns the settings of a database: by way of PgBouncer, where the environment names one.
+fn through(url: &str) -> Result<Settings> {
+    let Ok(address) = env::var("BUNBASE_TEST_PGBOUNCER") else { return Ok(Settings::new(url)) };
+    let wrong = |what: &str| Error::internal(format!("BUNBASE_TEST_PGBOUNCER is `{address}`, and {what}"));
+    let address: std::net::SocketAddr = address.parse().map_err(|_| wrong("no address like `127.0.0.1:6432`"))?;
+    let mut by_way = url::Url::parse(url).map_err(Error::internal)?;
+    by_way.set_ip_host(address.ip()).map_err(|()| wrong("the URL of the database has no host"))?;
+    by_way.set_port(Some(address.port())).map_err(|()| wrong("the URL of the database has no port"))?;
+    Ok(Settings { pgbouncer: true, direct_url: Some(url.to_owned()), ..Settings::new(by_way) })
 }
 
 /// Runs a statement that cannot be in a transaction.

@@ -78,7 +78,7 @@ impl TestApp {
 
     async fn with_checks(app: App, checked: bool) -> Self {
         let database = database().await;
-        let wired = wire(app, database.url()).await;
+        let wired = wire(app, &database).await;
         let Wired { services, registry, document, table, mounts, .. } = wired;
         Self { http: InProcess::start(table, mounts), document, registry, services, checked, _database: database }
     }
@@ -158,7 +158,7 @@ impl ListeningApp {
     /// When it does not start; the message says why.
     pub async fn start(app: App) -> Self {
         let database = database().await;
-        let wired = wire(app.config("http.port", 0).config("http.workers", 2), database.url()).await;
+        let wired = wire(app.config("http.port", 0).config("http.workers", 2), &database).await;
         let background = Background::start(&wired, Roles::of(&wired.config)).await;
         let background = background.unwrap_or_else(|error| panic!("{error:?}"));
         let Wired { services, document, table, mounts, health, .. } = wired;
@@ -223,8 +223,8 @@ impl fmt::Debug for ListeningApp {
     }
 }
 
-async fn wire(app: App, url: &str) -> Wired {
-    let config = configured(&app, url);
+async fn wire(app: App, database: &TestDatabase) -> Wired {
+    let config = configured(&app, database);
     let wired =
         Wired::new(app, config).await.unwrap_or_else(|error| panic!("the application does not start: {error:?}"));
     let migrated = wired.migrate().await;
@@ -232,9 +232,14 @@ async fn wire(app: App, url: &str) -> Wired {
     wired
 }
 
-fn configured(app: &App, url: &str) -> Config {
+fn configured(app: &App, database: &TestDatabase) -> Config {
     // A secret of its own, so that none is made and kept in the folder that the test runs in.
+    let (url, settings) = (database.url(), database.settings());
     let loader = Loader::new().development().set("database.url", url).set("app.secret", SECRET);
+    let loader = match settings.direct_url {
+        Some(direct) => loader.set("database.pgbouncer", settings.pgbouncer).set("database.direct_url", direct),
+        None => loader,
+    };
     let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
     loader.load().unwrap_or_else(|errors| panic!("{errors}"))
 }
