@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod commands;
+mod database;
 mod process;
 mod serving;
 mod tools;

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
-    super::migrate::{Plan, Source},
+    super::migrate::{Plan, Source, State},
     *,
 };
 
@@ -165,6 +165,54 @@ async fn an_applied_file_must_stay_as_it_was() {
         let error = plan.up(&db).await.unwrap_err();
         assert_eq!(error.code(), "migration_changed");
         assert!(error.detail().contains("`0001_task.sql`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_stops_everything_before_anything_runs_and_is_shown() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        Plan::new().sql_dir(folder.path()).up(&db).await.unwrap();
+        write(folder.path(), "0001_task.sql", "CREATE TABLE task (id BIGINT)");
+        write(folder.path(), "0002_note.sql", "CREATE TABLE note (id BIGINT)");
+        let plan = Plan::new().rust::<Migrator>().sql_dir(folder.path());
+        let status = plan.status(&db).await.unwrap();
+        assert_eq!(status.last().unwrap().state, State::Changed);
+        assert!(status.last().unwrap().to_string().starts_with("CHANGED  0002_note  (SQL file)"));
+        for error in [plan.up(&db).await.unwrap_err(), plan.script(&db).await.unwrap_err()] {
+            assert_eq!(error.code(), "migration_changed");
+            assert!(error.detail().contains("`0001_task.sql`, `0002_note.sql`"), "{error}");
+        }
+        assert!(count(&db, "project").await.is_err(), "those in Rust, which come first, have not run");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_applied_without_a_checksum_gets_that_of_the_file() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        let plan = Plan::new().sql_dir(folder.path());
+        plan.up(&db).await.unwrap();
+        db.sql("UPDATE bunbase_sql_migrations SET checksum = '' WHERE name = '0001_task'").execute().await.unwrap();
+        assert_eq!(plan.status(&db).await.unwrap()[OURS].state, State::Applied);
+        assert_eq!(plan.up(&db).await.unwrap(), [""; 0]);
+        write(folder.path(), "0001_task.sql", "CREATE TABLE task (id BIGINT)");
+        assert_eq!(plan.up(&db).await.unwrap_err().code(), "migration_changed");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_statement_is_not_applied() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        let plan = Plan::new().sql_dir(folder.path());
+        let made = plan.create("later", chrono::Utc::now()).unwrap();
+        let error = plan.up(&db).await.unwrap_err();
+        assert!(error.detail().contains("_later.sql` has no statement yet"), "{error}");
+        std::fs::write(&made.up, "CREATE TABLE later (n BIGINT)").unwrap();
+        plan.up(&db).await.unwrap();
+        let error = plan.down(&db, 1).await.unwrap_err();
+        assert_eq!(error.code(), "migration_irreversible", "the file that undoes it is as it was made");
     }
 }
 
