@@ -81,7 +81,7 @@ fn written(tables: Vec<TableCreateStatement>) -> Result<Entities> {
     let names: Vec<_> = tables.iter().map(|table| format!("{:?}", table.get_table_name())).collect();
     for (table, name) in tables.iter().zip(&names) {
         let has_key = table.get_columns().iter().any(|column| column.get_column_spec().primary_key)
-            || table.get_indexes().iter().any(|index| index.is_primary_key());
+            || table.get_indexes().iter().any(sea_schema::sea_query::IndexCreateStatement::is_primary_key);
         if !has_key {
             return Err(unfit(format!("{name} has no primary key; leave it out with `--tables`")));
         }

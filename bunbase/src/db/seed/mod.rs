@@ -90,7 +90,7 @@ pub struct SeedState {
 }
 
 #[derive(sea_orm::FromQueryResult)]
-struct Ran {
+struct Row {
     name: String,
     checksum: String,
     ran_at: i64,
@@ -225,12 +225,12 @@ impl Seed {
         }
     }
 
-    fn is_due(&self, ran: &HashMap<String, Ran>) -> bool {
+    fn is_due(&self, ran: &HashMap<String, Row>) -> bool {
         self.repeats || !ran.contains_key(&self.name)
     }
 
     /// Nothing is known of what a seed in Rust did, nor of a file that was one then.
-    fn has_changed(&self, ran: &HashMap<String, Ran>) -> bool {
+    fn has_changed(&self, ran: &HashMap<String, Row>) -> bool {
         let known = ran.get(&self.name).map(|ran| ran.checksum.as_str()).filter(|checksum| !checksum.is_empty());
         !self.repeats && !self.checksum().is_empty() && known.is_some_and(|checksum| checksum != self.checksum())
     }
@@ -246,11 +246,11 @@ fn chosen<'s>(seeds: &'s [Seed], only: &[String]) -> Result<Vec<&'s Seed>> {
     Ok(seeds.iter().filter(|seed| only.is_empty() || only.contains(&seed.name)).collect())
 }
 
-async fn ran(connection: &DatabaseExecutor<'_>) -> Result<HashMap<String, Ran>> {
+async fn ran(connection: &DatabaseExecutor<'_>) -> Result<HashMap<String, Row>> {
     if !SchemaManager::new(again(connection)).has_table(TABLE).await? {
         return Ok(HashMap::new());
     }
-    let rows: Vec<Ran> = Sql::new(connection, RAN).all().await?;
+    let rows: Vec<Row> = Sql::new(connection, RAN).all().await?;
     Ok(rows.into_iter().map(|ran| (ran.name.clone(), ran)).collect())
 }
 
