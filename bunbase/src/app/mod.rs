@@ -175,7 +175,7 @@ impl App {
     {
         let check: HealthCheck = Arc::new(move || {
             let answer = check();
-            Box::pin(async move { answer.await.map_err(|error| error.to_string()) })
+            Box::pin(async move { answer.await.map(|()| None).map_err(|error| error.to_string()) })
         });
         self.checks.push((name, check));
         self

@@ -276,7 +276,7 @@ fn health(
     let database: HealthCheck = Arc::new(move || {
         let db = db.clone();
         // Neither the address nor the driver's words: `/_health` may be public.
-        Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
+        Box::pin(async move { db.ping().await.map(|()| None).map_err(|error| error.to_string()) })
     });
     let mut checks: Vec<_> = std::iter::once(("database", database)).chain(own).collect();
     let mut dispensable = Vec::new();

@@ -79,6 +79,12 @@ async fn who_calls(ctx: Ctx, #[guard] caller: ApiKey) -> Result<Vec<String>> {
     Ok(vec![caller.holder, ctx.identity().scope()])
 }
 
+/// Counts a visit, where values are kept.
+#[action]
+async fn visit(ctx: Ctx) -> Result<i64> {
+    ctx.kv().increment("visits", 1, None).await
+}
+
 #[bunbase::main]
 async fn main() -> Result<()> {
     let mut app = App::new().config("app.name", "notes").migrations::<Migrator>().state(ApiKeys::new());

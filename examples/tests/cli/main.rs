@@ -4,5 +4,6 @@
 mod commands;
 mod database;
 mod process;
+mod secure_redis;
 mod serving;
 mod tools;
