@@ -52,7 +52,7 @@ start_postgres() {
 }
 
 if ! { command -v psql >/dev/null && postgres_answers; }; then
-  command -v psql >/dev/null || install_package PostgreSQL postgresql 'postgresql-server postgresql' postgresql@16
+  command -v psql >/dev/null || install_package PostgreSQL postgresql 'postgresql-server postgresql-contrib postgresql' postgresql@16
   postgres_answers || start_postgres
   postgres_answers || { echo "no PostgreSQL answers at $BUNBASE_TEST_POSTGRES_URL" >&2; exit 1; }
 fi

@@ -70,8 +70,8 @@ fn routes_are_a_table() {
         tools,
         [["TOOL", "add_note", "add_note"], ["TOOL", "count_notes", "count_notes"], ["TOOL", "who-am-i", "who"]]
     );
-    assert_eq!(rows[6][..4], ["-", "-", "visit", "-"]);
-    assert_eq!(rows[7][..4], ["-", "-", "who_calls", "ApiKey"]);
+    assert_eq!(rows[6][..4], ["-", "-", "who_calls", "ApiKey"]);
+    assert_eq!(rows[7][..4], ["-", "-", "visit", "-"]);
     assert_eq!(rows.len(), 8);
 }
 

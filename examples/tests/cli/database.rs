@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::{
+    cluster::Cluster,
     commands::assert_told,
     process::{Place, Said, Server, command, is_postgres, run},
 };
@@ -111,6 +112,24 @@ fn what_is_slow_is_listed_or_it_is_said_how_to_count() {
     } else {
         assert!(said.out.contains("SQLite does not count") && said.out.contains("add_note"), "{said:?}");
     }
+}
+
+#[test]
+fn statements_are_listed_where_the_server_counts_them() {
+    let Some(server) = Cluster::start("-c shared_preload_libraries=pg_stat_statements") else { return };
+    let place = Place::new();
+    let on_server = |arguments: &[&str]| run(command(&place, arguments).env("DATABASE_URL", server.url()));
+    let created = r#"{"text": "weed", "times": 3}"#;
+    assert!(on_server(&["call", "add_note", created]).ok);
+    assert_told(&on_server(&["db", "slow"]), &["CREATE EXTENSION pg_stat_statements"]);
+    fs::create_dir(place.path().join("migrations")).expect("made");
+    write(&place, "migrations/0001_count.sql", "CREATE EXTENSION pg_stat_statements");
+    assert!(on_server(&["migrate"]).ok);
+    assert!(on_server(&["call", "add_note", created]).ok);
+    let said = on_server(&["db", "slow"]);
+    let lines: Vec<_> = said.out.lines().collect();
+    assert!(lines[0].starts_with("CALLS") && lines.len() > 2 && lines.len() <= 11, "{said:?}");
+    assert!(lines[1].split_whitespace().next().is_some_and(|calls| calls.parse::<u64>().is_ok()), "{said:?}");
 }
 
 #[test]
