@@ -52,13 +52,15 @@ start_postgres() {
 }
 
 if ! { command -v psql >/dev/null && postgres_answers; }; then
-  command -v psql >/dev/null || install_package PostgreSQL postgresql 'postgresql-server postgresql' postgresql@16
+  command -v psql >/dev/null || install_package PostgreSQL postgresql 'postgresql-server postgresql-contrib postgresql' postgresql@16
   postgres_answers || start_postgres
   postgres_answers || { echo "no PostgreSQL answers at $BUNBASE_TEST_POSTGRES_URL" >&2; exit 1; }
 fi
 # Tests start one of their own before the server.
 [ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_package PgBouncer pgbouncer pgbouncer pgbouncer
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || install_package nginx nginx nginx nginx
+# Tests make certificates of their own.
+command -v openssl >/dev/null || install_package OpenSSL openssl openssl openssl
 echo "PostgreSQL $(psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SHOW server_version')"
 
 : "${BUNBASE_TEST_REDIS_URL:=redis://127.0.0.1:6379}"

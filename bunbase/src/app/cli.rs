@@ -8,10 +8,14 @@ use serde_json::Value;
 use super::{
     App, Wired,
     background::{self, Background, Roles},
-    banner, logging,
+    banner,
+    database::{self, DbStep},
+    logging,
+    migrate::{self, MigrateStep},
     operate::{self, JobsStep},
     routes,
     runs::{self, RunsStep},
+    seed::{self, SeedArguments},
     shutdown,
     tenants::{self, TenantsStep},
     wiring,
@@ -19,12 +23,15 @@ use super::{
 use crate::{
     Error, Result,
     action::Door,
-    config::{Config, Loader, TenantIsolation},
+    config::{Config, Loader},
     context::{Identity, Services},
     db::Db,
     http::{self, RunningServer},
     invoke::{Calls, Invocation},
 };
+
+#[cfg(feature = "entity")]
+use super::entity::{self, EntityStep};
 
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true, args_conflicts_with_subcommands = false)]
@@ -59,7 +66,20 @@ enum Command {
     /// Brings the database's tables up to date, or back.
     Migrate {
         #[command(subcommand)]
-        step: Option<Migrate>,
+        step: Option<MigrateStep>,
+    },
+    /// Runs the seeds that are due: those that have not run, and those that run each time.
+    Seed(SeedArguments),
+    /// Looks at the database, and copies it.
+    Db {
+        #[command(subcommand)]
+        step: DbStep,
+    },
+    /// Writes SeaORM's entities from the tables of the database.
+    #[cfg(feature = "entity")]
+    Entity {
+        #[command(subcommand)]
+        step: EntityStep,
     },
     /// Lists and adds tenants.
     Tenants {
@@ -112,26 +132,6 @@ enum Command {
     },
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Migrate {
-    /// Applies what is pending; the default.
-    Up,
-    /// Takes back the newest migrations.
-    Down {
-        /// How many.
-        #[arg(default_value_t = 1)]
-        steps: u32,
-    },
-    /// Lists all migrations and whether they are applied.
-    Status,
-    /// Drops all tables and applies everything anew. All data is lost.
-    Fresh {
-        /// Says that losing all data is meant; asked for in production.
-        #[arg(long)]
-        force: bool,
-    },
-}
-
 /// Does what the command line says.
 pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let arguments = match parse(arguments) {
@@ -149,7 +149,14 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
     }
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
-        Command::Migrate { step } => migrate(app, config, step.unwrap_or(Migrate::Up)).await,
+        Command::Migrate { step } => print(&migrate::run(&app, &config, step.unwrap_or(MigrateStep::Up)).await?),
+        Command::Seed(arguments) => {
+            logging::start(&config);
+            print(&seed::run(app, &config, arguments).await?)
+        }
+        Command::Db { step } => print(&database::run(&config, step).await?),
+        #[cfg(feature = "entity")]
+        Command::Entity { step } => print(&entity::run(&config, step).await?),
         Command::Tenants { step } => {
             let tenants = tenants::open(&app, &config).await?;
             print(&tenants::run(&tenants, step.unwrap_or(TenantsStep::List)).await?)
@@ -182,7 +189,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     Arguments::from_arg_matches(&Arguments::command().try_get_matches_from(arguments)?)
 }
 
-fn usage(text: &str) -> Error {
+pub(super) fn usage(text: &str) -> Error {
     Error::new(400, "usage", text.trim_end().trim_start_matches("error: ").to_owned())
 }
 
@@ -212,10 +219,10 @@ fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Conf
 
 async fn serve(app: App, config: Config) -> Result<()> {
     logging::start(&config);
-    let migrate = config.database.migrate_on_start;
     let wired = Wired::new(app, config).await?;
-    if migrate {
-        wired.migrate().await?;
+    wired.prepare().await?;
+    if wired.config.database.seed_on_start {
+        wired.seeds.run(&wired.services.db, &[]).await?;
     }
     // Not waited for: a database that is away keeps no process from starting.
     tokio::spawn(warn_if_crowded(wired.services.db.clone(), format!("{} ", wired.config.app.name)));
@@ -258,32 +265,6 @@ async fn warn_if_crowded(db: Db, name: String) {
     }
 }
 
-async fn migrate(app: App, config: Config, step: Migrate) -> Result<()> {
-    if matches!(step, Migrate::Up) && config.tenants.isolation != TenantIsolation::Off {
-        let tenants = tenants::open(&app, &config).await?;
-        return print(&tenants::report(&tenants.migrate().await)?);
-    }
-    let db = Db::open(&wiring::database(&config)).await?;
-    let plan = &app.migrations;
-    let listed = |what: &str, names: Vec<String>| match names.as_slice() {
-        [] => format!("nothing {what}\n"),
-        names => lines(names.iter().map(|name| format!("{what}  {name}"))),
-    };
-    let text = match step {
-        Migrate::Up => listed("applied", plan.up(&db).await?),
-        Migrate::Down { steps } => listed("taken back", plan.down(&db, steps).await?),
-        Migrate::Status => lines(plan.status(&db).await?.iter().map(ToString::to_string)),
-        Migrate::Fresh { force } => {
-            if !force && !config.environment.is_development() {
-                return Err(usage("`migrate fresh` loses all data; in production say `--force` as well"));
-            }
-            listed("applied", plan.fresh(&db).await?)
-        }
-    };
-    db.close().await;
-    print(&text)
-}
-
 async fn call(app: App, config: Config, action: &str, json: &str, identity: Identity) -> Result<()> {
     logging::start(&config);
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
@@ -291,9 +272,7 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
         usage(&format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'"))
     })?;
     let wired = Wired::new(app, config).await?;
-    if wired.config.database.migrate_on_start {
-        wired.migrate().await?;
-    }
+    wired.prepare().await?;
     let mut writer = background::writer(&wired.services);
     let calls = Calls::of(&wired.services)?;
     let call = Invocation { identity, ..Invocation::fresh(Door::Call) };
@@ -311,9 +290,7 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
 async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result<String>) -> Result<()> {
     logging::start(&config);
     let wired = Wired::new(app, config).await?;
-    if wired.config.database.migrate_on_start {
-        wired.migrate().await?;
-    }
+    wired.prepare().await?;
     let text = f(&wired.services).await;
     wired.close().await;
     print(&text?)
@@ -323,9 +300,7 @@ async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result
 async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     logging::start(&config);
     let wired = Wired::new(app, config).await?;
-    if wired.config.database.migrate_on_start {
-        wired.migrate().await?;
-    }
+    wired.prepare().await?;
     let mut writer = background::writer(&wired.services);
     let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
     writer.stop().await;
@@ -334,7 +309,7 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
 }
 
 /// Puts each text on a line of its own.
-fn lines(texts: impl Iterator<Item = String>) -> String {
+pub(super) fn lines(texts: impl Iterator<Item = String>) -> String {
     texts.fold(String::new(), |all, text| all + &text + "\n")
 }
 

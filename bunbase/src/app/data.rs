@@ -183,7 +183,11 @@ impl Parts<'_> {
         let redis = self.redis.clone()?;
         Some(Arc::new(move || {
             let redis = redis.clone();
-            Box::pin(async move { redis.ping().await.map_err(|error| error.to_string()) })
+            Box::pin(async move {
+                redis.ping().await.map_err(|error| error.to_string())?;
+                // A user of Redis that may not ask for it has no less of a Redis.
+                Ok(redis.usage().await.ok().and_then(|usage| serde_json::to_value(usage).ok()))
+            })
         }))
     }
 }

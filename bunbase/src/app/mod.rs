@@ -4,10 +4,15 @@ pub(crate) mod background;
 mod banner;
 mod cli;
 mod data;
+mod database;
+#[cfg(feature = "entity")]
+mod entity;
 mod logging;
+mod migrate;
 mod operate;
 mod routes;
 mod runs;
+mod seed;
 mod shards;
 mod shutdown;
 mod tenants;
@@ -26,7 +31,7 @@ use crate::{
     clock::Clock,
     config::Value,
     context::State,
-    db::migrate::Plan,
+    db::{Tx, migrate::Plan, seed::Seeds},
     http::{HealthCheck, Mounts},
 };
 
@@ -45,6 +50,7 @@ pub struct App {
     pub(crate) settings: Vec<(String, Value)>,
     pub(crate) state: State,
     pub(crate) migrations: Plan,
+    pub(crate) seeds: Seeds,
     pub(crate) modules: Vec<&'static str>,
     pub(crate) mounts: Mounts,
     pub(crate) checks: Vec<(&'static str, HealthCheck)>,
@@ -59,6 +65,7 @@ impl App {
             settings: Vec::new(),
             state: State::default(),
             migrations: Plan::new(),
+            seeds: Seeds::new(),
             modules: Vec::new(),
             mounts: Mounts::default(),
             checks: Vec::new(),
@@ -95,6 +102,47 @@ impl App {
         self
     }
 
+    /// Adds a seed that runs once, by `seed` or with `database.seed_on_start`: the rows that the application begins with. What it writes
+    /// goes through the transaction that it is given, and is recorded with it under this name. Seeds run in the order of their names.
+    ///
+    /// ```no_run
+    /// # use bunbase::prelude::*;
+    /// # async fn example() -> Result<()> {
+    /// let app = App::new().seed("0001_countries", async |tx| {
+    ///     tx.sql("INSERT INTO country (code) VALUES ($1)").bind("DE").execute().await?;
+    ///     Ok(())
+    /// });
+    /// # app.run().await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn seed<F, Fut>(mut self, name: &str, seed: F) -> Self
+    where
+        F: Fn(Arc<Tx>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.seeds = self.seeds.once(name, seed);
+        self
+    }
+
+    /// As [`seed`](Self::seed), for one that runs each time: it has to bear that (`ON CONFLICT`).
+    #[must_use]
+    pub fn seed_repeatable<F, Fut>(mut self, name: &str, seed: F) -> Self
+    where
+        F: Fn(Arc<Tx>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.seeds = self.seeds.repeatable(name, seed);
+        self
+    }
+
+    /// Adds the SQL files of a folder as seeds: `NAME.sql` runs once, `NAME.repeat.sql` each time.
+    #[must_use]
+    pub fn sql_seeds(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.seeds = self.seeds.sql_dir(folder);
+        self
+    }
+
     /// Names modules whose actions must be there, `bunbase::modules![billing, crate::tasks]`; needed for crates that no other
     /// code mentions, because the linker leaves those out.
     #[must_use]
@@ -127,7 +175,7 @@ impl App {
     {
         let check: HealthCheck = Arc::new(move || {
             let answer = check();
-            Box::pin(async move { answer.await.map_err(|error| error.to_string()) })
+            Box::pin(async move { answer.await.map(|()| None).map_err(|error| error.to_string()) })
         });
         self.checks.push((name, check));
         self
@@ -152,7 +200,7 @@ impl App {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn serve(self) -> Result<()> {
-        cli::run(self, ["app".into(), "serve".into()]).await
+        Box::pin(cli::run(self, ["app".into(), "serve".into()])).await
     }
 
     /// Does what the command line says; without a command it serves. See `--help`.
@@ -160,7 +208,7 @@ impl App {
     /// # Errors
     /// Everything that is wrong with the configuration, the actions, the migrations or the address, each with what to do.
     pub async fn run(self) -> Result<()> {
-        cli::run(self, std::env::args_os()).await
+        Box::pin(cli::run(self, std::env::args_os())).await
     }
 }
 

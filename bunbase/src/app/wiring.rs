@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{self, Config, HEALTH_PATHS, Secret, TenantIsolation, TenantSource},
     context::{Services, State},
-    db::{self, Db, migrate::Plan, notify::Notifier},
+    db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
     idempotency::{self, Keys},
@@ -46,6 +46,7 @@ pub(crate) struct Wired {
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests hold answers against it"))]
     pub(crate) document: openapi::Document,
     pub(crate) migrations: Plan,
+    pub(crate) seeds: Seeds,
     pub(crate) health: Arc<Health>,
     pub(crate) table: Table,
     pub(crate) mounts: Mounts,
@@ -110,6 +111,11 @@ fn application_name(config: &Config) -> String {
 }
 
 impl Wired {
+    /// Brings the tables up to date, unless that is left to somebody else.
+    pub(super) async fn prepare(&self) -> Result<()> {
+        if self.config.database.migrate_on_start { self.migrate().await } else { Ok(()) }
+    }
+
     /// Wires an application. The database is opened, and nothing listens yet.
     ///
     /// # Errors
@@ -160,6 +166,7 @@ impl Wired {
             registry,
             document,
             migrations: app.migrations,
+            seeds: app.seeds,
             health,
             table,
             mounts: app.mounts,
@@ -269,7 +276,7 @@ fn health(
     let database: HealthCheck = Arc::new(move || {
         let db = db.clone();
         // Neither the address nor the driver's words: `/_health` may be public.
-        Box::pin(async move { db.ping().await.map_err(|error| error.to_string()) })
+        Box::pin(async move { db.ping().await.map(|()| None).map_err(|error| error.to_string()) })
     });
     let mut checks: Vec<_> = std::iter::once(("database", database)).chain(own).collect();
     let mut dispensable = Vec::new();

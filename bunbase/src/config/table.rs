@@ -120,6 +120,8 @@ sections! {
         transaction_timeout: Option<Duration> = Some(Duration::from_secs(30));
         /// Whether `serve` brings the tables up to date before it listens.
         migrate_on_start: bool = true;
+        /// Whether `serve` runs the seeds that are due, before it listens.
+        seed_on_start: bool = false;
     }
 
     /// Background jobs: those that actions enqueue, and those that events, schedules and webhooks make.

@@ -10,11 +10,13 @@ mod copy;
 mod listener;
 pub mod migrate;
 pub mod notify;
+pub mod operate;
 pub mod page;
 mod pool;
 mod replica;
 mod room;
 mod scan;
+pub mod seed;
 mod settings;
 mod sql;
 #[cfg(any(test, feature = "testing"))]

@@ -188,6 +188,43 @@ pub(super) fn placeholders(sql: &str) -> Vec<u32> {
     numbers
 }
 
+/// Returns `sql` with `?` in the place of each placeholder, and the numbers that stood there, in order.
+pub(super) fn positional(sql: &str) -> (String, Vec<u32>) {
+    let (mut text, mut numbers, mut done) = (String::with_capacity(sql.len()), Vec::new(), 0);
+    let mut tokens = Tokens::of(sql);
+    while let Some(token) = tokens.next() {
+        if let Token::Placeholder(number) = token {
+            // A placeholder ends where its name does, and begins at its only `$`.
+            let begins = sql[..tokens.at].rfind('$').unwrap_or(done);
+            text.push_str(&sql[done..begins]);
+            text.push('?');
+            numbers.push(number);
+            done = tokens.at;
+        }
+    }
+    text.push_str(&sql[done..]);
+    (text, numbers)
+}
+
+/// Returns whether there is no statement in `sql`: nothing but blanks, comments and semicolons.
+pub(super) fn is_empty(sql: &str) -> bool {
+    Tokens::of(sql).all(|token| token == Token::Semicolon)
+}
+
+/// Returns whether `sql` is one statement, with or without a semicolon at its end. In doubt it is not.
+pub(super) fn is_one_statement(sql: &str) -> bool {
+    let mut tokens = Tokens::of(sql).peekable();
+    let mut any = false;
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Unterminated => return false,
+            Token::Semicolon => return any && tokens.peek().is_none(),
+            _ => any = true,
+        }
+    }
+    any
+}
+
 /// Returns whether a statement in `sql` begins or ends a transaction.
 pub(super) fn controls_transactions(sql: &str) -> bool {
     let mut begins = true;
@@ -295,6 +332,13 @@ mod tests {
     }
 
     #[test]
+    fn placeholders_become_positional() {
+        let (text, numbers) = positional("INSERT INTO a VALUES ($2, '$1', $1, $2) -- $3");
+        assert_eq!(text, "INSERT INTO a VALUES (?, '$1', ?, ?) -- $3");
+        assert_eq!(numbers, [2, 1, 2]);
+    }
+
+    #[test]
     fn transaction_control_is_found_where_a_statement_begins() {
         for sql in ["BEGIN; SELECT 1", "SELECT 1; -- x\nCommit;", "START TRANSACTION", "SELECT 1;rollback"] {
             assert!(controls_transactions(sql), "{sql}");
@@ -309,12 +353,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_text_without_a_statement_and_one_with_two_are_told_from_one_with_one() {
+        for sql in ["", " \n", "-- later", "/* later */ ;", ";;"] {
+            assert!(is_empty(sql) && !is_one_statement(sql), "{sql}");
+        }
+        for sql in ["SELECT 1", "SELECT ';';", "-- a; b\nSELECT 1 ; -- done"] {
+            assert!(!is_empty(sql) && is_one_statement(sql), "{sql}");
+        }
+        for sql in ["SELECT 1; SELECT 2", "SELECT 1;;", "SELECT 'open", "; SELECT 1"] {
+            assert!(!is_one_statement(sql), "{sql}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_the_scanner_panic(sql in ".{0,200}") {
             plainly_reads(&sql);
             placeholders(&sql);
             controls_transactions(&sql);
+            is_one_statement(&sql);
         }
 
         #[test]

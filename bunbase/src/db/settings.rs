@@ -115,6 +115,14 @@ impl Settings {
             None => format!("{scheme}://{authority}{path}"),
         }
     }
+
+    /// Returns the URL without its password: what the server's tools are given.
+    pub fn url_without_password(&self) -> String {
+        let shown = self.url_for_display().replacen(":***@", "@", 1);
+        let Some((base, query)) = shown.split_once('?') else { return shown };
+        let rest: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("password=")).collect();
+        if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) }
+    }
 }
 
 impl fmt::Debug for Settings {
@@ -206,6 +214,20 @@ mod tests {
             assert_eq!(error.code(), "database_url");
             assert!(error.detail().contains("sqlite://") && error.detail().contains("postgres://"), "{error}");
             assert!(!error.detail().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_for_tools_has_no_password_and_no_place_for_one() {
+        for (url, without) in [
+            (
+                "postgres://ann:hunter2@db.example:5432/shop?sslmode=require",
+                "postgres://ann@db.example:5432/shop?sslmode=require",
+            ),
+            ("postgres://db.example/shop?user=ann&password=hunter2", "postgres://db.example/shop?user=ann"),
+            ("postgres://db.example/shop?password=hunter2", "postgres://db.example/shop"),
+        ] {
+            assert_eq!(Settings::new(url).url_without_password(), without);
         }
     }
 

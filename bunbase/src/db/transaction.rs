@@ -83,7 +83,7 @@ impl Db {
 
     /// As [`begin_tx`](Self::begin_tx), with the database's own error.
     pub(crate) async fn try_begin_tx(&self) -> Result<Tx, DbErr> {
-        Ok(Tx { inner: TransactionTrait::begin(self).await?, unfinished: AtomicU32::new(0) })
+        Ok(Tx::of(TransactionTrait::begin(self).await?))
     }
 
     /// Starts a raw SQL statement; see [`Sql`].
@@ -93,6 +93,10 @@ impl Db {
 }
 
 impl Tx {
+    pub(super) fn of(inner: DatabaseTransaction) -> Self {
+        Self { inner, unfinished: AtomicU32::new(0) }
+    }
+
     /// Returns the SeaORM connection of this transaction, for entities and queries.
     pub fn db(&self) -> &DatabaseTransaction {
         &self.inner

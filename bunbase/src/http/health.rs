@@ -14,10 +14,12 @@ use std::{
 
 use futures_util::FutureExt;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-/// One check: answers, or says what is wrong.
-pub type HealthCheck = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+/// One check: answers, with what `/_health` shows of it if there is more to say, or says what is wrong.
+pub type HealthCheck =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<Value>, String>> + Send>> + Send + Sync>;
 
 /// The longest that one check may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,6 +53,8 @@ pub(crate) struct CheckReport {
     pub(crate) latency_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) details: Option<Value>,
 }
 
 impl Health {
@@ -116,16 +120,17 @@ impl fmt::Debug for Health {
 async fn run(name: &'static str, check: &HealthCheck) -> CheckReport {
     let started = Instant::now();
     let checking = AssertUnwindSafe(async { check().await }).catch_unwind();
-    let error = match tokio::time::timeout(PATIENCE, checking).await {
-        Ok(Ok(Ok(()))) => None,
-        Ok(Ok(Err(error))) => Some(error),
-        Ok(Err(_)) => Some("the check panicked".to_owned()),
-        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+    let (details, error) = match tokio::time::timeout(PATIENCE, checking).await {
+        Ok(Ok(Ok(details))) => (details, None),
+        Ok(Ok(Err(error))) => (None, Some(error)),
+        Ok(Err(_)) => (None, Some("the check panicked".to_owned())),
+        Err(_) => (None, Some(format!("no answer within {} s", PATIENCE.as_secs()))),
     };
     CheckReport {
         name,
         status: if error.is_none() { "ok" } else { "error" },
         latency_ms: (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         error,
+        details,
     }
 }

@@ -12,8 +12,12 @@ mod pool;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod usage;
 
-pub use self::pool::{Redis, Settings};
+pub use self::{
+    pool::{Redis, Settings},
+    usage::Usage,
+};
 pub(crate) use deadpool_redis::redis::{Script, cmd};
 
 /// Returns a time span as commands take it: whole milliseconds, at least one, and at most so many that the time when it ends fits.

@@ -19,6 +19,10 @@ const LATEST: &str = concat!(
     " FROM action_runs WHERE ($1 = '' OR action = $1) AND ($2 = 0 OR status <> 'succeeded') ORDER BY started_at DESC, id DESC LIMIT $3"
 );
 
+/// What the recorded runs of each action took, the slowest on average first.
+const SLOWEST: &str = "SELECT action, count(*) AS runs, CAST(sum(duration_us) / count(*) AS BIGINT) AS mean_us, max(duration_us) AS max_us
+    FROM action_runs GROUP BY action ORDER BY mean_us DESC, action LIMIT $1";
+
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM action_runs WHERE id = $1");
 
 const BY_TRACE: &str =
@@ -73,6 +77,29 @@ pub struct StoredLine {
     pub message: String,
     /// Its fields, as one JSON object.
     pub fields: Option<String>,
+}
+
+/// What the recorded runs of one action took.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[non_exhaustive]
+pub struct ActionTimes {
+    /// The full name of the action.
+    pub action: String,
+    /// How many runs are recorded.
+    pub runs: i64,
+    /// How long they took on average, in microseconds.
+    pub mean_us: i64,
+    /// How long the longest took, in microseconds.
+    pub max_us: i64,
+}
+
+/// Returns the actions whose recorded runs took longest on average. Where successes are sampled (`persistence.sample`), slow runs weigh
+/// more than they should: those are all recorded.
+///
+/// # Errors
+/// Those of the database.
+pub async fn slowest(db: &Db, limit: u32) -> Result<Vec<ActionTimes>> {
+    db.sql(SLOWEST).bind(i64::from(limit)).all().await
 }
 
 /// Returns the latest runs, the newest first: of one action, and only those that did not succeed, where that is said.

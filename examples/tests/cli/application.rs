@@ -1,5 +1,7 @@
 //! The application whose command line is tested: notes, and a run that waits for the test.
 
+use std::path::Path;
+
 use bunbase::{
     migration::{
         MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait,
@@ -77,7 +79,24 @@ async fn who_calls(ctx: Ctx, #[guard] caller: ApiKey) -> Result<Vec<String>> {
     Ok(vec![caller.holder, ctx.identity().scope()])
 }
 
+/// Counts a visit, where values are kept.
+#[action]
+async fn visit(ctx: Ctx) -> Result<i64> {
+    ctx.kv().increment("visits", 1, None).await
+}
+
 #[bunbase::main]
 async fn main() -> Result<()> {
-    App::new().config("app.name", "notes").migrations::<Migrator>().state(ApiKeys::new()).run().await
+    let mut app = App::new().config("app.name", "notes").migrations::<Migrator>().state(ApiKeys::new());
+    // A test that lays SQL files beside the application wants them.
+    if Path::new("migrations").is_dir() {
+        app = app.sql_migrations("migrations");
+    }
+    if Path::new("seeds").is_dir() {
+        app = app.sql_seeds("seeds").seed("0002_welcome", async |tx| {
+            tx.sql("INSERT INTO notes (text) VALUES ($1)").bind("welcome").execute().await?;
+            Ok(())
+        });
+    }
+    app.run().await
 }

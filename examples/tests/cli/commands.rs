@@ -11,7 +11,7 @@ fn alone(arguments: &[&str]) -> Said {
 }
 
 /// Asserts that a command failed in words: one message, and no dump of a Rust value.
-fn assert_told(said: &Said, parts: &[&str]) {
+pub fn assert_told(said: &Said, parts: &[&str]) {
     assert!(!said.ok && said.out.is_empty(), "{said:#?}");
     let told = said.err.lines().find_map(|line| line.strip_prefix("error: "));
     assert!(told.is_some_and(|text| !text.contains("internal error")), "{}", said.err);
@@ -27,9 +27,22 @@ fn assert_told(said: &Said, parts: &[&str]) {
 fn help_lists_the_commands() {
     let said = alone(&["--help"]);
     assert!(said.ok);
-    for command in
-        ["serve", "dev", "migrate", "routes", "openapi", "call", "worker", "jobs", "schedules", "runs", "mcp"]
-    {
+    for command in [
+        "serve",
+        "dev",
+        "migrate",
+        "seed",
+        "db",
+        "entity",
+        "routes",
+        "openapi",
+        "call",
+        "worker",
+        "jobs",
+        "schedules",
+        "runs",
+        "mcp",
+    ] {
         assert!(said.out.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {}", said.out);
     }
     assert_told(&alone(&["swim"]), &["swim", "--help"]);
@@ -58,7 +71,8 @@ fn routes_are_a_table() {
         [["TOOL", "add_note", "add_note"], ["TOOL", "count_notes", "count_notes"], ["TOOL", "who-am-i", "who"]]
     );
     assert_eq!(rows[6][..4], ["-", "-", "who_calls", "ApiKey"]);
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows[7][..4], ["-", "-", "visit", "-"]);
+    assert_eq!(rows.len(), 8);
 }
 
 #[test]

@@ -14,12 +14,14 @@ pub struct Cluster {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
+    /// What the server is started with besides, as `-c name=value`.
+    options: &'static str,
 }
 
 impl Cluster {
-    /// Makes and starts one. `None` where the tests run on SQLite and, with a visible note, where the programs of PostgreSQL are not
+    /// Makes and starts one, with these options. `None` where the tests run on SQLite and, with a visible note, where the programs of PostgreSQL are not
     /// installed, unless services are required.
-    pub fn start() -> Option<Self> {
+    pub fn start(options: &'static str) -> Option<Self> {
         if env::var("BUNBASE_TEST_DATABASE").as_deref() != Ok("postgres") {
             return None;
         }
@@ -30,7 +32,7 @@ impl Cluster {
         };
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let cluster = Self { programs, folder, port };
+        let cluster = Self { programs, folder, port, options };
         if is_root() {
             // PostgreSQL refuses to run as root.
             let given = Command::new("chown").arg("-R").arg("postgres").arg(cluster.folder.path()).status();
@@ -49,7 +51,7 @@ impl Cluster {
     /// Starts it again.
     pub fn up(&self) {
         let folder = self.folder.path().display();
-        let options = format!("-p {} -k {folder} -c listen_addresses=127.0.0.1", self.port);
+        let options = format!("-p {} -k {folder} -c listen_addresses=127.0.0.1 {}", self.port, self.options);
         self.run("pg_ctl", &["-o", &options, "-w", "-l", "/dev/null", "start"]);
     }
 

@@ -91,7 +91,7 @@ fn by_kind<'a>(answers: impl Iterator<Item = &'a Answer>) -> BTreeMap<(&'static 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_away_costs_what_needs_it_and_comes_back_by_itself() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = Cluster::start("") else { return };
     let Some(mut redis) = RedisServer::start().await.expect("Redis where it must be") else { return };
     let application = Application::at(&cluster.url());
     let redis_url = redis.url();

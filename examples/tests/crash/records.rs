@@ -85,7 +85,7 @@ fn outcomes(answered: &[(i64, Instant)]) -> (i64, i64) {
 
 #[tokio::test]
 async fn no_record_is_lost_while_the_database_is_away_and_none_is_there_twice() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = Cluster::start("") else { return };
     let application = Application::at(&cluster.url());
     let (server, url) = application.server_with(&VARIABLES);
     let load = Load::start(&url, 0..i64::MAX);
@@ -112,7 +112,7 @@ async fn no_record_is_lost_while_the_database_is_away_and_none_is_there_twice() 
 
 #[tokio::test]
 async fn failures_are_kept_while_successes_are_dropped_for_want_of_room() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = Cluster::start("") else { return };
     let application = Application::at(&cluster.url());
     // Room for about a thousand records, of which a quarter is for failures alone.
     let small = [("BUNBASE__PERSISTENCE__MAX_BUFFERED_BYTES", "300KB"), VARIABLES[0]];

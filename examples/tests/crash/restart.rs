@@ -21,7 +21,7 @@ async fn ready_is(url: &str, status: u16) {
 
 #[tokio::test]
 async fn workers_and_listeners_come_back_with_the_database_and_nothing_is_lost() {
-    let Some(cluster) = Cluster::start() else { return };
+    let Some(cluster) = Cluster::start("") else { return };
     let application = Application::at(&cluster.url());
     let (_server, url) = application.server();
     let _workers = [application.worker(), application.worker()];

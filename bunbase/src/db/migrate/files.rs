@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use chrono::Utc;
-use sea_orm::{ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait};
 use sea_orm_migration::SchemaManager;
 use sha2::{Digest, Sha256};
 
-use super::{Migration, Source, again, rust::failed};
+use super::{Migration, Source, State, again, rust::failed, trial::with_values};
 use crate::{
     Error, Result,
     db::{Sql, scan},
@@ -21,11 +21,12 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS bunbase_sql_migrations
 const APPLIED: &str = "SELECT name, checksum FROM bunbase_sql_migrations ORDER BY name";
 const RECORD: &str = "INSERT INTO bunbase_sql_migrations (name, checksum, applied_at) VALUES ($1, $2, $3)";
 const FORGET: &str = "DELETE FROM bunbase_sql_migrations WHERE name = $1";
+const ADOPT: &str = "UPDATE bunbase_sql_migrations SET checksum = $1 WHERE name = $2 AND checksum = ''";
 
 /// One migration: `name.sql`, and `name.down.sql` if there is one.
 #[derive(Debug)]
 pub(super) struct File {
-    name: String,
+    pub(super) name: String,
     up: String,
     down: Option<String>,
     checksum: String,
@@ -35,6 +36,12 @@ pub(super) struct File {
 struct Applied {
     name: String,
     checksum: String,
+}
+
+impl Applied {
+    fn is_of(&self, file: &File) -> bool {
+        self.checksum.is_empty() || self.checksum == file.checksum
+    }
 }
 
 /// Reads the migrations in a folder, in order.
@@ -82,8 +89,27 @@ pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
     }
 }
 
+/// What the files are beside a database.
+#[derive(Debug)]
+pub(super) struct Compared<'f> {
+    /// To be applied, in order.
+    pub(super) pending: Vec<&'f File>,
+    /// Applied before a checksum was kept of it; that of the file is taken for it.
+    unsigned: Vec<&'f File>,
+}
+
+impl Compared<'_> {
+    pub(super) fn is_done(&self) -> bool {
+        self.pending.is_empty() && self.unsigned.is_empty()
+    }
+}
+
 pub(super) async fn up(connection: &DatabaseExecutor<'_>, files: &[File]) -> Result<Vec<String>> {
-    let pending: Vec<&File> = pending(connection, files).await?;
+    let Compared { pending, unsigned } = compare(connection, files).await?;
+    for file in unsigned {
+        Sql::new(connection, ADOPT).bind(file.checksum.as_str()).bind(file.name.as_str()).execute().await?;
+        tracing::info!(migration = file.name, "its checksum is kept from now on");
+    }
     if pending.is_empty() {
         return Ok(Vec::new());
     }
@@ -108,11 +134,11 @@ pub(super) async fn down(connection: &DatabaseExecutor<'_>, files: &[File], step
     let mut undone = Vec::new();
     for Applied { name, .. } in applied.into_iter().rev().take(steps as usize) {
         let file = files.iter().find(|file| file.name == name);
-        let Some(sql) = file.and_then(|file| file.down.as_deref()) else {
+        let Some(sql) = file.and_then(|file| file.down.as_deref()).filter(|sql| !scan::is_empty(sql)) else {
             return Err(Error::new(
                 500,
                 "migration_irreversible",
-                format!("`{name}` cannot be undone: there is no `{name}.down.sql`"),
+                format!("`{name}` cannot be undone: there is no `{name}.down.sql` with a statement in it"),
             ));
         };
         let transaction = connection.begin().await?;
@@ -127,59 +153,74 @@ pub(super) async fn down(connection: &DatabaseExecutor<'_>, files: &[File], step
 
 pub(super) async fn status(connection: &DatabaseExecutor<'_>, files: &[File]) -> Result<Vec<Migration>> {
     let applied = applied(connection).await?;
-    Ok(files
-        .iter()
-        .map(|file| Migration {
-            source: Source::Sql,
-            name: file.name.clone(),
-            applied: applied.iter().any(|one| one.name == file.name),
-        })
-        .collect())
+    let state = |file: &File| match applied.iter().find(|one| one.name == file.name) {
+        Some(one) if one.is_of(file) => State::Applied,
+        Some(_) => State::Changed,
+        None => State::Pending,
+    };
+    Ok(files.iter().map(|file| Migration::new(Source::Sql, file.name.clone(), state(file))).collect())
 }
 
-/// Returns what is to be applied, once it is clear that the files are those which were applied before.
-pub(super) async fn pending<'f>(connection: &DatabaseExecutor<'_>, files: &'f [File]) -> Result<Vec<&'f File>> {
-    let applied = applied(connection).await?;
+/// Returns what is to be done, once it is clear that the files are those which were applied before.
+pub(super) async fn compare<'f>(connection: &DatabaseExecutor<'_>, files: &'f [File]) -> Result<Compared<'f>> {
     let mut pending: BTreeMap<&str, &File> = files.iter().map(|file| (file.name.as_str(), file)).collect();
-    let mut missing = Vec::new();
-    for Applied { name, checksum } in applied {
-        match pending.remove(name.as_str()) {
-            Some(file) if file.checksum == checksum => {}
-            Some(_) => {
-                return Err(Error::new(
-                    500,
-                    "migration_changed",
-                    format!(
-                        "`{name}.sql` was applied and has changed since; put its text back and write another migration"
-                    ),
-                ));
-            }
-            None => missing.push(name),
+    let (mut unsigned, mut changed, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for one in applied(connection).await? {
+        match pending.remove(one.name.as_str()) {
+            Some(file) if one.checksum.is_empty() => unsigned.push(file),
+            Some(file) if one.is_of(file) => {}
+            Some(_) => changed.push(format!("`{}.sql`", one.name)),
+            None => missing.push(one.name),
         }
     }
-    if missing.is_empty() {
-        return Ok(pending.into_values().collect());
+    if !changed.is_empty() {
+        let (names, were) = (changed.join(", "), if changed.len() == 1 { "was" } else { "were" });
+        return Err(Error::new(
+            500,
+            "migration_changed",
+            format!(
+                "{names} {were} applied and has changed since, so nothing was run; put the text back as it was, and write what is \
+                 to be different into another migration (`migrate new NAME` makes one)"
+            ),
+        ));
     }
-    if !pending.is_empty() {
+    if !missing.is_empty() && !pending.is_empty() {
         return Err(Error::new(
             500,
             "migration_missing",
             format!("these migrations were applied and have no file any more: {}", missing.join(", ")),
         ));
     }
-    // An older instance that starts again while a newer version is rolled out.
-    tracing::warn!(unknown = ?missing, "the database has migrations that have no file here");
-    Ok(Vec::new())
+    if !missing.is_empty() {
+        // An older instance that starts again while a newer version is rolled out.
+        tracing::warn!(unknown = ?missing, "the database has migrations that have no file here");
+    }
+    if let Some(file) = pending.values().find(|file| scan::is_empty(&file.up)) {
+        return Err(refused(format!("`{}.sql` has no statement yet; write one, or remove the file", file.name)));
+    }
+    Ok(Compared { pending: pending.into_values().collect(), unsigned })
+}
+
+/// Returns what applying a file does besides its own text, and that text: what `migrate plan` shows.
+pub(super) fn script(backend: DbBackend, file: &File, makes_table: bool) -> Vec<String> {
+    let values = [file.name.as_str().into(), file.checksum.as_str().into(), Utc::now().timestamp().into()];
+    let record = with_values(&Statement::from_sql_and_values(backend, RECORD, values));
+    let table = makes_table.then(|| CREATE.to_owned());
+    table.into_iter().chain([part_for(backend, &file.up), record]).collect()
+}
+
+pub(super) async fn has_table(connection: &DatabaseExecutor<'_>) -> Result<bool> {
+    Ok(SchemaManager::new(again(connection)).has_table(TABLE).await?)
 }
 
 async fn applied(connection: &DatabaseExecutor<'_>) -> Result<Vec<Applied>> {
-    if !SchemaManager::new(again(connection)).has_table(TABLE).await? {
+    if !has_table(connection).await? {
         return Ok(Vec::new());
     }
     Sql::new(connection, APPLIED).all().await
 }
 
-async fn run(transaction: &DatabaseTransaction, sql: &str) -> Result<(), DbErr> {
+pub(in crate::db) async fn run(transaction: &DatabaseTransaction, sql: &str) -> Result<(), DbErr> {
     if sql.trim().is_empty() {
         return Ok(());
     }
@@ -187,7 +228,7 @@ async fn run(transaction: &DatabaseTransaction, sql: &str) -> Result<(), DbErr> 
 }
 
 /// Returns the lines of `text` that are for `backend`.
-fn part_for(backend: DbBackend, text: &str) -> String {
+pub(in crate::db) fn part_for(backend: DbBackend, text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut keep = true;
     for line in text.lines() {
@@ -205,13 +246,13 @@ fn part_for(backend: DbBackend, text: &str) -> String {
     kept
 }
 
-fn number_of(name: &str) -> Option<u64> {
+pub(super) fn number_of(name: &str) -> Option<u64> {
     let (number, rest) = name.split_once('_')?;
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     (digits && !rest.is_empty()).then(|| number.parse().ok()).flatten()
 }
 
-fn checksum(text: &str) -> String {
+pub(in crate::db) fn checksum(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");

@@ -26,12 +26,18 @@ const LOCK: i64 = i64::from_be_bytes(*b"bunbase!");
 /// `CREATE INDEX CONCURRENTLY` of the instance at work would wait in turn.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How long a connection may take to close.
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whoever only wants to see what would happen does not queue for a table's lock, with everybody else behind it.
+const TRIAL: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL client_min_messages = warning";
+
 /// Runs `f`, which returns the names of the migrations it applied or undid, on a connection of its own while no other instance migrates the same database.
 ///
 /// On SQLite all of `f` is one transaction, begun IMMEDIATE, which is the lock. On Postgres the lock is held by a
 /// transaction on a second connection, not by a session. Behind PgBouncer `f` runs over the direct way; without one all of it is one
 /// transaction there too, so that `CREATE INDEX CONCURRENTLY` is refused.
-pub(super) async fn exclusively(
+pub(in crate::db) async fn exclusively(
     db: &Db,
     longest: Duration,
     f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<Vec<String>>,
@@ -48,36 +54,65 @@ pub(super) async fn exclusively(
                     Ok(_) => lock.commit().await?,
                     Err(_) => lock.rollback().await?,
                 }
-                holder.close().await?;
+                close(holder).await;
                 return result;
             };
             let worker = open_postgres_session(&settings).await?;
             // `IF NOT EXISTS` would report every table that is there already.
             worker.execute_unprepared("SET client_min_messages = warning").await.map_err(|error| db.explain(error))?;
             let result = f(DatabaseExecutor::Connection(&worker)).await;
-            worker.close().await?;
+            close(worker).await;
             lock.rollback().await?;
-            holder.close().await?;
+            close(holder).await;
             result
         }
         Target::SqliteFile(_) => {
             let connection = open_sqlite(db.settings(), Access::Migrate(longest)).await?;
             let result = in_one_transaction(&connection, f).await;
-            connection.close().await?;
+            close(connection).await;
             result
         }
         // Another connection would be another database.
         Target::SqliteMemory => {
             db.primary().execute_unprepared("PRAGMA foreign_keys = OFF").await?;
             let result = in_one_transaction(db.primary(), f).await;
-            db.primary().execute_unprepared("PRAGMA foreign_keys = ON").await?;
-            result
+            let enforced = db.primary().execute_unprepared("PRAGMA foreign_keys = ON").await;
+            let done = result?;
+            enforced?;
+            Ok(done)
         }
     }
 }
 
+/// Runs `f` in a transaction of its own, which `f` rolls back, while no other instance migrates the same database.
+pub(super) async fn on_trial<T>(
+    db: &Db,
+    longest: Duration,
+    f: impl AsyncFnOnce(DatabaseTransaction) -> Result<T>,
+) -> Result<T> {
+    match db.target() {
+        Target::Postgres => {
+            let settings = db.settings().of_session();
+            let holder = open_postgres_session(settings.as_ref().unwrap_or(db.settings())).await?;
+            // The lock's own transaction, so that both end together.
+            let transaction = acquire(db, &holder, longest).await?;
+            transaction.execute_unprepared(TRIAL).await?;
+            let result = f(transaction).await;
+            close(holder).await;
+            result
+        }
+        Target::SqliteFile(_) => {
+            let connection = open_sqlite(db.settings(), Access::Migrate(longest)).await?;
+            let result = f(connection.begin_with_options(immediate()).await?).await;
+            close(connection).await;
+            result
+        }
+        Target::SqliteMemory => f(db.primary().begin_with_options(immediate()).await?).await,
+    }
+}
+
 /// Runs `f`, which only looks, without the lock: on the pool, or in one transaction where the pool's sessions are PgBouncer's.
-pub(super) async fn looking<T>(db: &Db, f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<T>) -> Result<T> {
+pub(in crate::db) async fn looking<T>(db: &Db, f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<T>) -> Result<T> {
     if !db.pools_transactions() {
         return f(DatabaseExecutor::Connection(db.primary())).await;
     }
@@ -85,6 +120,15 @@ pub(super) async fn looking<T>(db: &Db, f: impl AsyncFnOnce(DatabaseExecutor<'_>
     let result = f(DatabaseExecutor::Transaction(&transaction)).await;
     transaction.rollback().await?;
     result
+}
+
+/// Closes a connection; one that is still in use by something that should have ended goes away with that.
+async fn close(connection: DatabaseConnection) {
+    match tokio::time::timeout(CLOSES_WITHIN, connection.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "closing the connection of migrations failed"),
+        Err(_) => tracing::warn!("the connection of migrations is still in use"),
+    }
 }
 
 async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Result<DatabaseTransaction> {
@@ -115,15 +159,18 @@ async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Res
     }
 }
 
+fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
 async fn in_one_transaction(
     connection: &DatabaseConnection,
     f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<Vec<String>>,
 ) -> Result<Vec<String>> {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    };
-    let transaction = connection.begin_with_options(options).await?;
+    let transaction = connection.begin_with_options(immediate()).await?;
     match f(DatabaseExecutor::Transaction(&transaction)).await {
         Ok(names) => {
             // It reads every row that refers to another, so not for nothing.
@@ -134,7 +181,10 @@ async fn in_one_transaction(
             Ok(names)
         }
         Err(error) => {
-            transaction.rollback().await?;
+            // What failed says more than that of a rollback.
+            if let Err(source) = transaction.rollback().await {
+                tracing::debug!(error = %source, "the rollback failed");
+            }
             Err(error)
         }
     }

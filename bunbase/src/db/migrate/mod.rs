@@ -4,21 +4,30 @@
 //! instances may start at once. Not here: the framework's tables (the `migrations` crate), and when migrations run
 //! (`app`).
 
+mod create;
 mod files;
 mod lock;
 mod rust;
+mod script;
+mod trial;
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sea_orm::DatabaseExecutor;
 use sea_orm_migration::MigratorTrait;
 
 use super::Db;
 use crate::Result;
-use rust::{RustMigrations, again};
+pub use create::Created;
+pub(super) use files::{checksum, part_for, run};
+pub(super) use lock::{exclusively, looking};
+use rust::RustMigrations;
+pub(super) use rust::again;
+pub use script::{Script, Step};
 
 /// The longest wait for another instance that migrates the same database, unless [`Plan::lock_timeout`] says otherwise.
-const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// All migrations of an application, and how to apply them to a database.
 ///
@@ -46,7 +55,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
 /// ```
 ///
 /// A file that was applied must stay as it was: write another one instead. Its text is kept as a checksum in the table
-/// `bunbase_sql_migrations`, beside `seaql_migrations` for those in Rust and `bunbase_migrations` for the framework's.
+/// `bunbase_sql_migrations`, beside `seaql_migrations` for those in Rust and `bunbase_migrations` for the framework's. Where that checksum is
+/// empty, the next [`up`](Self::up) takes the file's.
 ///
 /// ```no_run
 /// # use bunbase::db::{Db, migrate::Plan};
@@ -77,6 +87,28 @@ pub enum Source {
     Sql,
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Framework => "bunbase",
+            Self::Rust => "application",
+            Self::Sql => "SQL file",
+        })
+    }
+}
+
+/// How a database has a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Not yet.
+    Pending,
+    /// It has it.
+    Applied,
+    /// It has it, and the SQL file is no longer what was applied: [`Plan::up`] refuses to go on.
+    Changed,
+}
+
 /// One migration and whether a database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,20 +117,31 @@ pub struct Migration {
     pub source: Source,
     /// Its name; of a SQL file, the file's name without `.sql`.
     pub name: String,
-    /// Whether the database has it.
+    /// Whether the database has it, as it is or as it was.
     pub applied: bool,
+    /// How it has it.
+    pub state: State,
+}
+
+impl Migration {
+    fn new(source: Source, name: String, state: State) -> Self {
+        Self { source, name, applied: state != State::Pending, state }
+    }
 }
 
 impl fmt::Display for Migration {
     /// One line: whether it is applied, its name, and where it comes from.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.applied { "applied" } else { "pending" };
-        let source = match self.source {
-            Source::Framework => "bunbase",
-            Source::Rust => "application",
-            Source::Sql => "SQL file",
+        let state = match self.state {
+            State::Pending => "pending",
+            State::Applied => "applied",
+            State::Changed => "CHANGED",
         };
-        write!(f, "{state}  {}  ({source})", self.name)
+        write!(f, "{state}  {}  ({})", self.name, self.source)?;
+        if self.state == State::Changed {
+            write!(f, ": applied as another text; put that back and write another migration")?;
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +201,28 @@ impl Plan {
         .await
     }
 
+    /// Returns the SQL that [`up`](Self::up) would run, and leaves the database as it is; see [`Script`].
+    ///
+    /// What SQL files would run stands in them. Migrations in Rust have to be run to be seen: that happens in one transaction, under the
+    /// lock, which is rolled back. It takes the locks and the time that the migration itself takes; on Postgres a lock that
+    /// is not free within 2 s is an error.
+    ///
+    /// # Errors
+    /// As [`up`](Self::up).
+    pub async fn script(&self, db: &Db) -> Result<Script> {
+        script::of(self, db).await
+    }
+
+    /// Makes an empty SQL migration with the time and `name` in its file's name, and the file that undoes it, and returns what it made. The
+    /// folder is that of [`sql_dir`](Self::sql_dir), or `migrations` where the plan has no migrations yet.
+    ///
+    /// # Errors
+    /// 400 `migration_name` unless the name is of small letters, digits and underscores and begins with a letter; 409 `migration_exists`
+    /// for a name that a file has; 400 `migration_folder` when the plan's migrations are in Rust alone; others of the file system.
+    pub fn create(&self, name: &str, at: DateTime<Utc>) -> Result<Created> {
+        create::create(self, name, at)
+    }
+
     /// Undoes the last `steps` migrations of the application, latest first: SQL files, then those in Rust. Returns the
     /// names.
     ///
@@ -188,13 +253,7 @@ impl Plan {
         let files = self.files()?;
         db.reach().await?;
         lock::looking(db, async |connection: DatabaseExecutor<'_>| {
-            let mut all = Vec::new();
-            if self.framework {
-                all.extend(rust::status(&bunbase_migrations::Migrator, &connection, Source::Framework).await?);
-            }
-            if let Some(rust) = &self.rust {
-                all.extend(rust::status(rust, &connection, Source::Rust).await?);
-            }
+            let mut all = self.in_rust(&connection).await?;
             all.extend(files::status(&connection, &files).await?);
             Ok(all)
         })
@@ -216,6 +275,8 @@ impl Plan {
     }
 
     async fn up_within(&self, connection: &DatabaseExecutor<'_>, files: &[files::File]) -> Result<Vec<String>> {
+        // Before anything runs, again: another instance may have been here.
+        files::compare(connection, files).await?;
         let mut applied = Vec::new();
         if self.framework {
             applied.extend(rust::up(&bunbase_migrations::Migrator, connection).await?);
@@ -231,6 +292,12 @@ impl Plan {
     }
 
     async fn is_pending(&self, connection: &DatabaseExecutor<'_>, files: &[files::File]) -> Result<bool> {
+        let is_done = files::compare(connection, files).await?.is_done();
+        Ok(!is_done || self.in_rust(connection).await?.iter().any(|one| !one.applied))
+    }
+
+    /// Returns the framework's migrations and those of the application in Rust.
+    async fn in_rust(&self, connection: &DatabaseExecutor<'_>) -> Result<Vec<Migration>> {
         let mut all = Vec::new();
         if self.framework {
             all.extend(rust::status(&bunbase_migrations::Migrator, connection, Source::Framework).await?);
@@ -238,7 +305,7 @@ impl Plan {
         if let Some(rust) = &self.rust {
             all.extend(rust::status(rust, connection, Source::Rust).await?);
         }
-        Ok(all.iter().any(|one| !one.applied) || !files::pending(connection, files).await?.is_empty())
+        Ok(all)
     }
 
     fn files(&self) -> Result<Vec<files::File>> {

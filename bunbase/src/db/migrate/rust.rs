@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt};
 use sea_orm::{ConnectionTrait, DatabaseExecutor, DynIden, sea_query::Query};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, MigratorTraitSelf, SchemaManager, async_trait::async_trait};
 
-use super::{Migration, Source};
+use super::{Migration, Source, State};
 use crate::{Error, Result};
 
 /// A [`MigratorTrait`] as a value: the trait itself has no objects.
@@ -82,7 +82,10 @@ pub(super) async fn status(
     let all: Vec<Migration> = migrator
         .migrations()
         .iter()
-        .map(|one| Migration { source, name: one.name().to_owned(), applied: applied.remove(one.name()) })
+        .map(|one| {
+            let state = if applied.remove(one.name()) { State::Applied } else { State::Pending };
+            Migration::new(source, one.name().to_owned(), state)
+        })
         .collect();
     if !applied.is_empty() {
         tracing::warn!(unknown = ?applied, "the database has migrations that this program does not know");
@@ -114,7 +117,7 @@ pub(super) fn failed(name: &str, source: sea_orm::DbErr) -> Error {
 }
 
 /// SeaORM's migrator takes the executor by value.
-pub(super) fn again<'c>(connection: &'c DatabaseExecutor<'_>) -> DatabaseExecutor<'c> {
+pub(in crate::db) fn again<'c>(connection: &'c DatabaseExecutor<'_>) -> DatabaseExecutor<'c> {
     match connection {
         DatabaseExecutor::Connection(connection) => DatabaseExecutor::Connection(connection),
         DatabaseExecutor::Transaction(transaction) => DatabaseExecutor::Transaction(transaction),

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::{
-    super::migrate::{Plan, Source},
+    super::migrate::{Plan, Source, State},
     *,
 };
 
@@ -69,20 +69,19 @@ async fn count(db: &Db, table: &str) -> crate::Result<i64> {
     db.sql(&format!("SELECT count(*) FROM {table}")).scalar().await
 }
 
-/// How many of them are the framework's; those of the application follow.
-const OURS: usize = 6;
+/// The application's, behind those of the framework.
+const OWN: [&str; 3] = ["m1_create_project", "0001_task", "0002_note"];
 
-const ALL: [&str; OURS + 3] = [
-    "m20261123_000001_action_runs",
-    "m20261125_000002_jobs",
-    "m20261125_000003_events",
-    "m20261125_000004_schedules",
-    "m20261125_000005_idempotency",
-    "m20261125_000006_kv",
-    "m1_create_project",
-    "0001_task",
-    "0002_note",
-];
+/// The names of all, in order.
+fn all() -> Vec<String> {
+    let framework = bunbase_migrations::Migrator::migrations();
+    framework.iter().map(|one| one.name().to_owned()).chain(OWN.map(str::to_owned)).collect()
+}
+
+/// How many of them are the framework's.
+fn ours() -> usize {
+    all().len() - OWN.len()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_instances_may_start_at_once() {
@@ -100,13 +99,13 @@ async fn ten_instances_may_start_at_once() {
             });
         }
         let mut applied: Vec<String> = instances.join_all().await.into_iter().flat_map(crate::Result::unwrap).collect();
-        let mut expected = ALL.map(str::to_owned).to_vec();
+        let mut expected = all();
         applied.sort();
         expected.sort();
         assert_eq!(applied, expected, "each once, by whichever came first");
         let db = database.db().await.unwrap();
         assert_eq!(count(&db, "task").await.unwrap(), 1);
-        assert_eq!(usize::try_from(count(&db, "bunbase_migrations").await.unwrap()), Ok(OURS));
+        assert_eq!(usize::try_from(count(&db, "bunbase_migrations").await.unwrap()), Ok(ours()));
         assert_eq!(count(&db, "seaql_migrations").await.unwrap(), 1);
         assert_eq!(count(&db, "bunbase_sql_migrations").await.unwrap(), 2);
     }
@@ -116,18 +115,19 @@ async fn ten_instances_may_start_at_once() {
 async fn up_status_down_and_fresh() {
     let folder = folder();
     let plan = Plan::new().rust::<Migrator>().sql_dir(folder.path());
+    let (names, ours) = (all(), ours());
     for (_database, db) in each().await {
         let applied = async || {
             let all = plan.status(&db).await.unwrap();
-            assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ALL);
+            assert_eq!(all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), names);
             let sources = all.iter().map(|one| one.source).collect::<Vec<_>>();
-            assert_eq!(sources[..OURS], [Source::Framework; OURS]);
-            assert_eq!(sources[OURS..], [Source::Rust, Source::Sql, Source::Sql]);
+            assert!(sources[..ours].iter().all(|source| *source == Source::Framework));
+            assert_eq!(sources[ours..], [Source::Rust, Source::Sql, Source::Sql]);
             all.iter().map(|one| one.applied).collect::<Vec<_>>()
         };
-        let then = |own: [bool; 3]| [[true; OURS].to_vec(), own.to_vec()].concat();
-        assert_eq!(applied().await, [false; ALL.len()]);
-        assert_eq!(plan.up(&db).await.unwrap(), ALL);
+        let then = |own: [bool; 3]| [vec![true; ours], own.to_vec()].concat();
+        assert_eq!(applied().await, vec![false; names.len()]);
+        assert_eq!(plan.up(&db).await.unwrap(), names);
         assert_eq!(applied().await, then([true; 3]));
         assert_eq!(plan.up(&db).await.unwrap(), [""; 0]);
 
@@ -137,9 +137,9 @@ async fn up_status_down_and_fresh() {
         assert_eq!(applied().await, then([false; 3]), "the framework's stay");
         assert!(count(&db, "project").await.is_err());
 
-        assert_eq!(plan.up(&db).await.unwrap(), &ALL[OURS..]);
+        assert_eq!(plan.up(&db).await.unwrap(), OWN);
         db.sql("CREATE TABLE stray (n BIGINT)").execute().await.unwrap();
-        assert_eq!(plan.fresh(&db).await.unwrap(), ALL);
+        assert_eq!(plan.fresh(&db).await.unwrap(), names);
         assert!(count(&db, "stray").await.is_err());
         assert_eq!(count(&db, "task").await.unwrap(), 1);
     }
@@ -150,8 +150,8 @@ async fn an_in_memory_database_is_migrated_too() {
     let db = Db::open(&super::super::Settings::new("sqlite::memory:")).await.unwrap();
     let folder = folder();
     let plan = Plan::new().rust::<Migrator>().sql_dir(folder.path());
-    assert_eq!(plan.up(&db).await.unwrap(), ALL);
-    assert_eq!(plan.fresh(&db).await.unwrap(), ALL);
+    assert_eq!(plan.up(&db).await.unwrap(), all());
+    assert_eq!(plan.fresh(&db).await.unwrap(), all());
     assert_eq!(db.sql("PRAGMA foreign_keys").scalar::<i64>().await.unwrap(), 1);
 }
 
@@ -165,6 +165,54 @@ async fn an_applied_file_must_stay_as_it_was() {
         let error = plan.up(&db).await.unwrap_err();
         assert_eq!(error.code(), "migration_changed");
         assert!(error.detail().contains("`0001_task.sql`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_file_stops_everything_before_anything_runs_and_is_shown() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        Plan::new().sql_dir(folder.path()).up(&db).await.unwrap();
+        write(folder.path(), "0001_task.sql", "CREATE TABLE task (id BIGINT)");
+        write(folder.path(), "0002_note.sql", "CREATE TABLE note (id BIGINT)");
+        let plan = Plan::new().rust::<Migrator>().sql_dir(folder.path());
+        let status = plan.status(&db).await.unwrap();
+        assert_eq!(status.last().unwrap().state, State::Changed);
+        assert!(status.last().unwrap().to_string().starts_with("CHANGED  0002_note  (SQL file)"));
+        for error in [plan.up(&db).await.unwrap_err(), plan.script(&db).await.unwrap_err()] {
+            assert_eq!(error.code(), "migration_changed");
+            assert!(error.detail().contains("`0001_task.sql`, `0002_note.sql`"), "{error}");
+        }
+        assert!(count(&db, "project").await.is_err(), "those in Rust, which come first, have not run");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_applied_without_a_checksum_gets_that_of_the_file() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        let plan = Plan::new().sql_dir(folder.path());
+        plan.up(&db).await.unwrap();
+        db.sql("UPDATE bunbase_sql_migrations SET checksum = '' WHERE name = '0001_task'").execute().await.unwrap();
+        assert_eq!(plan.status(&db).await.unwrap()[ours()].state, State::Applied);
+        assert_eq!(plan.up(&db).await.unwrap(), [""; 0]);
+        write(folder.path(), "0001_task.sql", "CREATE TABLE task (id BIGINT)");
+        assert_eq!(plan.up(&db).await.unwrap_err().code(), "migration_changed");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_statement_is_not_applied() {
+    for (_database, db) in each().await {
+        let folder = folder();
+        let plan = Plan::new().sql_dir(folder.path());
+        let made = plan.create("later", chrono::Utc::now()).unwrap();
+        let error = plan.up(&db).await.unwrap_err();
+        assert!(error.detail().contains("_later.sql` has no statement yet"), "{error}");
+        std::fs::write(&made.up, "CREATE TABLE later (n BIGINT)").unwrap();
+        plan.up(&db).await.unwrap();
+        let error = plan.down(&db, 1).await.unwrap_err();
+        assert_eq!(error.code(), "migration_irreversible", "the file that undoes it is as it was made");
     }
 }
 

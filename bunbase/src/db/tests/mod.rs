@@ -3,10 +3,13 @@
 mod availability;
 mod concurrency;
 mod migrations;
+mod operate;
 mod pages;
 #[cfg(unix)]
 mod pgbouncer;
 mod raw_sql;
+mod scripts;
+mod seeds;
 mod transactions;
 
 use super::{Db, Sql, Tx, testing::TestDatabase};

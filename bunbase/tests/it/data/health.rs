@@ -29,6 +29,19 @@ async fn redis_check(app: &TestApp) -> String {
 }
 
 #[bunbase::test]
+async fn what_redis_says_of_its_memory_is_shown() {
+    let Some(server) = RedisServer::start().await.unwrap() else { return };
+    let app = start(&server, "error").await;
+    server.limit_memory(1 << 20).await.unwrap();
+    let report: Value = app.get("/_health").send().await.json();
+    let checks = report["checks"].as_array().unwrap();
+    let details = &checks.iter().find(|check| check["name"] == "redis").unwrap()["details"];
+    assert!(details["used_memory_bytes"].as_u64().unwrap() > 0, "{report}");
+    assert!(details["max_memory_bytes"].as_u64().unwrap() > 1 << 20, "{report}");
+    assert_eq!((&details["evicted_keys"], &details["expired_keys"]), (&0.into(), &0.into()), "{report}");
+}
+
+#[bunbase::test]
 async fn with_errors_it_is_not_ready_until_redis_is_back() {
     let Some(mut server) = RedisServer::start().await.unwrap() else { return };
     let app = start(&server, "error").await;

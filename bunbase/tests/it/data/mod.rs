@@ -3,5 +3,9 @@
 mod cached;
 #[cfg(feature = "redis")]
 mod health;
+#[cfg(feature = "redis")]
+mod pressed;
+#[cfg(feature = "redis")]
+mod several;
 mod stores;
 mod transactions;

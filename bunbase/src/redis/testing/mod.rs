@@ -1,4 +1,6 @@
-//! Redis in tests: a prefix of one's own on a server that others use too, or a server of one's own.
+//! Redis in tests: a prefix of one's own on a server that others use too, or servers of one's own.
+
+mod several;
 
 use std::{
     env, fmt,
@@ -9,6 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub use self::several::{RedisCluster, RedisSentinel, free_port};
 use super::{Redis, Settings, cmd};
 use crate::{Error, Result};
 
@@ -51,14 +54,20 @@ impl RedisServer {
     /// When it must start and does not.
     pub async fn start() -> Result<Option<Self>> {
         let mut server = Self { folder: tempfile::tempdir()?, child: None };
-        match server.start_again().await {
-            Ok(()) => Ok(Some(server)),
-            Err(error) if env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() == Ok("1") => Err(error),
-            Err(error) => {
-                eprintln!("SKIPPED on a Redis of the test's own: {error}");
-                Ok(None)
-            }
-        }
+        skipped(server.start_again().await.map(|()| server))
+    }
+
+    /// Gives it so much memory beyond what it uses, and has it drop the keys that were not used for longest when that is full.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn limit_memory(&self, more_bytes: u64) -> Result<()> {
+        let redis = self.redis()?;
+        let most = redis.usage().await?.used_memory_bytes + more_bytes;
+        let set =
+            async |name: &str, value: String| redis.run::<()>(cmd("CONFIG").arg("SET").arg(name).arg(value)).await;
+        set("maxmemory-policy", "allkeys-lru".to_owned()).await?;
+        set("maxmemory", most.to_string()).await
     }
 
     fn socket(&self) -> std::path::PathBuf {
@@ -118,6 +127,18 @@ impl RedisServer {
     /// When it does not answer.
     pub async fn flush(&self) -> Result<()> {
         self.redis()?.run::<()>(&cmd("FLUSHALL")).await
+    }
+}
+
+/// Passes on what has started; what has not is an error where it is required.
+fn skipped<T>(started: Result<T>) -> Result<Option<T>> {
+    match started {
+        Ok(started) => Ok(Some(started)),
+        Err(error) if env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() == Ok("1") => Err(error),
+        Err(error) => {
+            eprintln!("SKIPPED on a Redis of the test's own: {error}");
+            Ok(None)
+        }
     }
 }
 
