@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
+    error::code,
     tenant::{Migrated, TenantId, Tenants},
 };
 
@@ -61,10 +62,10 @@ pub(super) async fn run(tenants: &Tenants, step: TenantsStep) -> Result<String> 
             let is_new = tenants.add(&id, &shard).await?;
             Ok(if is_new { format!("added  {id}\n") } else { format!("there is a tenant `{id}` already\n") })
         }
-        TenantsStep::Remove { id } => match tenants.remove(&id).await? {
-            true => Ok(format!("removed  {id}; its data is still there\n")),
-            false => Err(Error::new(404, "tenant_unknown", format!("there is no tenant `{id}`"))),
-        },
+        TenantsStep::Remove { id } if tenants.remove(&id).await? => {
+            Ok(format!("removed  {id}; its data is still there\n"))
+        }
+        TenantsStep::Remove { id } => Err(Error::new(404, code::TENANT_UNKNOWN, format!("there is no tenant `{id}`"))),
     }
 }
 

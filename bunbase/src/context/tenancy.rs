@@ -87,8 +87,8 @@ impl Ctx {
             Scope::Alone => Scope::Alone,
             Scope::Lazy(_) => Scope::Lazy(Arc::new(Lazy::new(services.db.clone(), scoping.clone()))),
             // It joins its caller's, whose tenant is therefore its own.
-            Scope::Joined(shared) => match caller.as_ref().and_then(Self::tenant) {
-                Some(callers) if callers == id => Scope::Joined(shared),
+            Scope::Joined(open) => match caller.as_ref().and_then(Self::tenant) {
+                Some(callers) if callers == id => Scope::Joined(open),
                 _ => return Err(other()),
             },
         };

@@ -128,9 +128,9 @@ mod tests {
             assert!(store.count() <= 100);
         }
         assert!(!store.take("999".to_owned(), rule).await.unwrap().is_allowed, "the latest are known");
-        let inner = store.inner();
-        assert_eq!(inner.keys.len(), inner.uses.len());
-        drop(inner);
+        let lengths = |inner: &Inner| (inner.keys.len(), inner.uses.len());
+        let (keys, uses) = lengths(&store.inner());
+        assert_eq!(keys, uses);
         clock.advance(Duration::from_mins(2));
         assert_eq!(store.sweep(30).await.unwrap(), 30);
         assert!(store.take("999".to_owned(), rule).await.unwrap().is_allowed);
