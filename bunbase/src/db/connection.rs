@@ -4,12 +4,12 @@ use std::{fmt, future::Future, pin::Pin};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, IsolationLevel,
-    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionError, TransactionOptions, TransactionTrait,
+    QueryResult, SqliteTransactionMode, Statement, TransactionError, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::async_trait::async_trait;
 use tracing::Instrument;
 
-use super::{Db, scan};
+use super::{Db, kept::did_not_begin, scan};
 
 /// Behind PgBouncer a session may have statements that another process prepared, under the names that this one is about to use.
 pub(super) const FORGET: &str = "DEALLOCATE ALL";
@@ -53,11 +53,25 @@ impl ConnectionTrait for Db {
             let result = transaction.execute_raw(statement).await;
             return end(transaction, result).await;
         }
-        self.primary().execute_raw(statement).await.map_err(|source| self.explain(source))
+        let result = match self.kept() {
+            Some(kept) => match kept.take().await {
+                Ok(lease) => lease.execute(statement).await,
+                Err(source) => Err(source),
+            },
+            None => self.primary().execute_raw(statement).await,
+        };
+        result.map_err(|source| self.explain(source))
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.primary().execute_unprepared(sql).await.map_err(|source| self.explain(source))
+        let result = match self.kept() {
+            Some(kept) => match kept.take().await {
+                Ok(lease) => lease.execute_unprepared(sql).await,
+                Err(source) => Err(source),
+            },
+            None => self.primary().execute_unprepared(sql).await,
+        };
+        result.map_err(|source| self.explain(source))
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -65,8 +79,14 @@ impl ConnectionTrait for Db {
             let result = transaction.query_one_raw(statement).await;
             return end(transaction, result).await;
         }
-        let connection = self.for_query(&statement.sql);
-        connection.query_one_raw(statement).await.map_err(|source| self.explain(source))
+        let result = match self.kept() {
+            Some(kept) => match kept.take().await {
+                Ok(lease) => lease.query_one(statement).await,
+                Err(source) => Err(source),
+            },
+            None => self.for_query(&statement.sql).query_one_raw(statement).await,
+        };
+        result.map_err(|source| self.explain(source))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -74,8 +94,14 @@ impl ConnectionTrait for Db {
             let result = transaction.query_all_raw(statement).await;
             return end(transaction, result).await;
         }
-        let connection = self.for_query(&statement.sql);
-        connection.query_all_raw(statement).await.map_err(|source| self.explain(source))
+        let result = match self.kept() {
+            Some(kept) => match kept.take().await {
+                Ok(lease) => lease.query_all(statement).await,
+                Err(source) => Err(source),
+            },
+            None => self.for_query(&statement.sql).query_all_raw(statement).await,
+        };
+        result.map_err(|source| self.explain(source))
     }
 }
 
@@ -104,6 +130,9 @@ impl TransactionTrait for Db {
             options.isolation_level = None;
             options.access_mode = None;
         }
+        if let Some(kept) = self.kept() {
+            return kept.begin(options).await.map_err(|source| self.explain(source));
+        }
         // In a task of its own, so that it ends although the caller goes away: a BEGIN that was sent and then forgotten
         // would leave the connection in a transaction that nobody knows of, and the next user's writes would be lost.
         let primary = self.primary().clone();
@@ -118,7 +147,7 @@ impl TransactionTrait for Db {
         let begun = tokio::spawn(beginning.in_current_span());
         match begun.await {
             Ok(result) => result.map_err(|source| self.explain(source)),
-            Err(stopped) => Err(DbErr::Conn(RuntimeErr::Internal(format!("the transaction did not begin: {stopped}")))),
+            Err(stopped) => Err(did_not_begin(&stopped)),
         }
     }
 

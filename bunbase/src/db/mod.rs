@@ -7,6 +7,7 @@
 
 mod connection;
 mod copy;
+mod kept;
 mod listener;
 pub mod migrate;
 pub mod notify;

@@ -10,6 +10,7 @@ use sea_orm::{
 
 use super::{
     Settings,
+    kept::{Kept, TEST_AFTER_IDLE, note_age},
     replica::{ReplicaState, Replicas},
     settings::Target,
 };
@@ -17,9 +18,6 @@ use crate::{Error, Result, error::Retry};
 
 /// The longest that [`Db::ping`] waits.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Connections to Postgres that were idle for this long are tested before use: a server or a proxy may have dropped them.
-const TEST_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// How often opening a SQLite file is tried again while other processes switch it to WAL at the same moment.
 const OPEN_ATTEMPTS: u32 = 20;
@@ -33,8 +31,8 @@ const OPEN_ATTEMPTS: u32 = 20;
 ///
 /// `sqlite::memory:` is one connection for everything: while a transaction is open everything else waits, reads included.
 ///
-/// Postgres is a pool that connects when first used. While the server is away, calls answer 503, and the pool comes back
-/// by itself.
+/// Postgres is a pool that connects when first used. A statement outside of a transaction is one round trip. While the server is away,
+/// calls answer 503, and the pool comes back by itself. A statement that is dropped on the way costs its connection.
 ///
 /// It is a SeaORM connection:
 ///
@@ -52,6 +50,8 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     backend: DbBackend,
     primary: DatabaseConnection,
+    /// The connections of `primary`, where single statements run on some that are kept.
+    kept: Option<Arc<Kept>>,
     readers: Option<DatabaseConnection>,
     replicas: Option<Replicas>,
     settings: Settings,
@@ -87,7 +87,10 @@ impl Db {
             Target::Postgres => Replicas::open(settings).await?,
             Target::SqliteFile(_) | Target::SqliteMemory => None,
         };
-        Ok(Self(Arc::new(Inner { backend, primary, readers, replicas, settings: settings.clone(), target })))
+        // A session is nobody's behind PgBouncer.
+        let kept =
+            (backend == DbBackend::Postgres && !settings.pgbouncer).then(|| Kept::new(primary.clone(), settings));
+        Ok(Self(Arc::new(Inner { backend, primary, kept, readers, replicas, settings: settings.clone(), target })))
     }
 
     /// Returns which engine this is.
@@ -150,7 +153,11 @@ impl Db {
         if let Some(replicas) = &self.0.replicas {
             replicas.close().await;
         }
-        if let Err(source) = self.0.primary.close_by_ref().await {
+        let closed = match &self.0.kept {
+            Some(kept) => kept.close().await,
+            None => self.0.primary.close_by_ref().await,
+        };
+        if let Err(source) = closed {
             tracing::warn!(error = %source, "closing the database failed");
         }
     }
@@ -172,6 +179,11 @@ impl Db {
 
     pub(super) fn primary(&self) -> &DatabaseConnection {
         &self.0.primary
+    }
+
+    /// Returns the connections that single statements run on, where there are any.
+    pub(super) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.0.kept.as_ref()
     }
 
     /// Returns whether every statement must be in a transaction, since nothing else keeps its parts in one session.
@@ -265,25 +277,27 @@ pub(super) async fn open_sqlite(settings: &Settings, access: Access) -> Result<D
 }
 
 async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings, Session::Writes);
-    options
-        .max_connections(settings.max_connections.max(1))
-        .min_connections(settings.min_connections.min(settings.max_connections))
-        .idle_timeout(settings.idle_timeout)
-        .max_lifetime(settings.max_lifetime)
-        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
-    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+    open_pool(settings, Session::Writes).await
 }
 
 /// Opens the pool of a replica. Its sessions refuse writes, whatever a function does.
-pub(super) async fn open_replica(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings, Session::ReadsOnly);
+pub(super) async fn open_replica(settings: &Settings) -> Result<Arc<Kept>> {
+    Ok(Kept::new(open_pool(settings, Session::ReadsOnly).await?, settings))
+}
+
+async fn open_pool(settings: &Settings, session: Session) -> Result<DatabaseConnection> {
+    let mut options = postgres_options(settings, session);
     options
         .max_connections(settings.max_connections.max(1))
-        .min_connections(0)
+        // `Kept` keeps as many as are asked for; the pool would not count those that wait there.
+        .min_connections(if settings.pgbouncer { settings.min_connections.min(settings.max_connections) } else { 0 })
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
-        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
+        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE)
+        .map_sqlx_postgres_before_acquire(|_, meta| {
+            note_age(meta.age);
+            Box::pin(std::future::ready(Ok(true)))
+        });
     SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 

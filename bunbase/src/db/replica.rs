@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{DbBackend, DbErr, QueryResult, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Settings, pool::open_replica, scan};
+use super::{Settings, kept::Kept, pool::open_replica, scan};
 use crate::Result;
 
 /// How often each is looked at.
@@ -37,7 +37,7 @@ pub(super) struct Replicas {
 }
 
 struct Replica {
-    connection: DatabaseConnection,
+    connection: Arc<Kept>,
     /// Its address, without a password.
     name: String,
     is_well: AtomicBool,
@@ -94,13 +94,21 @@ impl Replicas {
     /// only reads, so nothing has happened, and the primary has the last word on whether it was wrong.
     pub(super) async fn query_one(&self, statement: &Statement) -> Option<Option<QueryResult>> {
         let replica = self.for_statement(&statement.sql)?;
-        replica.note(replica.connection.query_one_raw(statement.clone()).await)
+        let answer = match replica.connection.take().await {
+            Ok(lease) => lease.query_one(statement.clone()).await,
+            Err(source) => Err(source),
+        };
+        replica.note(answer)
     }
 
     /// As [`query_one`](Self::query_one), all rows.
     pub(super) async fn query_all(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
         let replica = self.for_statement(&statement.sql)?;
-        replica.note(replica.connection.query_all_raw(statement.clone()).await)
+        let answer = match replica.connection.take().await {
+            Ok(lease) => lease.query_all(statement.clone()).await,
+            Err(source) => Err(source),
+        };
+        replica.note(answer)
     }
 
     pub(super) fn states(&self) -> Vec<ReplicaState> {
@@ -113,7 +121,7 @@ impl Replicas {
 
     pub(super) async fn close(&self) {
         for replica in self.all.iter() {
-            if let Err(source) = replica.connection.close_by_ref().await {
+            if let Err(source) = replica.connection.close().await {
                 tracing::warn!(error = %source, replica = replica.name, "closing a replica failed");
             }
         }
@@ -149,7 +157,7 @@ impl Replica {
     async fn look(&self, max_lag: Duration) {
         let question = Statement::from_string(DbBackend::Postgres, LAG);
         let lag = async {
-            let row = self.connection.query_one_raw(question).await?;
+            let row = self.connection.take().await?.query_one(question).await?;
             let lag_us = row.map(|row| row.try_get::<i64>("", "lag_us")).transpose()?.unwrap_or_default();
             Ok::<_, DbErr>(Duration::from_micros(lag_us.max(0).unsigned_abs()))
         };

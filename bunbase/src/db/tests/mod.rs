@@ -2,12 +2,14 @@
 
 mod availability;
 mod concurrency;
+mod kept;
 mod migrations;
 mod pages;
 #[cfg(unix)]
 mod pgbouncer;
 mod raw_sql;
 mod transactions;
+mod wire;
 
 use super::{Db, Sql, Tx, testing::TestDatabase};
 
