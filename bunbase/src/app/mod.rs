@@ -5,6 +5,7 @@ mod banner;
 mod cli;
 mod data;
 mod logging;
+mod metrics;
 mod operate;
 mod routes;
 mod runs;

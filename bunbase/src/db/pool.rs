@@ -1,6 +1,10 @@
 //! Opening a database, and the handle that every other part holds.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError,
@@ -10,11 +14,12 @@ use sea_orm::{
 
 use super::{
     Settings,
-    kept::{Kept, TEST_AFTER_IDLE, note_age},
+    kept::{Connections, Kept, TEST_AFTER_IDLE, note_age},
     replica::{ReplicaState, Replicas},
     settings::Target,
+    watch::{Run, Server, Watch},
 };
-use crate::{Error, Result, error::Retry};
+use crate::{Error, Result, error::Retry, observe::Metrics};
 
 /// The longest that [`Db::ping`] waits.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -56,6 +61,7 @@ struct Inner {
     replicas: Option<Replicas>,
     settings: Settings,
     target: Target,
+    watch: Arc<Watch>,
 }
 
 impl Db {
@@ -83,14 +89,16 @@ impl Db {
                 (DbBackend::Sqlite, writer, readers)
             }
         };
+        let watch = Arc::new(Watch::new(settings));
         let replicas = match target {
-            Target::Postgres => Replicas::open(settings).await?,
+            Target::Postgres => Replicas::open(settings, &watch).await?,
             Target::SqliteFile(_) | Target::SqliteMemory => None,
         };
         // A session is nobody's behind PgBouncer.
-        let kept =
-            (backend == DbBackend::Postgres && !settings.pgbouncer).then(|| Kept::new(primary.clone(), settings));
-        Ok(Self(Arc::new(Inner { backend, primary, kept, readers, replicas, settings: settings.clone(), target })))
+        let keeps = backend == DbBackend::Postgres && !settings.pgbouncer;
+        let kept = keeps.then(|| Kept::new(primary.clone(), settings, watch.clone(), Server::Primary));
+        let settings = settings.clone();
+        Ok(Self(Arc::new(Inner { backend, primary, kept, readers, replicas, settings, target, watch })))
     }
 
     /// Returns which engine this is.
@@ -167,14 +175,34 @@ impl Db {
         self.0.replicas.as_ref().map(Replicas::states).unwrap_or_default()
     }
 
+    /// Registers what is measured of it, together with other databases: how long statements take and wait, and how many connections
+    /// there are.
+    pub(crate) fn measure(&self, metrics: &Metrics, others: &[Self]) {
+        self.0.watch.measure(metrics);
+        for other in others {
+            other.0.watch.measure_as(&self.0.watch);
+        }
+        // Metrics may live longer than the databases that they are of.
+        let all: Vec<_> = std::iter::once(self).chain(others).map(|db| Arc::downgrade(&db.0)).collect();
+        metrics.gauges("bunbase_db_pool_connections", "Connections to the database and its replicas", move || {
+            let connections: Connections = all.iter().filter_map(Weak::upgrade).map(|inner| inner.connections()).sum();
+            let labels = |state| vec![("state", state)];
+            vec![(labels("idle"), connections.idle.into()), (labels("busy"), connections.busy.into())]
+        });
+    }
+
     /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
-    pub(crate) async fn query_one_on_replica(&self, statement: &Statement) -> Option<Option<QueryResult>> {
-        self.0.replicas.as_ref()?.query_one(statement).await
+    pub(crate) async fn query_one_on_replica(&self, statement: &Statement, run: &Run) -> Option<Option<QueryResult>> {
+        self.0.replicas.as_ref()?.query_one(statement, run).await
     }
 
     /// As [`query_one_on_replica`](Self::query_one_on_replica), all rows.
-    pub(crate) async fn query_all_on_replica(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
-        self.0.replicas.as_ref()?.query_all(statement).await
+    pub(crate) async fn query_all_on_replica(&self, statement: &Statement, run: &Run) -> Option<Vec<QueryResult>> {
+        self.0.replicas.as_ref()?.query_all(statement, run).await
+    }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
     }
 
     pub(super) fn primary(&self) -> &DatabaseConnection {
@@ -202,6 +230,9 @@ impl Db {
     /// Says what a timeout of the pool means: while a server refuses, the Postgres pool tries until its time is up, so
     /// there it is more than "busy".
     pub(super) fn explain(&self, source: DbErr) -> DbErr {
+        if self.0.kept.is_none() && matches!(source, DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)) {
+            self.0.watch.timed_out();
+        }
         if self.0.backend == DbBackend::Postgres
             && matches!(source, DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout))
         {
@@ -211,6 +242,24 @@ impl Db {
             )));
         }
         source
+    }
+}
+
+impl Inner {
+    fn connections(&self) -> Connections {
+        let primary = match (&self.kept, self.backend) {
+            (Some(kept), _) => kept.connections(),
+            (None, DbBackend::Sqlite) => {
+                let pools = [Some(&self.primary), self.readers.as_ref()].into_iter().flatten();
+                let pools = pools.map(DatabaseConnection::get_sqlite_connection_pool);
+                pools.map(|pool| Connections::of(pool.size(), pool.num_idle())).sum()
+            }
+            (None, _) => {
+                let pool = self.primary.get_postgres_connection_pool();
+                Connections::of(pool.size(), pool.num_idle())
+            }
+        };
+        [primary, self.replicas.as_ref().map(Replicas::connections).unwrap_or_default()].into_iter().sum()
     }
 }
 
@@ -281,8 +330,9 @@ async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
 }
 
 /// Opens the pool of a replica. Its sessions refuse writes, whatever a function does.
-pub(super) async fn open_replica(settings: &Settings) -> Result<Arc<Kept>> {
-    Ok(Kept::new(open_pool(settings, Session::ReadsOnly).await?, settings))
+pub(super) async fn open_replica(settings: &Settings, watch: &Arc<Watch>) -> Result<Arc<Kept>> {
+    let pool = open_pool(settings, Session::ReadsOnly).await?;
+    Ok(Kept::new(pool, settings, watch.clone(), Server::Replica))
 }
 
 async fn open_pool(settings: &Settings, session: Session) -> Result<DatabaseConnection> {

@@ -17,7 +17,7 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 
-use super::{Held, Kept};
+use super::{Held, Kept, Planner, Run, Seen, explain};
 
 /// How long the server may go on with a statement that nobody waits for, before its connection is closed anyway. Until then it counts
 /// as one of `max_connections`, which it still is for the server.
@@ -30,37 +30,70 @@ pub(in crate::db) struct Lease {
     kept: Arc<Kept>,
     held: Option<Held>,
     permit: Option<OwnedSemaphorePermit>,
+    started: Instant,
 }
 
 impl Lease {
-    pub(super) fn new(kept: Arc<Kept>, held: Held, permit: OwnedSemaphorePermit) -> Self {
-        Self { kept, held: Some(held), permit: Some(permit) }
+    /// `started` is now, or when the connection was asked for and was there at once.
+    pub(super) fn new(kept: Arc<Kept>, held: Held, permit: OwnedSemaphorePermit, started: Instant) -> Self {
+        Self { kept, held: Some(held), permit: Some(permit), started }
     }
 
     /// Runs a statement that answers no rows.
-    pub(in crate::db) async fn execute(mut self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let result = prepared(statement).execute(self.connection()?).await;
-        self.end(result).map(Into::into).map_err(|source| DbErr::Exec(RuntimeErr::SqlxError(source.into())))
+    pub(in crate::db) async fn execute(mut self, statement: Statement, run: Option<&Run>) -> Result<ExecResult, DbErr> {
+        let (text, query) = Text::of(statement, &self.kept);
+        let result = query.execute(self.connection()?).await;
+        let rows = result.as_ref().ok().map(sqlx::postgres::PgQueryResult::rows_affected);
+        self.end_of(result, text, rows, run).map(Into::into).map_err(exec_error)
     }
 
     /// Runs statements as they are, without preparing them.
-    pub(in crate::db) async fn execute_unprepared(mut self, sql: &str) -> Result<ExecResult, DbErr> {
-        let result = self.connection()?.execute(AssertSqlSafe(sql.to_owned())).await;
-        self.end(result).map(Into::into).map_err(|source| DbErr::Exec(RuntimeErr::SqlxError(source.into())))
+    pub(in crate::db) async fn execute_unprepared(mut self, sql: &str, run: Option<&Run>) -> Result<ExecResult, DbErr> {
+        let text = Text { sql: Arc::new(sql.to_owned()), values: None };
+        let result = self.connection()?.execute(AssertSqlSafe(text.sql.clone())).await;
+        let rows = result.as_ref().ok().map(sqlx::postgres::PgQueryResult::rows_affected);
+        self.end_of(result, text, rows, run).map(Into::into).map_err(exec_error)
     }
 
     /// Returns the first row, if there is one.
-    pub(in crate::db) async fn query_one(mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let result = prepared(statement).fetch_optional(self.connection()?).await;
-        let row = self.end(result).map_err(|source| DbErr::Query(RuntimeErr::SqlxError(source.into())))?;
-        Ok(row.map(Into::into))
+    pub(in crate::db) async fn query_one(
+        mut self,
+        statement: Statement,
+        run: Option<&Run>,
+    ) -> Result<Option<QueryResult>, DbErr> {
+        let (text, query) = Text::of(statement, &self.kept);
+        let result = query.fetch_optional(self.connection()?).await;
+        let rows = result.as_ref().ok().map(|row| u64::from(row.is_some()));
+        Ok(self.end_of(result, text, rows, run).map_err(query_error)?.map(Into::into))
     }
 
     /// Returns all rows.
-    pub(in crate::db) async fn query_all(mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let result = prepared(statement).fetch_all(self.connection()?).await;
-        let rows = self.end(result).map_err(|source| DbErr::Query(RuntimeErr::SqlxError(source.into())))?;
-        Ok(rows.into_iter().map(Into::into).collect())
+    pub(in crate::db) async fn query_all(
+        mut self,
+        statement: Statement,
+        run: Option<&Run>,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let (text, query) = Text::of(statement, &self.kept);
+        let result = query.fetch_all(self.connection()?).await;
+        let rows = result.as_ref().ok().map(|rows| rows.len() as u64);
+        Ok(self.end_of(result, text, rows, run).map_err(query_error)?.into_iter().map(Into::into).collect())
+    }
+
+    /// As [`query_all`](Self::query_all), for a statement that is not watched.
+    pub(in crate::db) async fn rows(mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let values = statement.values.unwrap_or(Values(Vec::new()));
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values));
+        let result = query.fetch_all(self.connection()?).await;
+        Ok(self.end(result).map_err(query_error)?.into_iter().map(Into::into).collect())
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Has the statement begin now.
+    pub(super) fn restart(&mut self) {
+        self.started = Instant::now();
     }
 
     /// Returns the connection, for what is not one of the above; [`end`](Self::end) must be told what came of it.
@@ -72,16 +105,37 @@ impl Lease {
     }
 
     /// Gives the connection back, or closes it when the result says that it is broken.
-    pub(in crate::db) fn end<T>(mut self, result: Result<T, SqlxError>) -> Result<T, SqlxError> {
+    pub(in crate::db) fn end<T>(self, result: Result<T, SqlxError>) -> Result<T, SqlxError> {
+        self.end_at(result, Instant::now())
+    }
+
+    fn end_at<T>(mut self, result: Result<T, SqlxError>, now: Instant) -> Result<T, SqlxError> {
         match (&result, self.held.take()) {
             (Err(error), Some(held)) if breaks(error) => {
-                self.kept.shelf().doubt(Instant::now());
+                self.kept.shelf().doubt(now);
                 self.kept.discard(held);
             }
-            (_, Some(held)) => self.kept.put_back(held),
+            (_, Some(held)) => self.kept.put_back(held, now),
             (_, None) => {}
         }
         result
+    }
+
+    /// As [`end`](Self::end), for a statement that is watched.
+    fn end_of<T>(
+        self,
+        result: Result<T, SqlxError>,
+        text: Text,
+        rows: Option<u64>,
+        run: Option<&Run>,
+    ) -> Result<T, SqlxError> {
+        let (now, kept) = (Instant::now(), &self.kept);
+        let took = now.saturating_duration_since(self.started);
+        let is_slow = kept.watch.note(&Seen { sql: &text.sql, server: kept.server, took, rows, run });
+        if is_slow && kept.watch.explains() {
+            explain(Planner::Postgres(kept.clone()), &text.sql, text.values, run);
+        }
+        self.end_at(result, now)
     }
 
     /// Returns whether the server answers.
@@ -124,9 +178,29 @@ impl fmt::Debug for Lease {
     }
 }
 
-fn prepared<'q>(statement: Statement) -> Query<'q, Postgres, SqlxValues> {
-    let values = statement.values.unwrap_or(Values(Vec::new()));
-    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+/// What is still known of a statement once it has ended.
+struct Text {
+    sql: Arc<String>,
+    /// Where it may be explained.
+    values: Option<Values>,
+}
+
+impl Text {
+    fn of<'q>(statement: Statement, kept: &Kept) -> (Self, Query<'q, Postgres, SqlxValues>) {
+        let sql = Arc::new(statement.sql);
+        let values = kept.watch.explains().then(|| statement.values.clone()).flatten();
+        let query =
+            sqlx::query_with(AssertSqlSafe(sql.clone()), SqlxValues(statement.values.unwrap_or(Values(Vec::new()))));
+        (Self { sql, values }, query)
+    }
+}
+
+fn exec_error(source: SqlxError) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(source.into()))
+}
+
+fn query_error(source: SqlxError) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(source.into()))
 }
 
 /// Returns whether a connection is of no use after an error: anything but the server's word on a statement.

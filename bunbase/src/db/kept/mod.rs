@@ -18,6 +18,7 @@ mod upkeep;
 use std::{
     cell::Cell,
     fmt,
+    iter::Sum,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -32,7 +33,11 @@ use tracing::Instrument;
 
 pub(super) use self::lease::Lease;
 use self::shelf::{Held, Shelf};
-use super::Settings;
+use super::{
+    Settings,
+    explain::{Planner, explain},
+    watch::{Run, Seen, Server, Watch},
+};
 
 /// Connections that were idle for this long are tested before use: a server or a proxy may have dropped them.
 pub(super) const TEST_AFTER_IDLE: Duration = Duration::from_secs(5);
@@ -57,6 +62,8 @@ pub(super) struct Kept {
     permits: Arc<Semaphore>,
     shelf: Mutex<Shelf>,
     limits: Limits,
+    watch: Arc<Watch>,
+    server: Server,
     /// Wakes the upkeep: there may be too few.
     lost: Arc<Notify>,
     _stop: DropGuard,
@@ -74,14 +81,28 @@ struct Limits {
 
 /// How many connections there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Connections {
-    pub(crate) idle: u32,
-    pub(crate) busy: u32,
+pub(super) struct Connections {
+    pub(super) idle: u32,
+    pub(super) busy: u32,
+}
+
+impl Connections {
+    /// Of a pool that has so many, and so many of them idle.
+    pub(super) fn of(size: u32, idle: usize) -> Self {
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        Self { idle, busy: size.saturating_sub(idle) }
+    }
+}
+
+impl Sum for Connections {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self { idle: sum.idle + one.idle, busy: sum.busy + one.busy })
+    }
 }
 
 impl Kept {
     /// Keeps connections of a pool that was opened with these settings and has no least number of its own. Needs a runtime.
-    pub(super) fn new(pool: DatabaseConnection, settings: &Settings) -> Arc<Self> {
+    pub(super) fn new(pool: DatabaseConnection, settings: &Settings, watch: Arc<Watch>, server: Server) -> Arc<Self> {
         let max = settings.max_connections.max(1);
         let limits = Limits {
             max,
@@ -97,6 +118,8 @@ impl Kept {
             permits: Arc::new(Semaphore::new(max as usize)),
             shelf: Mutex::default(),
             limits,
+            watch,
+            server,
             lost: lost.clone(),
             _stop: stop.clone().drop_guard(),
         });
@@ -109,39 +132,93 @@ impl Kept {
     /// # Errors
     /// None became free and none could be opened within `acquire_timeout`; the server refuses; the pool is closed.
     pub(super) async fn take(self: &Arc<Self>) -> Result<Lease, DbErr> {
-        let now = Instant::now();
-        let deadline = now + self.limits.acquire_timeout;
-        let mut permit = self.permit(deadline).await?;
-        while let Some((held, is_doubtful)) = self.pop(now) {
-            let mut lease = Lease::new(self.clone(), held, permit);
-            if !is_doubtful || lease.answers_within(TEST_TIMEOUT.min(left(deadline))).await {
+        let asked_at = Instant::now();
+        // Who does not wait reads the clock once for the wait, and for the statement that follows.
+        let lease = match self.permits.clone().try_acquire_owned().ok().map(|permit| (permit, self.pop(asked_at))) {
+            Some((permit, Some((held, false)))) => Ok(Lease::new(self.clone(), held, permit, asked_at)),
+            Some((permit, popped)) => self.find(permit, popped, asked_at).await,
+            None => match self.permit(asked_at + self.limits.acquire_timeout).await {
+                Ok(permit) => self.find(permit, self.pop(Instant::now()), asked_at).await,
+                Err(error) => Err(error),
+            },
+        };
+        match &lease {
+            Ok(lease) => self.watch.waited(lease.started().saturating_duration_since(asked_at)),
+            Err(error) => self.note_failure(error),
+        }
+        lease
+    }
+
+    /// Finds a connection that works, for whoever has a permit and was given what was on top of the shelf.
+    async fn find(
+        self: &Arc<Self>,
+        mut permit: OwnedSemaphorePermit,
+        mut popped: Option<(Held, bool)>,
+        asked_at: Instant,
+    ) -> Result<Lease, DbErr> {
+        let deadline = asked_at + self.limits.acquire_timeout;
+        while let Some((held, is_doubtful)) = popped {
+            let mut lease = Lease::new(self.clone(), held, permit, Instant::now());
+            if !is_doubtful {
+                return Ok(lease);
+            }
+            if lease.answers_within(TEST_TIMEOUT.min(left(deadline))).await {
+                lease.restart();
                 return Ok(lease);
             }
             match lease.lose() {
                 Some(again) => permit = again,
                 None => return Err(timed_out()),
             }
+            popped = self.pop(Instant::now());
         }
-        let asked = self.ask(self.driver().num_idle());
-        Ok(Lease::new(self.clone(), asked.borrow(deadline).await?, permit))
+        let held = self.ask(self.driver().num_idle()).borrow(deadline).await?;
+        Ok(Lease::new(self.clone(), held, permit, Instant::now()))
     }
 
     /// Begins a transaction on a connection of the pool; it has its permit until it is dropped.
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub(super) async fn begin(self: &Arc<Self>, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
-        let deadline = Instant::now() + self.limits.acquire_timeout;
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        options: TransactionOptions,
+        run: Option<Run>,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        let begun = self.begin_on_pool(options, run).await;
+        if let Err(error) = &begun {
+            self.note_failure(error);
+        }
+        begun
+    }
+
+    async fn begin_on_pool(
+        self: &Arc<Self>,
+        options: TransactionOptions,
+        run: Option<Run>,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        let asked_at = Instant::now();
+        let deadline = asked_at + self.limits.acquire_timeout;
         let permit = self.permit(deadline).await?;
         let mut pool = self.pool.clone();
-        // A transaction has nothing else that lives as long as it does.
-        pool.set_metric_callback(move |_| {
+        let (watch, server, here) = (self.watch.clone(), self.server, Arc::downgrade(self));
+        pool.set_metric_callback(move |info| {
+            // A transaction has nothing else that lives as long as it does.
             let _lives_as_long = &permit;
+            let (sql, run) = (info.statement.sql.as_str(), run.as_ref());
+            let is_slow = watch.note(&Seen { sql, server, took: info.elapsed, rows: None, run });
+            if is_slow
+                && watch.explains()
+                && let Some(kept) = here.upgrade()
+            {
+                explain(Planner::Postgres(kept), sql, info.statement.values.clone(), run);
+            }
         });
         let kept = self.clone();
         let beginning = async move {
             let mut asked = kept.ask(kept.driver().num_idle());
             asked.deliver().await;
+            kept.watch.waited(asked_at.elapsed());
             for _ in 0..kept.limits.max {
                 match pool.begin_with_options(options).await {
                     // Nothing has happened yet, and another connection may be better.
@@ -173,8 +250,8 @@ impl Kept {
     }
 
     pub(super) fn connections(&self) -> Connections {
-        let idle = u32::try_from(self.shelf().len() + self.driver().num_idle()).unwrap_or(u32::MAX);
-        Connections { idle, busy: self.driver().size().saturating_sub(idle) }
+        let driver = self.driver();
+        Connections::of(driver.size(), self.shelf().len() + driver.num_idle())
     }
 
     async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, DbErr> {
@@ -195,9 +272,15 @@ impl Kept {
         Asked { kept: self, back }
     }
 
+    fn note_failure(&self, error: &DbErr) {
+        if matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) {
+            self.watch.timed_out();
+        }
+    }
+
     /// Takes a connection back that is fit for another statement.
-    fn put_back(&self, held: Held) {
-        let refused = self.shelf().put(held, Instant::now());
+    fn put_back(&self, held: Held, now: Instant) {
+        let refused = self.shelf().put(held, now);
         if let Some((held, is_expired)) = refused {
             if is_expired {
                 self.discard(held);

@@ -46,7 +46,7 @@ impl Kept {
             // There is room: none need come from the shelf, where it would be missing again.
             let ready = self.limits.max.saturating_sub(self.driver().size()) as usize + self.driver().num_idle();
             match self.ask(ready).borrow(Instant::now() + self.limits.acquire_timeout).await {
-                Ok(held) => self.put_back(held),
+                Ok(held) => self.put_back(held, Instant::now()),
                 Err(error) => {
                     tracing::debug!(%error, "fewer connections than `min_connections`: none can be opened");
                     return;

@@ -9,6 +9,7 @@ mod pages;
 mod pgbouncer;
 mod raw_sql;
 mod transactions;
+mod watch;
 mod wire;
 
 use super::{Db, Sql, Tx, testing::TestDatabase};
