@@ -59,6 +59,7 @@ fi
 # Tests start one of their own before the server.
 [ -x /usr/sbin/pgbouncer ] || [ -x /usr/local/bin/pgbouncer ] || [ -x /opt/homebrew/bin/pgbouncer ] || install_package PgBouncer pgbouncer pgbouncer pgbouncer
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || install_package nginx nginx nginx nginx
+command -v openssl >/dev/null || install_package OpenSSL openssl openssl openssl
 echo "PostgreSQL $(psql "$BUNBASE_TEST_POSTGRES_URL" -Atc 'SHOW server_version')"
 
 : "${BUNBASE_TEST_REDIS_URL:=redis://127.0.0.1:6379}"

@@ -29,7 +29,7 @@ use crate::{
 
 const CONNECTIONS: u32 = 20;
 
-/// The statements, those of `baselines`: a page by an index, and an insert that returns its row.
+/// The statements: a page by an index, and an insert that returns its row.
 const SELECT: &str = "SELECT id, title, description, status, created_at FROM bench_tasks WHERE status = $1 ORDER BY created_at DESC LIMIT 10";
 const INSERT: &str = "INSERT INTO bench_tasks (title, description, status) VALUES ($1, $2, $3) RETURNING id, title, description, status, created_at";
 

@@ -83,39 +83,37 @@ impl<'a> Watched<'a> {
 /// The statements of a run, or of nobody's.
 impl Db {
     pub(crate) async fn execute_for(&self, run: Option<&Run>, statement: Statement) -> Result<ExecResult, DbErr> {
-        let result = match self.kept() {
-            Some(kept) => match kept.take().await {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
                 Ok(lease) => lease.execute(statement, run).await,
                 Err(source) => Err(source),
-            },
-            None => {
-                let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-                let result = match self.begin_for_one().await? {
-                    Some(transaction) => {
-                        let result = transaction.execute_raw(statement).await;
-                        end(transaction, result).await
-                    }
-                    None => self.primary().execute_raw(statement).await,
-                };
-                Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
-                result
             }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.execute_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.primary().execute_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            result
         };
         result.map_err(|source| self.explain(source))
     }
 
     pub(crate) async fn execute_unprepared_for(&self, run: Option<&Run>, sql: &str) -> Result<ExecResult, DbErr> {
-        let result = match self.kept() {
-            Some(kept) => match kept.take().await {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
                 Ok(lease) => lease.execute_unprepared(sql, run).await,
                 Err(source) => Err(source),
-            },
-            None => {
-                let watched = Watched::begin(self, sql, None, run);
-                let result = self.primary().execute_unprepared(sql).await;
-                Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
-                result
             }
+        } else {
+            let watched = Watched::begin(self, sql, None, run);
+            let result = self.primary().execute_unprepared(sql).await;
+            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            result
         };
         result.map_err(|source| self.explain(source))
     }
@@ -125,23 +123,22 @@ impl Db {
         run: Option<&Run>,
         statement: Statement,
     ) -> Result<Option<QueryResult>, DbErr> {
-        let result = match self.kept() {
-            Some(kept) => match kept.take().await {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
                 Ok(lease) => lease.query_one(statement, run).await,
                 Err(source) => Err(source),
-            },
-            None => {
-                let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-                let result = match self.begin_for_one().await? {
-                    Some(transaction) => {
-                        let result = transaction.query_one_raw(statement).await;
-                        end(transaction, result).await
-                    }
-                    None => self.for_query(&statement.sql).query_one_raw(statement).await,
-                };
-                Watched::end(watched, result.as_ref().ok().map(|row| u64::from(row.is_some())), run);
-                result
             }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.query_one_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.for_query(&statement.sql).query_one_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(|row| u64::from(row.is_some())), run);
+            result
         };
         result.map_err(|source| self.explain(source))
     }
@@ -151,23 +148,22 @@ impl Db {
         run: Option<&Run>,
         statement: Statement,
     ) -> Result<Vec<QueryResult>, DbErr> {
-        let result = match self.kept() {
-            Some(kept) => match kept.take().await {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
                 Ok(lease) => lease.query_all(statement, run).await,
                 Err(source) => Err(source),
-            },
-            None => {
-                let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-                let result = match self.begin_for_one().await? {
-                    Some(transaction) => {
-                        let result = transaction.query_all_raw(statement).await;
-                        end(transaction, result).await
-                    }
-                    None => self.for_query(&statement.sql).query_all_raw(statement).await,
-                };
-                Watched::end(watched, result.as_ref().ok().map(|rows| rows.len() as u64), run);
-                result
             }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.query_all_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.for_query(&statement.sql).query_all_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(|rows| rows.len() as u64), run);
+            result
         };
         result.map_err(|source| self.explain(source))
     }

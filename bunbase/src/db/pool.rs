@@ -145,7 +145,13 @@ impl Db {
                 }
             }
         };
-        let detail = format!("the database `{}` cannot be reached", settings.url_for_display());
+        let mut detail = format!("the database `{}` cannot be reached", settings.url_for_display());
+        // PostgreSQL knows what it is asked for at the start of a session; a server with these words is PgBouncer.
+        if !settings.pgbouncer && cause.to_string().contains("unsupported startup parameter") {
+            detail.push_str(
+                ": it is behind PgBouncer, as it seems; set `database.pgbouncer = true`, and `database.direct_url` to the server itself",
+            );
+        }
         let soon = Retry::After(Duration::from_secs(1));
         Err(Error::new(503, "database_unavailable", detail).retry(soon).caused_by(cause))
     }

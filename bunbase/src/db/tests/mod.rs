@@ -8,6 +8,8 @@ mod pages;
 #[cfg(unix)]
 mod pgbouncer;
 mod raw_sql;
+#[cfg(unix)]
+mod tls;
 mod transactions;
 mod watch;
 mod wire;
