@@ -87,6 +87,7 @@ mod tests {
             uri: Uri::from_static("/_metrics"),
             headers,
             peer: peer.parse().ok(),
+            client_ip: peer.parse().ok(),
             param_names: Arc::new([]),
             params: Vec::new(),
         }
