@@ -51,9 +51,7 @@ impl Readers {
             Self::Token(_) => {
                 Err(Error::new(401, "unauthorized", "send the token of `metrics.token` as `Authorization: Bearer …`"))
             }
-            Self::Local if is_local(head.peer) && !FORWARDED.iter().any(|name| head.headers.contains_key(*name)) => {
-                Ok(())
-            }
+            Self::Local if is_direct(head) => Ok(()),
             Self::Local => Err(nothing_here()),
         }
     }
@@ -64,8 +62,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn is_local(peer: Option<IpAddr>) -> bool {
-    peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+/// Returns whether a request comes from the same machine, and not by way of a proxy there.
+fn is_direct(head: &Head) -> bool {
+    let is_local = |address: Option<IpAddr>| address.is_some_and(|address| address.to_canonical().is_loopback());
+    let is_forwarded = FORWARDED.iter().any(|name| head.headers.contains_key(*name));
+    is_local(head.peer) && is_local(head.client_ip) && !is_forwarded
 }
 
 #[cfg(test)]
