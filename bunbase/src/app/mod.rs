@@ -153,7 +153,7 @@ impl App {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn serve(self) -> Result<()> {
-        cli::run(self, ["app".into(), "serve".into()]).await
+        Box::pin(cli::run(self, ["app".into(), "serve".into()])).await
     }
 
     /// Does what the command line says; without a command it serves. See `--help`.
@@ -161,7 +161,7 @@ impl App {
     /// # Errors
     /// Everything that is wrong with the configuration, the actions, the migrations or the address, each with what to do.
     pub async fn run(self) -> Result<()> {
-        cli::run(self, std::env::args_os()).await
+        Box::pin(cli::run(self, std::env::args_os())).await
     }
 }
 
