@@ -4,6 +4,8 @@
 //!
 //! `cargo run --release -p bunbase-benches -- runs`: what does it cost to record every run? See [`runs`].
 //!
+//! `cargo run --release -p bunbase-benches -- pool`: what do kept connections save? See [`pool`].
+//!
 //! Is an action as fast as a handler written by hand?
 //!
 //! `cargo run --release -p bunbase-benches [ROUNDS] [REQUESTS]` starts two servers of one worker each, as processes of their own: an
@@ -12,6 +14,7 @@
 
 mod action;
 mod load;
+mod pool;
 mod queue;
 mod raw;
 mod report;
@@ -63,6 +66,7 @@ fn main() -> std::io::Result<()> {
         ["server", "action"] => action::serve("sqlite::memory:", &[]).map_err(std::io::Error::other),
         ["server", "recorded", url, settings @ ..] => action::serve(url, settings).map_err(std::io::Error::other),
         ["server", "raw"] => raw::serve(),
+        ["pool", options @ ..] => pool::main(options),
         ["queue", options @ ..] => queue::main(options),
         ["runs", options @ ..] => runs::main(options),
         numbers => {

@@ -43,6 +43,7 @@ pub mod limit;
 pub mod lock;
 #[cfg(feature = "mcp")]
 pub mod mcp;
+pub mod observe;
 pub mod openapi;
 pub mod queue;
 #[cfg(feature = "redis")]

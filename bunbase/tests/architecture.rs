@@ -15,7 +15,7 @@ use std::{
 /// refuses with an action's kind of error and sees the context, and an action is run with its guards and its context.
 const LAYERS: [&[&str]; 14] = [
     &["error", "asset", "clock", "service"],
-    &["config", "schema"],
+    &["config", "schema", "observe"],
     &["db", "redis"],
     &["kv", "lock", "limit", "tenant"],
     &["cache"],

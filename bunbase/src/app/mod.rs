@@ -9,6 +9,7 @@ mod database;
 mod entity;
 mod logging;
 mod migrate;
+mod metrics;
 mod operate;
 mod routes;
 mod runs;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 
 #[cfg(feature = "mcp")]
 use super::tools;
-use super::{App, data::Data, logging, shards};
+use super::{App, data::Data, logging, metrics, shards};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
@@ -96,6 +96,10 @@ pub(crate) fn database(config: &Config) -> db::Settings {
         readers: database.readers,
         transaction_timeout: database.transaction_timeout.unwrap_or(std::time::Duration::MAX),
         statement_timeout: database.statement_timeout,
+        slow_query: database.slow_query,
+        // They show what is in the tables, and count what every run does.
+        explain_slow: database.explain_slow && config.environment.is_development(),
+        n_plus_one: if config.environment.is_development() { database.n_plus_one } else { 0 },
         application_name: application_name(config),
         pgbouncer: database.pgbouncer,
         replicas: database.read_replica_url.iter().map(|url| url.expose().to_owned()).collect(),
@@ -152,7 +156,9 @@ impl Wired {
         // Set once, here: the services are new.
         let _ = services.shards.set(by_name);
         let health = health(app.checks, &services.db, main.check, config.health.max_age);
-        let builtins = builtins(&config, &document, &health);
+        let mut builtins = builtins(&config, &document, &health);
+        let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
+        builtins.extend(metrics::endpoint(&config, &services, &of_shards));
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]

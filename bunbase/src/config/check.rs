@@ -18,6 +18,16 @@ pub(super) fn share<T: Copy + Into<f64>>(share: &T) -> Result<(), String> {
     if (0.0..=1.0).contains(&(*share).into()) { Ok(()) } else { Err("must be from 0 to 1".to_owned()) }
 }
 
+/// Bounds of buckets.
+pub(super) fn buckets(bounds: &[f64]) -> Result<(), String> {
+    let is_ascending = bounds.is_sorted_by(|a, b| a < b);
+    if bounds.first().is_some_and(|first| *first > 0.0) && is_ascending {
+        Ok(())
+    } else {
+        Err("must have at least one number, all more than zero and each more than the one before".to_owned())
+    }
+}
+
 /// A lease is renewed at a third of its length, which must leave time for a round trip.
 pub(super) fn lease(lease: &std::time::Duration) -> Result<(), String> {
     if *lease < std::time::Duration::from_secs(1) { Err("must be at least `1s`".to_owned()) } else { Ok(()) }

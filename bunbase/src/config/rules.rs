@@ -31,6 +31,9 @@ impl Config {
             serve("docs.path", &format!("{docs}/reference.js"));
             serve("docs.path", &format!("{docs}/boot.js"));
         }
+        if self.metrics.enabled {
+            serve("metrics.path", &self.metrics.path);
+        }
         if self.mcp.enabled {
             serve("mcp.path", &self.mcp.path);
         }

@@ -99,6 +99,28 @@ impl Setting for f64 {
     }
 }
 
+impl Setting for Vec<f64> {
+    const KIND: &'static str = "list of numbers";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        let wrong = |item: &Value| expected("a list of numbers", item);
+        match value {
+            Value::Text(text) => {
+                let numbers =
+                    items(text).map(|item| f64::read(&Value::Text(item.to_owned())).map_err(|_| wrong(value)));
+                numbers.collect()
+            }
+            Value::List(values) => values.iter().map(|item| f64::read(item).map_err(|_| wrong(item))).collect(),
+            other => Err(wrong(other)),
+        }
+    }
+
+    fn show(&self) -> String {
+        let numbers: Vec<_> = self.iter().map(Setting::show).collect();
+        format!("[{}]", numbers.join(", "))
+    }
+}
+
 impl Setting for Duration {
     const KIND: &'static str = "duration";
 

@@ -116,6 +116,12 @@ sections! {
         readers: u32 = 4, check check::positive;
         /// Postgres: how long one statement may run before the server cancels it. 0 is no limit.
         statement_timeout: Option<Duration> = None;
+        /// How long a statement takes that is logged as slow, without its values. 0 logs none.
+        slow_query: Option<Duration> = Some(Duration::from_millis(100));
+        /// Development: how often a run may repeat a statement before the log says so. 0 is no limit. In production it is not counted.
+        n_plus_one: u32 = 10;
+        /// Development: whether the plan of a slow SELECT is logged too, by `EXPLAIN`, which does not run it again. In production it never is.
+        explain_slow: bool = false;
         /// How long a transaction may stay open before it is rolled back. 0 is no limit.
         transaction_timeout: Option<Duration> = Some(Duration::from_secs(30));
         /// Whether `serve` brings the tables up to date before it listens.
@@ -331,6 +337,20 @@ sections! {
         level: String = "info".to_owned(), guide "observability.logging.level" "info", check check::log_filter;
         /// How a line looks.
         format: LogFormat = LogFormat::Pretty, production LogFormat::Json, guide "observability.logging.format" "json";
+    }
+
+    /// What the process measures, in the text format of OpenMetrics.
+    metrics: MetricsConfig {
+        /// Whether it is measured and served.
+        enabled: bool = true;
+        /// Where it is served.
+        path: String = "/_metrics".to_owned(), check check::route;
+        /// What a collector sends as `Authorization: Bearer …`. Without one, in production, only callers on the same machine are answered, and
+        /// none that come by way of a proxy.
+        token: Secret = Secret::default(), env "BUNBASE_METRICS_TOKEN";
+        /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
+        latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
+            check check::buckets;
     }
 
     /// The health endpoints.

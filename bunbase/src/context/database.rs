@@ -17,7 +17,7 @@ use super::{Tx, tenancy::Gate, transaction::Shared};
 use crate::{
     Error, Result,
     context::Ctx,
-    db::{self, Db, Sql},
+    db::{self, Db, Run, Sql},
     error::code,
     tenant::Scoping,
 };
@@ -31,6 +31,8 @@ use crate::{
 /// emits or begins a transaction; [`primary`](Self::primary) asks the primary before that.
 pub struct Database {
     db: Db,
+    /// Who its statements are of.
+    run: Run,
     scope: Scope,
     open: AtomicBool,
     /// Whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
@@ -67,18 +69,18 @@ impl Lazy {
     }
 
     /// Returns the transaction, begun if `begin` and it is not yet.
-    async fn get(&self, begin: bool) -> Result<Option<Arc<Shared>>, DbErr> {
+    async fn get(&self, begin: bool, run: &Run) -> Result<Option<Arc<Shared>>, DbErr> {
         let mut shared = self.shared.lock().await;
         if shared.is_none() && begin {
-            *shared = Some(Arc::new(Shared::new(begin_of(&self.db, self.scoping.as_ref()).await?)));
+            *shared = Some(Arc::new(Shared::new(begin_of(&self.db, run, self.scoping.as_ref()).await?)));
         }
         Ok(shared.clone())
     }
 }
 
 /// Begins a transaction, as one of the tenant's.
-async fn begin_of(db: &Db, scoping: Option<&Scoping>) -> Result<db::Tx, DbErr> {
-    let tx = db.try_begin_tx().await?;
+async fn begin_of(db: &Db, run: &Run, scoping: Option<&Scoping>) -> Result<db::Tx, DbErr> {
+    let tx = db.begin_tx_for(Some(run.clone())).await?;
     if let Some(scoping) = scoping {
         scoping.begin(tx.db()).await?;
     }
@@ -96,9 +98,13 @@ impl fmt::Debug for Scope {
 }
 
 impl Database {
-    pub(crate) fn new(db: Db, scope: Scope, caller: Option<Ctx>) -> Self {
+    pub(crate) fn new(db: Db, run: Run, scope: Scope, caller: Option<Ctx>) -> Self {
         let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db().wrote.clone());
-        Self { db, scope, open: AtomicBool::new(false), wrote, caller, scoping: None, gate: Gate::default() }
+        Self { db, run, scope, open: AtomicBool::new(false), wrote, caller, scoping: None, gate: Gate::default() }
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Makes it one of a run that may need a tenant, and has none yet.
@@ -142,7 +148,7 @@ impl Database {
         match &self.scope {
             Scope::Alone => Ok(None),
             Scope::Joined(shared) => Ok(Some(shared.clone())),
-            Scope::Lazy(lazy) => lazy.get(begin).await,
+            Scope::Lazy(lazy) => lazy.get(begin, &self.run).await,
         }
     }
 
@@ -211,7 +217,8 @@ impl Database {
             return Tx::new(shared, ctx.clone()).nested(f).await;
         }
         let limit = self.db.settings().transaction_timeout;
-        let tx = Tx::new(Arc::new(Shared::new(begin_of(&self.db, self.scoping.as_ref()).await?)), ctx.clone());
+        let begun = begin_of(&self.db, &self.run, self.scoping.as_ref()).await?;
+        let tx = Tx::new(Arc::new(Shared::new(begun)), ctx.clone());
         match tokio::time::timeout(limit, f(&tx)).await {
             Ok(Ok(value)) => {
                 tx.into_shared().commit().await?;
@@ -256,7 +263,7 @@ impl Database {
     async fn begin_for_one(&self) -> Result<Option<db::Tx>, DbErr> {
         match &self.scoping {
             None => Ok(None),
-            scoping => begin_of(&self.db, scoping.as_ref()).await.map(Some),
+            scoping => begin_of(&self.db, &self.run, scoping.as_ref()).await.map(Some),
         }
     }
 }
@@ -290,7 +297,7 @@ impl ConnectionTrait for Database {
                     let result = tx.db().execute_raw(statement).await;
                     tx.end(result).await
                 }
-                None => self.db.execute_raw(statement).await,
+                None => self.db.execute_for(Some(&self.run), statement).await,
             },
         }
     }
@@ -303,14 +310,14 @@ impl ConnectionTrait for Database {
                     let result = tx.db().execute_unprepared(sql).await;
                     tx.end(result).await
                 }
-                None => self.db.execute_unprepared(sql).await,
+                None => self.db.execute_unprepared_for(Some(&self.run), sql).await,
             },
         }
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(row) = self.db.query_one_on_replica(&statement).await
+            && let Some(row) = self.db.query_one_on_replica(&statement, &self.run).await
         {
             return Ok(row);
         }
@@ -319,7 +326,7 @@ impl ConnectionTrait for Database {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(rows) = self.db.query_all_on_replica(&statement).await
+            && let Some(rows) = self.db.query_all_on_replica(&statement, &self.run).await
         {
             return Ok(rows);
         }
@@ -360,7 +367,7 @@ impl ConnectionTrait for Primary<'_> {
                     let result = tx.db().query_one_raw(statement).await;
                     tx.end(result).await
                 }
-                None => self.0.db.query_one_raw(statement).await,
+                None => self.0.db.query_one_for(Some(&self.0.run), statement).await,
             },
         }
     }
@@ -373,7 +380,7 @@ impl ConnectionTrait for Primary<'_> {
                     let result = tx.db().query_all_raw(statement).await;
                     tx.end(result).await
                 }
-                None => self.0.db.query_all_raw(statement).await,
+                None => self.0.db.query_all_for(Some(&self.0.run), statement).await,
             },
         }
     }

@@ -92,7 +92,7 @@ impl Ctx {
                 _ => return Err(other()),
             },
         };
-        let db = Database::new(services.db.clone(), scope, caller).of_tenant(scoping);
+        let db = Database::new(services.db.clone(), inner.db.run().clone(), scope, caller).of_tenant(scoping);
         // Of two at once the first holds.
         let entered = inner.entered.get_or_init(|| Entered { id: id.clone(), services, db });
         if entered.id == *id { Ok(()) } else { Err(other()) }

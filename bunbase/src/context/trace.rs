@@ -30,6 +30,10 @@ impl TraceId {
         })
     }
 
+    pub(crate) fn as_u128(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// Reads the trace id of a `traceparent` header; `None` where the header is malformed, as the standard asks.
     ///
     /// ```

@@ -1,15 +1,21 @@
 //! SeaORM's traits on [`Db`]: which connection a statement goes to.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, time::Instant};
 
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, IsolationLevel,
-    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionError, TransactionOptions, TransactionTrait,
+    QueryResult, SqliteTransactionMode, Statement, TransactionError, TransactionOptions, TransactionTrait, Values,
 };
 use sea_orm_migration::async_trait::async_trait;
 use tracing::Instrument;
 
-use super::{Db, scan};
+use super::{
+    Db,
+    explain::{Planner, explain},
+    kept::did_not_begin,
+    scan,
+    watch::{Run, Seen, Server},
+};
 
 /// Behind PgBouncer a session may have statements that another process prepared, under the names that this one is about to use.
 pub(super) const FORGET: &str = "DEALLOCATE ALL";
@@ -26,7 +32,11 @@ impl Db {
 impl Db {
     /// Begins a transaction for one statement, where it cannot do without.
     async fn begin_for_one(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
-        if self.pools_transactions() { TransactionTrait::begin(self).await.map(Some) } else { Ok(None) }
+        if !self.pools_transactions() {
+            return Ok(None);
+        }
+        // Whoever asks watches the statement.
+        self.begin_on(self.primary().clone(), TransactionOptions::default()).await.map(Some)
     }
 }
 
@@ -42,6 +52,179 @@ async fn end<T>(transaction: DatabaseTransaction, result: Result<T, DbErr>) -> R
     }
 }
 
+/// A statement on a connection that nothing else watches.
+struct Watched<'a> {
+    db: &'a Db,
+    sql: String,
+    /// Where it may be explained.
+    values: Option<Values>,
+    started: Instant,
+}
+
+impl<'a> Watched<'a> {
+    /// Nothing, where nobody wants to know.
+    fn begin(db: &'a Db, sql: &str, values: Option<&Values>, run: Option<&Run>) -> Option<Self> {
+        if db.watch().is_blind() && run.is_none() {
+            return None;
+        }
+        let values = values.filter(|_| db.watch().explains()).cloned();
+        Some(Self { db, sql: sql.to_owned(), values, started: Instant::now() })
+    }
+
+    fn end(this: Option<Self>, rows: Option<u64>, run: Option<&Run>) {
+        let Some(Self { db, sql, values, started }) = this else { return };
+        let seen = Seen { sql: &sql, server: Server::Primary, took: started.elapsed(), rows, run };
+        if db.watch().note(&seen) && db.watch().explains() {
+            explain(Planner::Plain(db.for_query(&sql).clone()), &sql, values, run);
+        }
+    }
+}
+
+/// The statements of a run, or of nobody's.
+impl Db {
+    pub(crate) async fn execute_for(&self, run: Option<&Run>, statement: Statement) -> Result<ExecResult, DbErr> {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
+                Ok(lease) => lease.execute(statement, run).await,
+                Err(source) => Err(source),
+            }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.execute_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.primary().execute_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            result
+        };
+        result.map_err(|source| self.explain(source))
+    }
+
+    pub(crate) async fn execute_unprepared_for(&self, run: Option<&Run>, sql: &str) -> Result<ExecResult, DbErr> {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
+                Ok(lease) => lease.execute_unprepared(sql, run).await,
+                Err(source) => Err(source),
+            }
+        } else {
+            let watched = Watched::begin(self, sql, None, run);
+            let result = self.primary().execute_unprepared(sql).await;
+            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            result
+        };
+        result.map_err(|source| self.explain(source))
+    }
+
+    pub(crate) async fn query_one_for(
+        &self,
+        run: Option<&Run>,
+        statement: Statement,
+    ) -> Result<Option<QueryResult>, DbErr> {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
+                Ok(lease) => lease.query_one(statement, run).await,
+                Err(source) => Err(source),
+            }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.query_one_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.for_query(&statement.sql).query_one_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(|row| u64::from(row.is_some())), run);
+            result
+        };
+        result.map_err(|source| self.explain(source))
+    }
+
+    pub(crate) async fn query_all_for(
+        &self,
+        run: Option<&Run>,
+        statement: Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let result = if let Some(kept) = self.kept() {
+            match kept.take().await {
+                Ok(lease) => lease.query_all(statement, run).await,
+                Err(source) => Err(source),
+            }
+        } else {
+            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
+            let result = match self.begin_for_one().await? {
+                Some(transaction) => {
+                    let result = transaction.query_all_raw(statement).await;
+                    end(transaction, result).await
+                }
+                None => self.for_query(&statement.sql).query_all_raw(statement).await,
+            };
+            Watched::end(watched, result.as_ref().ok().map(|rows| rows.len() as u64), run);
+            result
+        };
+        result.map_err(|source| self.explain(source))
+    }
+
+    /// Begins a transaction whose statements are those of a run, or of nobody's.
+    ///
+    /// On SQLite it begins IMMEDIATE unless the options say otherwise: one that reads before it writes would fail with "database is locked"
+    /// when another wrote in between. Isolation and access mode are Postgres's.
+    pub(super) async fn begin_for(
+        &self,
+        run: Option<Run>,
+        mut options: TransactionOptions,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        if self.backend() == DbBackend::Sqlite {
+            options.sqlite_transaction_mode.get_or_insert(SqliteTransactionMode::Immediate);
+            options.isolation_level = None;
+            options.access_mode = None;
+        }
+        if let Some(kept) = self.kept() {
+            return kept.begin(options, run).await.map_err(|source| self.explain(source));
+        }
+        let mut connection = self.primary().clone();
+        let watch = self.watch().clone();
+        if run.is_some() || !watch.is_blind() {
+            let planner = self.readers().filter(|_| watch.explains()).cloned();
+            connection.set_metric_callback(move |info| {
+                let (sql, run) = (info.statement.sql.as_str(), run.as_ref());
+                let seen = Seen { sql, server: Server::Primary, took: info.elapsed, rows: None, run };
+                if watch.note(&seen)
+                    && let Some(planner) = &planner
+                {
+                    explain(Planner::Plain(planner.clone()), sql, info.statement.values.clone(), run);
+                }
+            });
+        }
+        self.begin_on(connection, options).await
+    }
+
+    async fn begin_on(
+        &self,
+        connection: DatabaseConnection,
+        options: TransactionOptions,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        // In a task of its own, so that it ends although the caller goes away: a BEGIN that was sent and then forgotten
+        // would leave the connection in a transaction that nobody knows of, and the next user's writes would be lost.
+        let forgets = self.pools_transactions();
+        let beginning = async move {
+            let transaction = connection.begin_with_options(options).await?;
+            if forgets {
+                transaction.execute_unprepared(FORGET).await?;
+            }
+            Ok(transaction)
+        };
+        let begun = tokio::spawn(beginning.in_current_span());
+        match begun.await {
+            Ok(result) => result.map_err(|source| self.explain(source)),
+            Err(stopped) => Err(did_not_begin(&stopped)),
+        }
+    }
+}
+
 #[async_trait]
 impl ConnectionTrait for Db {
     fn get_database_backend(&self) -> DbBackend {
@@ -49,33 +232,19 @@ impl ConnectionTrait for Db {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        if let Some(transaction) = self.begin_for_one().await? {
-            let result = transaction.execute_raw(statement).await;
-            return end(transaction, result).await;
-        }
-        self.primary().execute_raw(statement).await.map_err(|source| self.explain(source))
+        self.execute_for(None, statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.primary().execute_unprepared(sql).await.map_err(|source| self.explain(source))
+        self.execute_unprepared_for(None, sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if let Some(transaction) = self.begin_for_one().await? {
-            let result = transaction.query_one_raw(statement).await;
-            return end(transaction, result).await;
-        }
-        let connection = self.for_query(&statement.sql);
-        connection.query_one_raw(statement).await.map_err(|source| self.explain(source))
+        self.query_one_for(None, statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if let Some(transaction) = self.begin_for_one().await? {
-            let result = transaction.query_all_raw(statement).await;
-            return end(transaction, result).await;
-        }
-        let connection = self.for_query(&statement.sql);
-        connection.query_all_raw(statement).await.map_err(|source| self.explain(source))
+        self.query_all_for(None, statement).await
     }
 }
 
@@ -96,30 +265,9 @@ impl TransactionTrait for Db {
             .await
     }
 
-    /// On SQLite a transaction begins IMMEDIATE unless the options say otherwise: one that reads before it writes would
-    /// fail with "database is locked" when another wrote in between. Isolation and access mode are Postgres's.
-    async fn begin_with_options(&self, mut options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
-        if self.backend() == DbBackend::Sqlite {
-            options.sqlite_transaction_mode.get_or_insert(SqliteTransactionMode::Immediate);
-            options.isolation_level = None;
-            options.access_mode = None;
-        }
-        // In a task of its own, so that it ends although the caller goes away: a BEGIN that was sent and then forgotten
-        // would leave the connection in a transaction that nobody knows of, and the next user's writes would be lost.
-        let primary = self.primary().clone();
-        let forgets = self.pools_transactions();
-        let beginning = async move {
-            let transaction = primary.begin_with_options(options).await?;
-            if forgets {
-                transaction.execute_unprepared(FORGET).await?;
-            }
-            Ok(transaction)
-        };
-        let begun = tokio::spawn(beginning.in_current_span());
-        match begun.await {
-            Ok(result) => result.map_err(|source| self.explain(source)),
-            Err(stopped) => Err(DbErr::Conn(RuntimeErr::Internal(format!("the transaction did not begin: {stopped}")))),
-        }
+    /// On SQLite a transaction begins IMMEDIATE unless the options say otherwise; isolation and access mode are Postgres's.
+    async fn begin_with_options(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+        self.begin_for(None, options).await
     }
 
     async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>

@@ -1,7 +1,7 @@
 //! `COPY … FROM STDIN`: how many rows get into Postgres at once.
 
 use sea_orm::{
-    DbErr, RuntimeErr, SqlxError,
+    ConnAcquireErr, DbErr, RuntimeErr, SqlxError,
     sqlx::{Connection, PgConnection},
 };
 
@@ -85,21 +85,29 @@ impl Db {
     /// # Errors
     /// As those of any statement.
     pub(crate) async fn copy(&self, tables: &[Rows]) -> Result<()> {
-        copy(self, tables).await.map_err(|source| {
-            let source = match source {
-                SqlxError::PoolTimedOut => DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout),
-                source => DbErr::Exec(RuntimeErr::SqlxError(source.into())),
-            };
-            self.explain(source).into()
-        })
+        let wrong = |source: SqlxError| DbErr::Exec(RuntimeErr::SqlxError(source.into()));
+        let result = match self.kept() {
+            Some(kept) => match kept.take().await {
+                Ok(mut lease) => {
+                    let result = copy(lease.connection()?, tables).await;
+                    lease.end(result).map_err(wrong)
+                }
+                Err(source) => Err(source),
+            },
+            None => match self.primary().get_postgres_connection_pool().acquire().await {
+                Ok(mut connection) => copy(&mut connection, tables).await.map_err(wrong),
+                Err(SqlxError::PoolTimedOut) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)),
+                Err(source) => Err(wrong(source)),
+            },
+        };
+        result.map_err(|source| self.explain(source).into())
     }
 }
 
-async fn copy(db: &Db, tables: &[Rows]) -> std::result::Result<(), SqlxError> {
-    let mut connection = db.primary().get_postgres_connection_pool().acquire().await?;
+async fn copy(connection: &mut PgConnection, tables: &[Rows]) -> std::result::Result<(), SqlxError> {
     match tables {
         // One statement is a transaction by itself.
-        [one] => send(&mut connection, one).await,
+        [one] => send(connection, one).await,
         all => {
             let mut transaction = connection.begin().await?;
             for rows in all {

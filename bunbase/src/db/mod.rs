@@ -3,10 +3,12 @@
 //! Here: what every room above needs from a database, and nothing that knows an action or a request. [`Db`] and the
 //! connection inside [`Tx`] are SeaORM connections, so entities and queries work on them unchanged. Not here: tables of
 //! one room (their queries live beside their only caller), the tables' definitions (`migrations`), and what a handler
-//! may reach (`context`). May name: `error`, `clock`.
+//! may reach (`context`). May name: `error`, `clock`, `observe`.
 
 mod connection;
 mod copy;
+mod explain;
+mod kept;
 mod listener;
 pub mod migrate;
 pub mod notify;
@@ -22,6 +24,7 @@ mod sql;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod transaction;
+mod watch;
 
 pub(crate) use copy::Rows;
 pub use pool::Db;
@@ -32,6 +35,7 @@ pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};
 pub use settings::Settings;
 pub use sql::Sql;
 pub use transaction::Tx;
+pub(crate) use watch::Run;
 
 #[cfg(test)]
 mod tests;

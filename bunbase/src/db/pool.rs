@@ -1,6 +1,10 @@
 //! Opening a database, and the handle that every other part holds.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError,
@@ -10,16 +14,15 @@ use sea_orm::{
 
 use super::{
     Settings,
+    kept::{Connections, Kept, TEST_AFTER_IDLE, note_age},
     replica::{ReplicaState, Replicas},
     settings::Target,
+    watch::{Run, Server, Watch},
 };
-use crate::{Error, Result, error::Retry};
+use crate::{Error, Result, error::Retry, observe::Metrics};
 
 /// The longest that [`Db::ping`] waits.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Connections to Postgres that were idle for this long are tested before use: a server or a proxy may have dropped them.
-const TEST_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// How often opening a SQLite file is tried again while other processes switch it to WAL at the same moment.
 const OPEN_ATTEMPTS: u32 = 20;
@@ -33,8 +36,8 @@ const OPEN_ATTEMPTS: u32 = 20;
 ///
 /// `sqlite::memory:` is one connection for everything: while a transaction is open everything else waits, reads included.
 ///
-/// Postgres is a pool that connects when first used. While the server is away, calls answer 503, and the pool comes back
-/// by itself.
+/// Postgres is a pool that connects when first used. A statement outside of a transaction is one round trip. While the server is away,
+/// calls answer 503, and the pool comes back by itself. A statement that is dropped on the way costs its connection.
 ///
 /// It is a SeaORM connection:
 ///
@@ -52,10 +55,13 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     backend: DbBackend,
     primary: DatabaseConnection,
+    /// The connections of `primary`, where single statements run on some that are kept.
+    kept: Option<Arc<Kept>>,
     readers: Option<DatabaseConnection>,
     replicas: Option<Replicas>,
     settings: Settings,
     target: Target,
+    watch: Arc<Watch>,
 }
 
 impl Db {
@@ -83,11 +89,16 @@ impl Db {
                 (DbBackend::Sqlite, writer, readers)
             }
         };
+        let watch = Arc::new(Watch::new(settings));
         let replicas = match target {
-            Target::Postgres => Replicas::open(settings).await?,
+            Target::Postgres => Replicas::open(settings, &watch).await?,
             Target::SqliteFile(_) | Target::SqliteMemory => None,
         };
-        Ok(Self(Arc::new(Inner { backend, primary, readers, replicas, settings: settings.clone(), target })))
+        // A session is nobody's behind PgBouncer.
+        let keeps = backend == DbBackend::Postgres && !settings.pgbouncer;
+        let kept = keeps.then(|| Kept::new(primary.clone(), settings, watch.clone(), Server::Primary));
+        let settings = settings.clone();
+        Ok(Self(Arc::new(Inner { backend, primary, kept, readers, replicas, settings, target, watch })))
     }
 
     /// Returns which engine this is.
@@ -134,7 +145,13 @@ impl Db {
                 }
             }
         };
-        let detail = format!("the database `{}` cannot be reached", settings.url_for_display());
+        let mut detail = format!("the database `{}` cannot be reached", settings.url_for_display());
+        // PostgreSQL knows what it is asked for at the start of a session; a server with these words is PgBouncer.
+        if !settings.pgbouncer && cause.to_string().contains("unsupported startup parameter") {
+            detail.push_str(
+                ": it is behind PgBouncer, as it seems; set `database.pgbouncer = true`, and `database.direct_url` to the server itself",
+            );
+        }
         let soon = Retry::After(Duration::from_secs(1));
         Err(Error::new(503, "database_unavailable", detail).retry(soon).caused_by(cause))
     }
@@ -150,7 +167,11 @@ impl Db {
         if let Some(replicas) = &self.0.replicas {
             replicas.close().await;
         }
-        if let Err(source) = self.0.primary.close_by_ref().await {
+        let closed = match &self.0.kept {
+            Some(kept) => kept.close().await,
+            None => self.0.primary.close_by_ref().await,
+        };
+        if let Err(source) = closed {
             tracing::warn!(error = %source, "closing the database failed");
         }
     }
@@ -160,18 +181,43 @@ impl Db {
         self.0.replicas.as_ref().map(Replicas::states).unwrap_or_default()
     }
 
+    /// Registers what is measured of it, together with other databases: how long statements take and wait, and how many connections
+    /// there are.
+    pub(crate) fn measure(&self, metrics: &Metrics, others: &[Self]) {
+        self.0.watch.measure(metrics);
+        for other in others {
+            other.0.watch.measure_as(&self.0.watch);
+        }
+        // Metrics may live longer than the databases that they are of.
+        let all: Vec<_> = std::iter::once(self).chain(others).map(|db| Arc::downgrade(&db.0)).collect();
+        metrics.gauges("bunbase_db_pool_connections", "Connections to the database and its replicas", move || {
+            let connections: Connections = all.iter().filter_map(Weak::upgrade).map(|inner| inner.connections()).sum();
+            let labels = |state| vec![("state", state)];
+            vec![(labels("idle"), connections.idle.into()), (labels("busy"), connections.busy.into())]
+        });
+    }
+
     /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
-    pub(crate) async fn query_one_on_replica(&self, statement: &Statement) -> Option<Option<QueryResult>> {
-        self.0.replicas.as_ref()?.query_one(statement).await
+    pub(crate) async fn query_one_on_replica(&self, statement: &Statement, run: &Run) -> Option<Option<QueryResult>> {
+        self.0.replicas.as_ref()?.query_one(statement, run).await
     }
 
     /// As [`query_one_on_replica`](Self::query_one_on_replica), all rows.
-    pub(crate) async fn query_all_on_replica(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
-        self.0.replicas.as_ref()?.query_all(statement).await
+    pub(crate) async fn query_all_on_replica(&self, statement: &Statement, run: &Run) -> Option<Vec<QueryResult>> {
+        self.0.replicas.as_ref()?.query_all(statement, run).await
+    }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
     }
 
     pub(super) fn primary(&self) -> &DatabaseConnection {
         &self.0.primary
+    }
+
+    /// Returns the connections that single statements run on, where there are any.
+    pub(super) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.0.kept.as_ref()
     }
 
     /// Returns whether every statement must be in a transaction, since nothing else keeps its parts in one session.
@@ -190,6 +236,9 @@ impl Db {
     /// Says what a timeout of the pool means: while a server refuses, the Postgres pool tries until its time is up, so
     /// there it is more than "busy".
     pub(super) fn explain(&self, source: DbErr) -> DbErr {
+        if self.0.kept.is_none() && matches!(source, DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)) {
+            self.0.watch.timed_out();
+        }
         if self.0.backend == DbBackend::Postgres
             && matches!(source, DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout))
         {
@@ -199,6 +248,24 @@ impl Db {
             )));
         }
         source
+    }
+}
+
+impl Inner {
+    fn connections(&self) -> Connections {
+        let primary = match (&self.kept, self.backend) {
+            (Some(kept), _) => kept.connections(),
+            (None, DbBackend::Sqlite) => {
+                let pools = [Some(&self.primary), self.readers.as_ref()].into_iter().flatten();
+                let pools = pools.map(DatabaseConnection::get_sqlite_connection_pool);
+                pools.map(|pool| Connections::of(pool.size(), pool.num_idle())).sum()
+            }
+            (None, _) => {
+                let pool = self.primary.get_postgres_connection_pool();
+                Connections::of(pool.size(), pool.num_idle())
+            }
+        };
+        [primary, self.replicas.as_ref().map(Replicas::connections).unwrap_or_default()].into_iter().sum()
     }
 }
 
@@ -265,25 +332,28 @@ pub(super) async fn open_sqlite(settings: &Settings, access: Access) -> Result<D
 }
 
 async fn open_postgres(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings, Session::Writes);
-    options
-        .max_connections(settings.max_connections.max(1))
-        .min_connections(settings.min_connections.min(settings.max_connections))
-        .idle_timeout(settings.idle_timeout)
-        .max_lifetime(settings.max_lifetime)
-        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
-    SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
+    open_pool(settings, Session::Writes).await
 }
 
 /// Opens the pool of a replica. Its sessions refuse writes, whatever a function does.
-pub(super) async fn open_replica(settings: &Settings) -> Result<DatabaseConnection> {
-    let mut options = postgres_options(settings, Session::ReadsOnly);
+pub(super) async fn open_replica(settings: &Settings, watch: &Arc<Watch>) -> Result<Arc<Kept>> {
+    let pool = open_pool(settings, Session::ReadsOnly).await?;
+    Ok(Kept::new(pool, settings, watch.clone(), Server::Replica))
+}
+
+async fn open_pool(settings: &Settings, session: Session) -> Result<DatabaseConnection> {
+    let mut options = postgres_options(settings, session);
     options
         .max_connections(settings.max_connections.max(1))
-        .min_connections(0)
+        // `Kept` keeps as many as are asked for; the pool would not count those that wait there.
+        .min_connections(if settings.pgbouncer { settings.min_connections.min(settings.max_connections) } else { 0 })
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
-        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE);
+        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE)
+        .map_sqlx_postgres_before_acquire(|_, meta| {
+            note_age(meta.age);
+            Box::pin(std::future::ready(Ok(true)))
+        });
     SqlxPostgresConnector::connect(options).await.map_err(|source| cannot_open(settings, source))
 }
 

@@ -9,10 +9,16 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{DbBackend, DbErr, QueryResult, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Settings, pool::open_replica, scan};
+use super::{
+    Settings,
+    kept::{Connections, Kept},
+    pool::open_replica,
+    scan,
+    watch::{Run, Watch},
+};
 use crate::Result;
 
 /// How often each is looked at.
@@ -37,7 +43,7 @@ pub(super) struct Replicas {
 }
 
 struct Replica {
-    connection: DatabaseConnection,
+    connection: Arc<Kept>,
     /// Its address, without a password.
     name: String,
     is_well: AtomicBool,
@@ -58,7 +64,7 @@ impl Replicas {
     ///
     /// # Errors
     /// 500 `database_open` for an address that is none.
-    pub(super) async fn open(settings: &Settings) -> Result<Option<Self>> {
+    pub(super) async fn open(settings: &Settings, watch: &Arc<Watch>) -> Result<Option<Self>> {
         if settings.replicas.is_empty() {
             return Ok(None);
         }
@@ -66,7 +72,7 @@ impl Replicas {
         for url in &settings.replicas {
             // Addresses of servers: a session that refuses writes is not PgBouncer's to give.
             let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: false, ..settings.clone() };
-            let connection = open_replica(&settings).await?;
+            let connection = open_replica(&settings, watch).await?;
             all.push(Replica { connection, name: settings.url_for_display(), is_well: AtomicBool::new(false) });
         }
         let all: Arc<[Replica]> = all.into();
@@ -92,15 +98,27 @@ impl Replicas {
 
     /// Answers a statement from a replica; `None` leaves it to the primary. That is also what becomes of one that failed: the session
     /// only reads, so nothing has happened, and the primary has the last word on whether it was wrong.
-    pub(super) async fn query_one(&self, statement: &Statement) -> Option<Option<QueryResult>> {
+    pub(super) async fn query_one(&self, statement: &Statement, run: &Run) -> Option<Option<QueryResult>> {
         let replica = self.for_statement(&statement.sql)?;
-        replica.note(replica.connection.query_one_raw(statement.clone()).await)
+        let answer = match replica.connection.take().await {
+            Ok(lease) => lease.query_one(statement.clone(), Some(run)).await,
+            Err(source) => Err(source),
+        };
+        replica.note(answer)
     }
 
     /// As [`query_one`](Self::query_one), all rows.
-    pub(super) async fn query_all(&self, statement: &Statement) -> Option<Vec<QueryResult>> {
+    pub(super) async fn query_all(&self, statement: &Statement, run: &Run) -> Option<Vec<QueryResult>> {
         let replica = self.for_statement(&statement.sql)?;
-        replica.note(replica.connection.query_all_raw(statement.clone()).await)
+        let answer = match replica.connection.take().await {
+            Ok(lease) => lease.query_all(statement.clone(), Some(run)).await,
+            Err(source) => Err(source),
+        };
+        replica.note(answer)
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        self.all.iter().map(|replica| replica.connection.connections()).sum()
     }
 
     pub(super) fn states(&self) -> Vec<ReplicaState> {
@@ -113,7 +131,7 @@ impl Replicas {
 
     pub(super) async fn close(&self) {
         for replica in self.all.iter() {
-            if let Err(source) = replica.connection.close_by_ref().await {
+            if let Err(source) = replica.connection.close().await {
                 tracing::warn!(error = %source, replica = replica.name, "closing a replica failed");
             }
         }
@@ -149,7 +167,7 @@ impl Replica {
     async fn look(&self, max_lag: Duration) {
         let question = Statement::from_string(DbBackend::Postgres, LAG);
         let lag = async {
-            let row = self.connection.query_one_raw(question).await?;
+            let row = self.connection.take().await?.rows(question).await?.into_iter().next();
             let lag_us = row.map(|row| row.try_get::<i64>("", "lag_us")).transpose()?.unwrap_or_default();
             Ok::<_, DbErr>(Duration::from_micros(lag_us.max(0).unsigned_abs()))
         };

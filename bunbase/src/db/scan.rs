@@ -17,12 +17,14 @@ enum Token<'a> {
 /// Goes through the tokens of `sql` and never fails: what it does not know is [`Token::Other`].
 struct Tokens<'a> {
     sql: &'a str,
+    /// Where the last token began.
+    start: usize,
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
     fn of(sql: &'a str) -> Self {
-        Self { sql, at: 0 }
+        Self { sql, start: 0, at: 0 }
     }
 
     fn rest(&self) -> &'a str {
@@ -70,6 +72,7 @@ impl<'a> Iterator for Tokens<'a> {
         loop {
             self.take_while(|sign| sign.is_whitespace() || sign == '\u{feff}');
             let rest = self.rest();
+            self.start = self.at;
             let first = rest.chars().next()?;
             if rest.starts_with("--") {
                 self.skip_past("\n");
@@ -174,6 +177,76 @@ pub(super) fn reads_on_replica(sql: &str, writing_functions: &[String]) -> bool 
     plainly_reads(sql) && !Tokens::of(sql).any(|token| matches!(token, Token::Word(word) if stays(word)))
 }
 
+/// What a statement does, by its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Select,
+    Insert,
+    Update,
+    Delete,
+    Other,
+}
+
+/// Returns what a statement does. One that begins with `WITH` selects when it plainly reads.
+pub(super) fn operation(sql: &str) -> Operation {
+    let Some(Token::Word(word)) = Tokens::of(sql).next() else { return Operation::Other };
+    let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+    if is("select") || (is("with") && plainly_reads(sql)) {
+        Operation::Select
+    } else if is("insert") {
+        Operation::Insert
+    } else if is("update") {
+        Operation::Update
+    } else if is("delete") {
+        Operation::Delete
+    } else {
+        Operation::Other
+    }
+}
+
+/// The longest text of a statement that a log shows, in bytes.
+const LONGEST_SHOWN: usize = 2048;
+
+/// Returns a statement without the values in it and without comments: a string or number is `?`, a run of spaces one. What cannot be told
+/// apart with certainty is cut off: a string that does not end or that has a backslash, and all that follows it.
+pub(super) fn masked(sql: &str) -> String {
+    let mut shown = String::with_capacity(sql.len().min(LONGEST_SHOWN));
+    let mut tokens = Tokens::of(sql);
+    let mut end = 0;
+    while let Some(token) = tokens.next() {
+        let text = &sql[tokens.start..tokens.at];
+        let is_string = text.starts_with('\'') || (text.len() > 1 && text.starts_with('$') && token == Token::Other);
+        if token == Token::Unterminated || (is_string && text.contains('\\')) || shown.len() > LONGEST_SHOWN {
+            shown.push_str(" …");
+            break;
+        }
+        if tokens.start > end && !shown.is_empty() {
+            shown.push(' ');
+        }
+        let is_number = matches!(token, Token::Word(word) if word.starts_with(|sign: char| sign.is_ascii_digit()));
+        // `'it''s'` is two strings to the tokens.
+        let goes_on = is_string && tokens.start == end && shown.ends_with('?');
+        match is_string || is_number {
+            true if goes_on => {}
+            true => shown.push('?'),
+            false => shown.push_str(text),
+        }
+        end = tokens.at;
+    }
+    shown
+}
+
+/// Returns a text with `?` in the place of what is between single quotes.
+pub(super) fn without_strings(text: &str) -> String {
+    let mut parts = text.split('\'');
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    while parts.next().is_some() {
+        shown.push('?');
+        shown.push_str(parts.next().unwrap_or_default());
+    }
+    shown
+}
+
 /// Returns the numbers of the placeholders `$1`, `$2`, … in `sql`, sorted, each once. 0 stands for one that no
 /// database takes (`$0`, `$1a`).
 pub(super) fn placeholders(sql: &str) -> Vec<u32> {
@@ -247,6 +320,39 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_masked_statement_has_no_values() {
+        for (sql, shown) in [
+            ("SELECT  id FROM task\n WHERE id = $1", "SELECT id FROM task WHERE id = $1"),
+            ("SELECT 'it''s me', 42, 1.5 -- ann@example.com\nFROM t1", "SELECT ?, ?, ?.? FROM t1"),
+            ("SELECT $$secret$$, $tag$other$tag$, \"name\" /* secret */ FROM t", "SELECT ?, ?, \"name\" FROM t"),
+            ("INSERT INTO t VALUES ('a', 'b')", "INSERT INTO t VALUES (?, ?)"),
+            ("SELECT E'it\\'s secret' FROM t", "SELECT E …"),
+            ("SELECT 'secret", "SELECT …"),
+        ] {
+            assert_eq!(masked(sql), shown);
+        }
+        assert!(masked(&"SELECT 1, ".repeat(10_000)).len() < LONGEST_SHOWN + 100);
+        assert_eq!(without_strings("Filter: (name = 'ann'::text AND n > 3)"), "Filter: (name = ?::text AND n > 3)");
+    }
+
+    #[test]
+    fn a_statement_is_what_its_first_word_says() {
+        for (sql, expected) in [
+            ("select 1", Operation::Select),
+            ("/* why */ SELECT 1", Operation::Select),
+            ("WITH a AS (SELECT 1) SELECT * FROM a", Operation::Select),
+            ("WITH a AS (DELETE FROM t RETURNING id) SELECT * FROM a", Operation::Other),
+            ("INSERT INTO t VALUES (1)", Operation::Insert),
+            ("update t set n = 1", Operation::Update),
+            ("DELETE FROM t", Operation::Delete),
+            ("VACUUM", Operation::Other),
+            ("", Operation::Other),
+        ] {
+            assert_eq!(operation(sql), expected, "{sql}");
+        }
+    }
 
     #[test]
     fn plain_reads_go_to_a_reader() {

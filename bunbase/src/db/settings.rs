@@ -38,6 +38,12 @@ pub struct Settings {
     /// The longest that one statement may run on Postgres; no limit unless said. Behind PgBouncer it is the server's to say
     /// (`ALTER ROLE … SET statement_timeout`).
     pub statement_timeout: Option<Duration>,
+    /// How long a statement takes that is logged as slow; 100 ms unless said. `None` logs none.
+    pub slow_query: Option<Duration>,
+    /// Whether the plan of a slow SELECT is logged too; false unless said. Plans show what is in the tables, so for development.
+    pub explain_slow: bool,
+    /// How often a run may repeat a statement before the log says so; 0, which does not count, unless said.
+    pub n_plus_one: u32,
     /// The name shown in `pg_stat_activity`; `bunbase` unless said.
     pub application_name: String,
     /// Whether `url` leads to PgBouncer in transaction mode, where two statements in a row reach two sessions of the server; false unless
@@ -66,6 +72,9 @@ impl Default for Settings {
             readers: 4,
             transaction_timeout: Duration::from_secs(30),
             statement_timeout: None,
+            slow_query: Some(Duration::from_millis(100)),
+            explain_slow: false,
+            n_plus_one: 0,
             application_name: "bunbase".to_owned(),
             pgbouncer: false,
             direct_url: None,
@@ -138,6 +147,9 @@ impl fmt::Debug for Settings {
             .field("readers", &self.readers)
             .field("transaction_timeout", &self.transaction_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("slow_query", &self.slow_query)
+            .field("explain_slow", &self.explain_slow)
+            .field("n_plus_one", &self.n_plus_one)
             .field("application_name", &self.application_name)
             .field("pgbouncer", &self.pgbouncer)
             .field("replicas", &self.replicas.len())

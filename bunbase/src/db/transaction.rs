@@ -5,9 +5,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionOptions};
 
-use super::{Db, Sql};
+use super::{Db, Run, Sql};
 use crate::{
     Error, Result,
     error::{Retry, code},
@@ -78,12 +78,13 @@ impl Db {
     /// # Errors
     /// 503 when no connection became free in time.
     pub async fn begin_tx(&self) -> Result<Tx> {
-        Ok(self.try_begin_tx().await?)
+        Ok(self.begin_tx_for(None).await?)
     }
 
-    /// As [`begin_tx`](Self::begin_tx), with the database's own error.
-    pub(crate) async fn try_begin_tx(&self) -> Result<Tx, DbErr> {
-        Ok(Tx::of(TransactionTrait::begin(self).await?))
+    /// As [`begin_tx`](Self::begin_tx) for a run, with the database's own error.
+    pub(crate) async fn begin_tx_for(&self, run: Option<Run>) -> Result<Tx, DbErr> {
+        let inner = self.begin_for(run, TransactionOptions::default()).await?;
+        Ok(Tx::of(inner))
     }
 
     /// Starts a raw SQL statement; see [`Sql`].

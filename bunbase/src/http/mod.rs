@@ -17,6 +17,7 @@ mod detach;
 mod endpoint;
 mod head;
 mod health;
+pub(crate) mod metrics;
 mod mounts;
 mod multipart;
 mod plan;

@@ -49,6 +49,9 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
     let response = match found.target {
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, trace).await,
         Target::Builtin(Builtin::Get(answer)) => answer(head.clone()).await,
+        Target::Builtin(Builtin::Check(answer)) => {
+            answer(head.clone()).await.unwrap_or_else(|error| problem::respond(&error, trace))
+        }
         Target::Builtin(Builtin::Post(take)) => {
             let (running, settings) = (table.in_flight.enter(), table.settings.clone());
             let arrival = Arrival { head: head.clone(), payload, trace, running, settings };
@@ -61,7 +64,7 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
             response.headers_mut().insert(header::ALLOW, allow.clone());
             response
         }
-        Target::Nothing => problem::respond(&Error::new(404, "no_route", "there is nothing at this path"), trace),
+        Target::Nothing => problem::respond(&nothing_here(), trace),
     };
     let mut response = finish(response, trace);
     if stopping {
@@ -69,6 +72,11 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
     }
     log(&head.method, head.uri.path(), &response, started, trace);
     Ok(request.into_response(response))
+}
+
+/// What is answered where nothing is served.
+pub(crate) fn nothing_here() -> Error {
+    Error::new(404, "no_route", "there is nothing at this path")
 }
 
 /// Adds what every response carries.

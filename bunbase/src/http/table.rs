@@ -34,6 +34,8 @@ type Handler<A, T> = Arc<dyn Fn(A) -> LocalBoxFuture<'static, T> + Send + Sync>;
 pub(crate) enum Builtin {
     /// Answers GET and HEAD.
     Get(Handler<Arc<Head>, HttpResponse>),
+    /// Answers GET and HEAD, or refuses.
+    Check(Handler<Arc<Head>, Result<HttpResponse>>),
     /// Takes POST with its body.
     Post(Handler<Arrival, Result<HttpResponse>>),
 }
@@ -50,7 +52,7 @@ pub(crate) struct Arrival {
 impl Builtin {
     fn method(&self) -> action::Method {
         match self {
-            Self::Get(_) => action::Method::Get,
+            Self::Get(_) | Self::Check(_) => action::Method::Get,
             Self::Post(_) => action::Method::Post,
         }
     }

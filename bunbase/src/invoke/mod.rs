@@ -42,6 +42,7 @@ use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
     context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId},
+    db::Run,
     guard::DynGuard,
     registry::Registered,
     runs::{self, Redaction},
@@ -134,7 +135,8 @@ impl Runner {
             Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone(), None))),
             scope => scope,
         };
-        let db = Database::new(services.db.clone(), scope, caller).gated(services.tenants.is_on());
+        let run = Run::new(self.name, trace.as_u128(), services.db.settings().n_plus_one);
+        let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
         Ctx::open(Inner {
             services: services.clone(),
             db,

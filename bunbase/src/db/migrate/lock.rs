@@ -111,9 +111,9 @@ pub(super) async fn on_trial<T>(
     }
 }
 
-/// Runs `f`, which only looks, without the lock: on the pool, or in one transaction where the pool's sessions are PgBouncer's.
+/// Runs `f`, which only looks, without the lock: on Postgres in one transaction, which has a session also behind PgBouncer.
 pub(in crate::db) async fn looking<T>(db: &Db, f: impl AsyncFnOnce(DatabaseExecutor<'_>) -> Result<T>) -> Result<T> {
-    if !db.pools_transactions() {
+    if db.backend() != DbBackend::Postgres {
         return f(DatabaseExecutor::Connection(db.primary())).await;
     }
     let transaction = TransactionTrait::begin(db).await?;

@@ -2,6 +2,7 @@
 
 mod availability;
 mod concurrency;
+mod kept;
 mod migrations;
 mod operate;
 mod pages;
@@ -10,7 +11,11 @@ mod pgbouncer;
 mod raw_sql;
 mod scripts;
 mod seeds;
+#[cfg(unix)]
+mod tls;
 mod transactions;
+mod watch;
+mod wire;
 
 use super::{Db, Sql, Tx, testing::TestDatabase};
 

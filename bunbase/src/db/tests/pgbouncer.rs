@@ -138,6 +138,15 @@ async fn statements_of_many_instances_share_few_sessions() {
 }
 
 #[tokio::test]
+async fn who_does_not_say_that_it_is_there_is_told_to() {
+    let Some((_database, _bouncer, settings)) = behind().await else { return };
+    let db = Db::open(&Settings { pgbouncer: false, ..settings }).await.unwrap();
+    let error = db.reach().await.unwrap_err();
+    assert_eq!((error.status(), error.code()), (503, "database_unavailable"), "{error:?}");
+    assert!(error.detail().contains("`database.pgbouncer = true`"), "{error:?}");
+}
+
+#[tokio::test]
 async fn entities_and_errors_are_as_without_it() {
     let Some((_database, _bouncer, settings)) = behind().await else { return };
     let db = Db::open(&settings).await.unwrap();

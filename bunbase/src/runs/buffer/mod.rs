@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{RunRecord, RunStatus, redact};
+use crate::observe::Metrics;
 
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;
@@ -196,6 +197,22 @@ impl Recorder {
     /// Returns how many records there were.
     pub fn counts(&self) -> Counts {
         Counts { sampled_out: self.0.sampled_out.load(Ordering::Relaxed), ..self.lock().counts }
+    }
+
+    /// Registers what became of records.
+    pub(crate) fn measure(&self, metrics: &Metrics) {
+        let recorder = self.clone();
+        metrics.counts("bunbase_run_records", "Records of runs, by what became of them", move || {
+            let counts = recorder.counts();
+            let dropped = counts.dropped_successes + counts.dropped_others;
+            let results = [
+                ("written", counts.written),
+                ("dropped", dropped),
+                ("refused", counts.refused),
+                ("sampled_out", counts.sampled_out),
+            ];
+            results.map(|(result, count)| (vec![("result", result)], count)).to_vec()
+        });
     }
 
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).

@@ -15,6 +15,7 @@ mod health;
 mod lifecycle;
 mod limits;
 mod log;
+mod metrics;
 mod mounts;
 mod replicas;
 mod routing;

@@ -1,0 +1,184 @@
+//! The connections that wait for a statement, and what the pool is owed.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use sea_orm::sqlx::{PgConnection, Postgres, pool::PoolConnection};
+use tokio::runtime::Handle;
+
+use super::TEST_AFTER_IDLE;
+
+/// A connection that was taken out of the pool.
+pub(super) struct Held {
+    connection: PoolConnection<Postgres>,
+    /// When it is too old.
+    expires: Option<Instant>,
+}
+
+impl Held {
+    pub(super) fn new(connection: PoolConnection<Postgres>, expires: Option<Instant>) -> Self {
+        Self { connection, expires }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// Gives it to the pool, which tests it first.
+    pub(super) fn give_back(self) {
+        if Handle::try_current().is_ok() {
+            drop(self.connection);
+        } else {
+            self.cut();
+        }
+    }
+
+    /// As [`give_back`](Self::give_back), and waits until the pool has it.
+    pub(super) async fn give_back_now(mut self) {
+        self.connection.return_to_pool().await;
+    }
+
+    /// Closes it in a task, with a goodbye to the server; its room in the pool is free after that.
+    pub(super) fn close_soon(mut self) {
+        if Handle::try_current().is_ok() {
+            self.connection.close_on_drop();
+        } else {
+            self.cut();
+        }
+    }
+
+    /// Closes it in the caller's task.
+    pub(super) async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "a connection was closed without a goodbye");
+        }
+    }
+
+    /// Closes it where no task can be started.
+    pub(super) fn cut(self) {
+        drop(self.connection.detach());
+    }
+
+    fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Idle {
+    held: Held,
+    since: Instant,
+}
+
+/// The connections that wait, the last used on top, and the accounts between them and the pool.
+///
+/// Nobody waits for the pool while a connection lies here: with *free* as what the pool can hand out or open at once, *coming* as what
+/// is on its way back to it, and *owed* as what goes back there next, `free + coming + owed ≥ asking` always holds. [`ask`](Self::ask)
+/// adds one to both sides, [`put`](Self::put) moves one from owed to coming, and while anything is owed nothing is put here.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    idle: Vec<Idle>,
+    /// How many take a connection from the pool at this moment.
+    asking: usize,
+    /// How many of those that become free go to the pool.
+    owed: usize,
+    /// When a connection was last found broken: those that were not used since then are in doubt.
+    doubt: Option<Instant>,
+    is_closed: bool,
+}
+
+impl Shelf {
+    /// Takes the last used connection, and says whether it must be tested before use.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Held, bool)> {
+        let Idle { held, since } = self.idle.pop()?;
+        let is_doubtful =
+            now.saturating_duration_since(since) >= TEST_AFTER_IDLE || self.doubt.is_some_and(|doubt| since <= doubt);
+        Some((held, is_doubtful))
+    }
+
+    /// Puts a connection here, unless it is too old (`true`) or the pool is owed one or closed (`false`).
+    pub(super) fn put(&mut self, held: Held, now: Instant) -> Option<(Held, bool)> {
+        if held.is_expired(now) {
+            return Some((held, true));
+        }
+        if self.is_closed {
+            return Some((held, false));
+        }
+        if self.owed > 0 {
+            self.owed -= 1;
+            return Some((held, false));
+        }
+        self.idle.push(Idle { held, since: now });
+        None
+    }
+
+    /// Notes that somebody will take a connection from the pool: where that is not ready for so many, takes one off to go there, or owes
+    /// one.
+    pub(super) fn ask(&mut self, ready: usize) -> Option<Held> {
+        self.asking += 1;
+        if ready >= self.asking {
+            return None;
+        }
+        let back = self.idle.pop();
+        if back.is_none() {
+            self.owed += 1;
+        }
+        back.map(|idle| idle.held)
+    }
+
+    /// Notes that somebody has taken a connection from the pool, or has given up.
+    pub(super) fn served(&mut self) {
+        self.asking = self.asking.saturating_sub(1);
+        self.owed = self.owed.min(self.asking);
+    }
+
+    /// Notes that a connection was found broken.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        self.doubt = Some(now);
+    }
+
+    /// Takes off what has been idle for too long or is too old. `spare` is how many of the first kind may go.
+    pub(super) fn reap(&mut self, now: Instant, idle_timeout: Option<Duration>, mut spare: usize) -> Vec<Held> {
+        let mut reaped = Vec::new();
+        // The longest idle first.
+        for idle in std::mem::take(&mut self.idle) {
+            let is_idle = idle_timeout.is_some_and(|most| now.saturating_duration_since(idle.since) >= most);
+            if idle.held.is_expired(now) {
+                reaped.push(idle.held);
+            } else if is_idle && spare > 0 {
+                spare -= 1;
+                reaped.push(idle.held);
+            } else {
+                self.idle.push(idle);
+            }
+        }
+        reaped
+    }
+
+    /// Takes all off, for good.
+    pub(super) fn close(&mut self) -> Vec<Held> {
+        self.is_closed = true;
+        std::mem::take(&mut self.idle).into_iter().map(|idle| idle.held).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.idle.len()
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        // The last handle may be dropped where there is no runtime.
+        for idle in std::mem::take(&mut self.idle) {
+            idle.held.cut();
+        }
+    }
+}
