@@ -8,8 +8,8 @@ mod database;
 #[cfg(feature = "entity")]
 mod entity;
 mod logging;
-mod migrate;
 mod metrics;
+mod migrate;
 mod operate;
 mod routes;
 mod runs;

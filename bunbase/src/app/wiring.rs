@@ -125,6 +125,11 @@ impl Wired {
     /// # Errors
     /// What is wrong with the actions, the database's address, or the paths of the built-in endpoints.
     pub(crate) async fn new(app: App, config: Config) -> Result<Self> {
+        // On the heap: it is large, and part of the future of every command.
+        Box::pin(Self::wire(app, config)).await
+    }
+
+    async fn wire(app: App, config: Config) -> Result<Self> {
         let registry = registry(&app, &config)?;
         let config = Arc::new(config);
         let document = document(&registry, &config, app.description.clone());

@@ -9,7 +9,8 @@ bunbase::module!(prefix = "/t/limits", guards = [rate_limit(1000).per(DAY)]);
 /// Takes ten a day from an address.
 #[action(get = "/by-ip", tool, guards = [rate_limit(10).per(DAY).by_ip()])]
 async fn by_ip(ctx: Ctx) -> Result<String> {
-    Ok(ctx.request().and_then(|request| request.client_ip()).map_or_else(String::new, |address| address.to_string()))
+    let address = ctx.request().and_then(bunbase::context::Request::client_ip);
+    Ok(address.map_or_else(String::new, |address| address.to_string()))
 }
 
 /// Takes two a day from a holder of a key, or from an address.
