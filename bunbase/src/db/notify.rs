@@ -248,7 +248,7 @@ mod tests {
             return None;
         }
         let db = database.db().await.unwrap();
-        let start = || Notifier::start(db.clone(), Clock::system(), Some(database.settings()));
+        let start = || Notifier::start(db.clone(), Clock::system(), database.settings().of_session());
         let (here, there) = (start(), start());
         here.started().await;
         there.started().await;

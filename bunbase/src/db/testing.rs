@@ -65,7 +65,7 @@ impl TestDatabase {
         Ok(Self { settings, backend: DbBackend::Postgres, folder: None, postgres: Some((server, name)) })
     }
 
-    /// Makes one database of each kind. When no Postgres can be reached there is a visible note and SQLite alone, unless
+    /// Makes one database of each kind, or of the one that `BUNBASE_TEST_DATABASE` names. When no Postgres can be reached there is a visible note and SQLite alone, unless
     /// `BUNBASE_TEST_REQUIRE_SERVICES=1`.
     ///
     /// # Errors
@@ -74,6 +74,11 @@ impl TestDatabase {
         // Waited for once, not again by every test.
         static AWAY: AtomicBool = AtomicBool::new(false);
 
+        match env::var("BUNBASE_TEST_DATABASE").as_deref() {
+            Ok("sqlite") => return Ok(vec![Self::sqlite()?]),
+            Ok("postgres") => return Ok(vec![Self::postgres().await?]),
+            _ => {}
+        }
         let mut all = vec![Self::sqlite()?];
         let required = env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() == Ok("1");
         if required || !AWAY.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use bunbase::{prelude::*, testing::TestApp};
 /// Counts up.
 #[action(post = "/metrics/count")]
 async fn count_up(ctx: Ctx) -> Result<i64> {
-    ctx.sql("SELECT 1").scalar().await
+    ctx.sql("SELECT CAST(1 AS BIGINT)").scalar().await
 }
 
 const TOKEN: &str = "a-token-of-thirty-two-bytes-or-more";
