@@ -173,9 +173,10 @@ impl Rule {
 
     /// Says what became of a call that left this state.
     pub(super) fn taken(&self, is_allowed: bool, state: &State, now_ms: i64) -> Taken {
-        // A refused call that finds room has lost a race, and may come again at once.
-        let remaining = self.remaining(state);
-        Taken { is_allowed, remaining, more_in: Duration::from_millis(self.more_in_ms(state, remaining, now_ms)) }
+        // Who was refused may see the state as it was before those that filled it.
+        let remaining = if is_allowed { self.remaining(state) } else { 0 };
+        let more_in_ms = self.more_in_ms(state, remaining, now_ms).max(u64::from(!is_allowed));
+        Taken { is_allowed, remaining, more_in: Duration::from_millis(more_in_ms) }
     }
 
     fn remaining(&self, state: &State) -> u32 {
