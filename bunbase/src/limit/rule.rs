@@ -214,6 +214,7 @@ impl State {
     }
 
     /// Reads it; `None` when the text is none.
+    #[cfg(any(feature = "redis", test))]
     pub(super) fn read(text: &str) -> Option<Self> {
         let (at, counts) = text.split_once(':')?;
         Some(Self { at: at.parse().ok()?, counts: Self::counts(counts)? })
