@@ -56,6 +56,16 @@ pub(crate) enum Scope {
     Lazy(Arc<Lazy>),
 }
 
+/// What a statement runs on.
+enum On {
+    /// The transaction that the run is part of.
+    Shared(Arc<Shared>),
+    /// A transaction for this statement alone, which is a tenant's.
+    One(db::Tx),
+    /// No transaction.
+    Db,
+}
+
 /// A transaction that is begun by the first write. An attempt that failed takes it out, and the next begins another.
 pub(crate) struct Lazy {
     db: Db,
@@ -246,25 +256,19 @@ impl Database {
         Ok(())
     }
 
-    /// Returns the transaction that a statement belongs to.
-    async fn of_statement(&self, sql: &str) -> Result<Option<Arc<Shared>>, DbErr> {
+    /// Returns what a statement runs on.
+    async fn on(&self, sql: &str) -> Result<On, DbErr> {
         self.gate.pass()?;
         self.refuse_write(sql)?;
         let reads = crate::db::plainly_reads(sql);
         if !reads {
             self.writes();
         }
-        self.joined(!reads).await
-    }
-}
-
-impl Database {
-    /// Begins a transaction for one statement, where the statement of a tenant has none.
-    async fn begin_for_one(&self) -> Result<Option<db::Tx>, DbErr> {
-        match &self.scoping {
-            None => Ok(None),
-            scoping => begin_of(&self.db, &self.run, scoping.as_ref()).await.map(Some),
-        }
+        Ok(match (self.joined(!reads).await?, &self.scoping) {
+            (Some(shared), _) => On::Shared(shared),
+            (None, None) => On::Db,
+            (None, scoping) => On::One(begin_of(&self.db, &self.run, scoping.as_ref()).await?),
+        })
     }
 }
 
@@ -290,28 +294,24 @@ impl ConnectionTrait for Database {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match self.of_statement(&statement.sql).await? {
-            Some(shared) => shared.tx().db().execute_raw(statement).await,
-            None => match self.begin_for_one().await? {
-                Some(tx) => {
-                    let result = tx.db().execute_raw(statement).await;
-                    tx.end(result).await
-                }
-                None => self.db.execute_for(Some(&self.run), statement).await,
-            },
+        match self.on(&statement.sql).await? {
+            On::Shared(shared) => shared.tx().db().execute_raw(statement).await,
+            On::One(tx) => {
+                let result = tx.db().execute_raw(statement).await;
+                tx.end(result).await
+            }
+            On::Db => self.db.execute_for(Some(&self.run), statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        match self.of_statement(sql).await? {
-            Some(shared) => shared.tx().db().execute_unprepared(sql).await,
-            None => match self.begin_for_one().await? {
-                Some(tx) => {
-                    let result = tx.db().execute_unprepared(sql).await;
-                    tx.end(result).await
-                }
-                None => self.db.execute_unprepared_for(Some(&self.run), sql).await,
-            },
+        match self.on(sql).await? {
+            On::Shared(shared) => shared.tx().db().execute_unprepared(sql).await,
+            On::One(tx) => {
+                let result = tx.db().execute_unprepared(sql).await;
+                tx.end(result).await
+            }
+            On::Db => self.db.execute_unprepared_for(Some(&self.run), sql).await,
         }
     }
 
@@ -360,28 +360,24 @@ impl ConnectionTrait for Primary<'_> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match self.0.of_statement(&statement.sql).await? {
-            Some(shared) => shared.tx().db().query_one_raw(statement).await,
-            None => match self.0.begin_for_one().await? {
-                Some(tx) => {
-                    let result = tx.db().query_one_raw(statement).await;
-                    tx.end(result).await
-                }
-                None => self.0.db.query_one_for(Some(&self.0.run), statement).await,
-            },
+        match self.0.on(&statement.sql).await? {
+            On::Shared(shared) => shared.tx().db().query_one_raw(statement).await,
+            On::One(tx) => {
+                let result = tx.db().query_one_raw(statement).await;
+                tx.end(result).await
+            }
+            On::Db => self.0.db.query_one_for(Some(&self.0.run), statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match self.0.of_statement(&statement.sql).await? {
-            Some(shared) => shared.tx().db().query_all_raw(statement).await,
-            None => match self.0.begin_for_one().await? {
-                Some(tx) => {
-                    let result = tx.db().query_all_raw(statement).await;
-                    tx.end(result).await
-                }
-                None => self.0.db.query_all_for(Some(&self.0.run), statement).await,
-            },
+        match self.0.on(&statement.sql).await? {
+            On::Shared(shared) => shared.tx().db().query_all_raw(statement).await,
+            On::One(tx) => {
+                let result = tx.db().query_all_raw(statement).await;
+                tx.end(result).await
+            }
+            On::Db => self.0.db.query_all_for(Some(&self.0.run), statement).await,
         }
     }
 }

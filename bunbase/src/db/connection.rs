@@ -41,7 +41,7 @@ impl Db {
 }
 
 /// Ends the transaction of one statement as the statement ended.
-async fn end<T>(transaction: DatabaseTransaction, result: Result<T, DbErr>) -> Result<T, DbErr> {
+pub(super) async fn end<T>(transaction: DatabaseTransaction, result: Result<T, DbErr>) -> Result<T, DbErr> {
     match result {
         Ok(value) => transaction.commit().await.map(|()| value),
         Err(error) => {

@@ -183,13 +183,7 @@ impl Tx {
 
     /// Ends the transaction of one statement as the statement ended.
     pub(crate) async fn end<T>(self, result: std::result::Result<T, DbErr>) -> std::result::Result<T, DbErr> {
-        match result {
-            Ok(value) => self.inner.commit().await.map(|()| value),
-            Err(error) => {
-                self.abandon().await;
-                Err(error)
-            }
-        }
+        super::connection::end(self.inner, result).await
     }
 
     /// Rolls back.

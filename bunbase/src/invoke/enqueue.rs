@@ -61,8 +61,7 @@ impl Ctx {
     /// # Errors
     /// As [`enqueue`](Self::enqueue); then none of them is stored.
     pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
-        let job = |message| Ok(apart(job_of(self, &message)?, self.tenant()));
-        let jobs = messages.into_iter().map(job).collect::<Result<Vec<_>>>()?;
+        let jobs = messages.into_iter().map(|message| job_of(self, &message)).collect::<Result<Vec<_>>>()?;
         Place::Ctx(self).store(&jobs).await
     }
 }
