@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::{
-    cluster::Cluster,
     commands::assert_told,
+    postgres,
     process::{Place, Said, Server, command, is_postgres, run},
 };
 
@@ -116,7 +116,7 @@ fn what_is_slow_is_listed_or_it_is_said_how_to_count() {
 
 #[test]
 fn statements_are_listed_where_the_server_counts_them() {
-    let Some(server) = Cluster::start("-c shared_preload_libraries=pg_stat_statements") else { return };
+    let Some(server) = postgres::start("-c shared_preload_libraries=pg_stat_statements") else { return };
     let place = Place::new();
     let on_server = |arguments: &[&str]| run(command(&place, arguments).env("DATABASE_URL", server.url()));
     let created = r#"{"text": "weed", "times": 3}"#;

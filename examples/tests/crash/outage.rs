@@ -12,7 +12,7 @@ use std::{
 use bunbase::redis::testing::RedisServer;
 use reqwest::{Client, Method};
 
-use crate::{cluster::Cluster, kills::count, process::Application};
+use crate::{kills::count, postgres, process::Application};
 
 /// How long all of it takes.
 const LOAD: Duration = Duration::from_mins(1);
@@ -91,7 +91,7 @@ fn by_kind<'a>(answers: impl Iterator<Item = &'a Answer>) -> BTreeMap<(&'static 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_away_costs_what_needs_it_and_comes_back_by_itself() {
-    let Some(cluster) = Cluster::start("") else { return };
+    let Some(cluster) = postgres::start("") else { return };
     let Some(mut redis) = RedisServer::start().await.expect("Redis where it must be") else { return };
     let application = Application::at(&cluster.url());
     let redis_url = redis.url();
@@ -115,10 +115,10 @@ async fn what_is_away_costs_what_needs_it_and_comes_back_by_itself() {
     let without_redis = Away { from, starts, until: begun.elapsed() };
     at(30).await;
     let from = begun.elapsed();
-    cluster.crash();
+    cluster.crash().expect("it runs");
     at(38).await;
     let starts = begun.elapsed();
-    cluster.up();
+    cluster.up().expect("it starts");
     let without_database = Away { from, starts, until: begun.elapsed() };
     tokio::time::sleep_until((begun + LOAD).into()).await;
     done.store(true, Ordering::Release);

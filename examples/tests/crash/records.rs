@@ -15,8 +15,8 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
-    cluster::Cluster,
     kills::{count, reached},
+    postgres,
     process::Application,
 };
 
@@ -85,16 +85,16 @@ fn outcomes(answered: &[(i64, Instant)]) -> (i64, i64) {
 
 #[tokio::test]
 async fn no_record_is_lost_while_the_database_is_away_and_none_is_there_twice() {
-    let Some(cluster) = Cluster::start("") else { return };
+    let Some(cluster) = postgres::start("") else { return };
     let application = Application::at(&cluster.url());
     let (server, url) = application.server_with(&VARIABLES);
     let load = Load::start(&url, 0..i64::MAX);
     let db = application.db().await;
     reached(&db, FAILED, 30).await;
     db.close().await;
-    cluster.crash();
+    cluster.crash().expect("it runs");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    cluster.up();
+    cluster.up().expect("it starts");
     let db = application.db().await;
     let before = count(&db, FAILED).await;
     // It is written again.
@@ -112,15 +112,15 @@ async fn no_record_is_lost_while_the_database_is_away_and_none_is_there_twice() 
 
 #[tokio::test]
 async fn failures_are_kept_while_successes_are_dropped_for_want_of_room() {
-    let Some(cluster) = Cluster::start("") else { return };
+    let Some(cluster) = postgres::start("") else { return };
     let application = Application::at(&cluster.url());
     // Room for about a thousand records, of which a quarter is for failures alone.
     let small = [("BUNBASE__PERSISTENCE__MAX_BUFFERED_BYTES", "300KB"), VARIABLES[0]];
     let (server, url) = application.server_with(&small);
     let mut answered = Load::start(&url, 0..500).end().await;
-    cluster.crash();
+    cluster.crash().expect("it runs");
     answered.extend(Load::start(&url, 500..4000).end().await);
-    cluster.up();
+    cluster.up().expect("it starts");
     answered.extend(Load::start(&url, 4000..4100).end().await);
     server.signal("TERM");
     assert!(server.ended());

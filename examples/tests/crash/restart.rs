@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{cluster::Cluster, kills::reached, process::Application};
+use crate::{kills::reached, postgres, process::Application};
 
 /// Waits until readiness is what it should be.
 async fn ready_is(url: &str, status: u16) {
@@ -21,7 +21,7 @@ async fn ready_is(url: &str, status: u16) {
 
 #[tokio::test]
 async fn workers_and_listeners_come_back_with_the_database_and_nothing_is_lost() {
-    let Some(cluster) = Cluster::start("") else { return };
+    let Some(cluster) = postgres::start("") else { return };
     let application = Application::at(&cluster.url());
     let (_server, url) = application.server();
     let _workers = [application.worker(), application.worker()];
@@ -34,11 +34,11 @@ async fn workers_and_listeners_come_back_with_the_database_and_nothing_is_lost()
     let db = application.db().await;
     reached(&db, "SELECT count(*) FROM worked", 100).await;
     db.close().await;
-    cluster.crash();
+    cluster.crash().expect("it runs");
     ready_is(&url, 503).await;
     assert_eq!(feed(1000).await, 503, "it says so, and does not hang");
 
-    cluster.up();
+    cluster.up().expect("it starts");
     ready_is(&url, 200).await;
     assert_eq!(feed(2000).await, 204);
     let db = application.db().await;

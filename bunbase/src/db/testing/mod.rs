@@ -1,4 +1,6 @@
-//! A database of its own for each test.
+//! A database of its own for each test, and a server of its own where a test stops it.
+
+mod server;
 
 use std::{
     env, fmt,
@@ -10,6 +12,7 @@ use std::{
 use sea_orm::{ConnectionTrait, DbBackend};
 use tempfile::TempDir;
 
+pub use self::server::PostgresServer;
 use super::{Db, Settings, pool::open_postgres_session};
 use crate::{Error, Result};
 
