@@ -5,13 +5,24 @@ use std::collections::BTreeMap;
 use super::wiring;
 use crate::{
     Error, Result,
+    clock::Clock,
     config::{Config, TenantIsolation},
-    db::Db,
-    tenant::{Isolation, Settings, TenantId},
+    db::{Db, migrate::Plan},
+    tenant::{Isolation, Settings, TenantId, Tenants},
 };
 
+/// Opens the tenants of an application over its main database. `plan` is what a schema or a shard needs.
+///
+/// # Errors
+/// As [`open`], and 500 `configuration` where the engines cannot keep tenants apart as it is said.
+pub(super) async fn tenants(config: &Config, db: &Db, clock: Clock, plan: &Plan) -> Result<Tenants> {
+    let tenants = Tenants::new(settings(config), db.clone(), clock, open(config).await?, plan.clone());
+    tenants.check()?;
+    Ok(tenants)
+}
+
 /// Says how tenants are kept apart.
-pub(super) fn settings(config: &Config) -> Settings {
+fn settings(config: &Config) -> Settings {
     let isolation = match config.tenants.isolation {
         TenantIsolation::Off => Isolation::Off,
         TenantIsolation::Rows => Isolation::Rows,
@@ -25,7 +36,7 @@ pub(super) fn settings(config: &Config) -> Settings {
 ///
 /// # Errors
 /// 500 `configuration` for what is no `NAME=URL`, and what opening a database fails with.
-pub(super) async fn open(config: &Config) -> Result<BTreeMap<String, Db>> {
+async fn open(config: &Config) -> Result<BTreeMap<String, Db>> {
     let mut shards = BTreeMap::new();
     if config.tenants.isolation == TenantIsolation::Off {
         return Ok(shards);

@@ -37,10 +37,7 @@ pub(super) enum TenantsStep {
 /// Opens the tenants of an application.
 pub(super) async fn open(app: &App, config: &Config) -> Result<Tenants> {
     let db = Db::open(&wiring::database(config)).await?;
-    let shards = shards::open(config).await?;
-    let tenants = Tenants::new(shards::settings(config), db, Clock::system(), shards, app.migrations.clone());
-    tenants.check()?;
-    Ok(tenants)
+    shards::tenants(config, &db, Clock::system(), &app.migrations).await
 }
 
 /// Does what `tenants` says, and returns what to print.

@@ -135,10 +135,7 @@ impl Wired {
         let document = document(&registry, &config, app.description.clone());
         let clock = app.clock;
         let db = Db::open(&database(&config)).await?;
-        let shards = shards::open(&config).await?;
-        let tenants =
-            Tenants::new(shards::settings(&config), db.clone(), clock.clone(), shards, app.migrations.clone());
-        tenants.check()?;
+        let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
         let shared = Shared {
             state: Arc::new(app.state),
             config: config.clone(),

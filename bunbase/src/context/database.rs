@@ -17,7 +17,7 @@ use super::{Tx, tenancy::Gate, transaction::Shared};
 use crate::{
     Error, Result,
     context::Ctx,
-    db::{self, Db, Run, Sql},
+    db::{self, All, Ask, Db, Effect, First, Run, Sql},
     error::code,
     tenant::Scoping,
 };
@@ -270,6 +270,18 @@ impl Database {
             (None, scoping) => On::One(begin_of(&self.db, &self.run, scoping.as_ref()).await?),
         })
     }
+
+    /// Asks what a statement says, as part of what it belongs to.
+    async fn ask<A: Ask>(&self, statement: Statement) -> Result<A::Answer, DbErr> {
+        match self.on(&statement.sql).await? {
+            On::Shared(shared) => A::on(shared.tx().db(), statement).await,
+            On::One(tx) => {
+                let result = A::on(tx.db(), statement).await;
+                tx.end(result).await
+            }
+            On::Db => self.db.ask::<A>(Some(&self.run), statement).await,
+        }
+    }
 }
 
 /// Marks the transaction as closed, however it ends.
@@ -294,14 +306,7 @@ impl ConnectionTrait for Database {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match self.on(&statement.sql).await? {
-            On::Shared(shared) => shared.tx().db().execute_raw(statement).await,
-            On::One(tx) => {
-                let result = tx.db().execute_raw(statement).await;
-                tx.end(result).await
-            }
-            On::Db => self.db.execute_for(Some(&self.run), statement).await,
-        }
+        self.ask::<Effect>(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -317,7 +322,7 @@ impl ConnectionTrait for Database {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(row) = self.db.query_one_on_replica(&statement, &self.run).await
+            && let Some(row) = self.db.ask_replica::<First>(&statement, &self.run).await
         {
             return Ok(row);
         }
@@ -326,7 +331,7 @@ impl ConnectionTrait for Database {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(rows) = self.db.query_all_on_replica(&statement, &self.run).await
+            && let Some(rows) = self.db.ask_replica::<All>(&statement, &self.run).await
         {
             return Ok(rows);
         }
@@ -360,24 +365,10 @@ impl ConnectionTrait for Primary<'_> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match self.0.on(&statement.sql).await? {
-            On::Shared(shared) => shared.tx().db().query_one_raw(statement).await,
-            On::One(tx) => {
-                let result = tx.db().query_one_raw(statement).await;
-                tx.end(result).await
-            }
-            On::Db => self.0.db.query_one_for(Some(&self.0.run), statement).await,
-        }
+        self.0.ask::<First>(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match self.0.on(&statement.sql).await? {
-            On::Shared(shared) => shared.tx().db().query_all_raw(statement).await,
-            On::One(tx) => {
-                let result = tx.db().query_all_raw(statement).await;
-                tx.end(result).await
-            }
-            On::Db => self.0.db.query_all_for(Some(&self.0.run), statement).await,
-        }
+        self.0.ask::<All>(statement).await
     }
 }

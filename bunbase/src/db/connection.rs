@@ -10,7 +10,7 @@ use sea_orm_migration::async_trait::async_trait;
 use tracing::Instrument;
 
 use super::{
-    Db,
+    All, Ask, Db, Effect, First,
     explain::{Planner, explain},
     kept::did_not_begin,
     scan,
@@ -82,22 +82,24 @@ impl<'a> Watched<'a> {
 
 /// The statements of a run, or of nobody's.
 impl Db {
-    pub(crate) async fn execute_for(&self, run: Option<&Run>, statement: Statement) -> Result<ExecResult, DbErr> {
+    /// Asks what a statement says, of whoever may answer it.
+    pub(crate) async fn ask<A: Ask>(&self, run: Option<&Run>, statement: Statement) -> Result<A::Answer, DbErr> {
         let result = if let Some(kept) = self.kept() {
             match kept.take().await {
-                Ok(lease) => lease.execute(statement, run).await,
+                Ok(lease) => A::of(lease, statement, run).await,
                 Err(source) => Err(source),
             }
         } else {
             let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
             let result = match self.begin_for_one().await? {
                 Some(transaction) => {
-                    let result = transaction.execute_raw(statement).await;
+                    let result = A::on(&transaction, statement).await;
                     end(transaction, result).await
                 }
-                None => self.primary().execute_raw(statement).await,
+                None if A::IS_QUERY => A::on(self.for_query(&statement.sql), statement).await,
+                None => A::on(self.primary(), statement).await,
             };
-            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            Watched::end(watched, result.as_ref().ok().map(A::rows), run);
             result
         };
         result.map_err(|source| self.explain(source))
@@ -113,56 +115,6 @@ impl Db {
             let watched = Watched::begin(self, sql, None, run);
             let result = self.primary().execute_unprepared(sql).await;
             Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
-            result
-        };
-        result.map_err(|source| self.explain(source))
-    }
-
-    pub(crate) async fn query_one_for(
-        &self,
-        run: Option<&Run>,
-        statement: Statement,
-    ) -> Result<Option<QueryResult>, DbErr> {
-        let result = if let Some(kept) = self.kept() {
-            match kept.take().await {
-                Ok(lease) => lease.query_one(statement, run).await,
-                Err(source) => Err(source),
-            }
-        } else {
-            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-            let result = match self.begin_for_one().await? {
-                Some(transaction) => {
-                    let result = transaction.query_one_raw(statement).await;
-                    end(transaction, result).await
-                }
-                None => self.for_query(&statement.sql).query_one_raw(statement).await,
-            };
-            Watched::end(watched, result.as_ref().ok().map(|row| u64::from(row.is_some())), run);
-            result
-        };
-        result.map_err(|source| self.explain(source))
-    }
-
-    pub(crate) async fn query_all_for(
-        &self,
-        run: Option<&Run>,
-        statement: Statement,
-    ) -> Result<Vec<QueryResult>, DbErr> {
-        let result = if let Some(kept) = self.kept() {
-            match kept.take().await {
-                Ok(lease) => lease.query_all(statement, run).await,
-                Err(source) => Err(source),
-            }
-        } else {
-            let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-            let result = match self.begin_for_one().await? {
-                Some(transaction) => {
-                    let result = transaction.query_all_raw(statement).await;
-                    end(transaction, result).await
-                }
-                None => self.for_query(&statement.sql).query_all_raw(statement).await,
-            };
-            Watched::end(watched, result.as_ref().ok().map(|rows| rows.len() as u64), run);
             result
         };
         result.map_err(|source| self.explain(source))
@@ -232,7 +184,7 @@ impl ConnectionTrait for Db {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.execute_for(None, statement).await
+        self.ask::<Effect>(None, statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -240,11 +192,11 @@ impl ConnectionTrait for Db {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.query_one_for(None, statement).await
+        self.ask::<First>(None, statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.query_all_for(None, statement).await
+        self.ask::<All>(None, statement).await
     }
 }
 

@@ -5,6 +5,7 @@
 //! one room (their queries live beside their only caller), the tables' definitions (`migrations`), and what a handler
 //! may reach (`context`). May name: `error`, `clock`, `observe`.
 
+mod ask;
 mod connection;
 mod copy;
 mod explain;
@@ -26,6 +27,7 @@ pub mod testing;
 mod transaction;
 mod watch;
 
+pub(crate) use ask::{All, Ask, Effect, First};
 pub(crate) use copy::Rows;
 pub use pool::Db;
 pub use replica::ReplicaState;

@@ -7,13 +7,13 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr, SqlxError,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxError,
     SqlxPostgresConnector, SqlxSqliteConnector, Statement,
     sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions},
 };
 
 use super::{
-    Settings,
+    Ask, Settings,
     kept::{Connections, Kept, TEST_AFTER_IDLE, note_age},
     replica::{ReplicaState, Replicas},
     settings::Target,
@@ -198,13 +198,8 @@ impl Db {
     }
 
     /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
-    pub(crate) async fn query_one_on_replica(&self, statement: &Statement, run: &Run) -> Option<Option<QueryResult>> {
-        self.0.replicas.as_ref()?.query_one(statement, run).await
-    }
-
-    /// As [`query_one_on_replica`](Self::query_one_on_replica), all rows.
-    pub(crate) async fn query_all_on_replica(&self, statement: &Statement, run: &Run) -> Option<Vec<QueryResult>> {
-        self.0.replicas.as_ref()?.query_all(statement, run).await
+    pub(crate) async fn ask_replica<A: Ask>(&self, statement: &Statement, run: &Run) -> Option<A::Answer> {
+        self.0.replicas.as_ref()?.ask::<A>(statement, run).await
     }
 
     pub(super) fn watch(&self) -> &Arc<Watch> {

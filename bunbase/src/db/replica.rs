@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{DbBackend, DbErr, QueryResult, Statement};
+use sea_orm::{DbBackend, DbErr, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Settings,
+    Ask, Settings,
     kept::{Connections, Kept},
     pool::open_replica,
     scan,
@@ -98,20 +98,10 @@ impl Replicas {
 
     /// Answers a statement from a replica; `None` leaves it to the primary. That is also what becomes of one that failed: the session
     /// only reads, so nothing has happened, and the primary has the last word on whether it was wrong.
-    pub(super) async fn query_one(&self, statement: &Statement, run: &Run) -> Option<Option<QueryResult>> {
+    pub(super) async fn ask<A: Ask>(&self, statement: &Statement, run: &Run) -> Option<A::Answer> {
         let replica = self.for_statement(&statement.sql)?;
         let answer = match replica.connection.take().await {
-            Ok(lease) => lease.query_one(statement.clone(), Some(run)).await,
-            Err(source) => Err(source),
-        };
-        replica.note(answer)
-    }
-
-    /// As [`query_one`](Self::query_one), all rows.
-    pub(super) async fn query_all(&self, statement: &Statement, run: &Run) -> Option<Vec<QueryResult>> {
-        let replica = self.for_statement(&statement.sql)?;
-        let answer = match replica.connection.take().await {
-            Ok(lease) => lease.query_all(statement.clone(), Some(run)).await,
+            Ok(lease) => A::of(lease, statement.clone(), Some(run)).await,
             Err(source) => Err(source),
         };
         replica.note(answer)

@@ -26,7 +26,7 @@ const ABANDON: Duration = Duration::from_secs(5);
 /// A connection from [`Kept::take`], for as long as one statement takes.
 ///
 /// Dropped before it was told how the statement ended, it closes the connection, which may be in the middle of anything.
-pub(in crate::db) struct Lease {
+pub(crate) struct Lease {
     kept: Arc<Kept>,
     held: Option<Held>,
     permit: Option<OwnedSemaphorePermit>,

@@ -13,6 +13,9 @@ use crate::{
     db::{Sql, scan},
 };
 
+/// The code of what is wrong with the files.
+const CODE: &str = "migration_files";
+
 const TABLE: &str = "bunbase_sql_migrations";
 
 /// `applied_at` is in seconds since 1970, as in SeaORM's own table.
@@ -44,12 +47,12 @@ impl Applied {
     }
 }
 
-/// Reads the migrations in a folder, in order.
-pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
+/// Reads the SQL files in a folder: their names without `.sql`, and their texts. `each` is what one of them is; mistakes have the code.
+pub(in crate::db) fn texts(folder: &Path, each: &str, code: &'static str) -> Result<Vec<(String, String)>> {
     let unreadable = |path: &Path, source: std::io::Error| {
-        Error::new(500, "migration_files", format!("{} cannot be read", path.display())).caused_by(source)
+        Error::new(500, code, format!("{} cannot be read", path.display())).caused_by(source)
     };
-    let (mut ups, mut downs) = (BTreeMap::new(), BTreeMap::new());
+    let mut texts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
         let path = entry.map_err(|source| unreadable(folder, source))?.path();
         let Some(stem) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".sql"))
@@ -57,16 +60,26 @@ pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
             continue;
         };
         let text = std::fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
-        // A checkout with Windows line ends is the same migration.
+        // A checkout with Windows line ends is the same one.
         let text = text.replace("\r\n", "\n");
         if scan::controls_transactions(&text) {
-            return Err(refused(format!(
-                "`{stem}.sql` has BEGIN, COMMIT or ROLLBACK; leave them out: each file is a transaction already"
-            )));
+            let detail = format!(
+                "`{stem}.sql` has BEGIN, COMMIT or ROLLBACK; leave them out: each {each} is a transaction already"
+            );
+            return Err(Error::new(500, code, detail));
         }
+        texts.push((stem.to_owned(), text));
+    }
+    Ok(texts)
+}
+
+/// Reads the migrations in a folder, in order.
+pub(super) fn read(folder: &Path) -> Result<Vec<File>> {
+    let (mut ups, mut downs) = (BTreeMap::new(), BTreeMap::new());
+    for (stem, text) in texts(folder, "file", CODE)? {
         match stem.strip_suffix(".down") {
             Some(name) => downs.insert(name.to_owned(), text),
-            None => ups.insert(stem.to_owned(), text),
+            None => ups.insert(stem, text),
         };
     }
     let mut files: Vec<File> = Vec::with_capacity(ups.len());
@@ -261,7 +274,7 @@ pub(in crate::db) fn checksum(text: &str) -> String {
 }
 
 fn refused(detail: String) -> Error {
-    Error::new(500, "migration_files", detail)
+    Error::new(500, CODE, detail)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use sea_orm_migration::MigratorTrait;
 use super::Db;
 use crate::Result;
 pub use create::Created;
-pub(super) use files::{checksum, part_for, run};
+pub(super) use files::{checksum, part_for, run, texts};
 pub(super) use lock::{exclusively, looking};
 use rust::RustMigrations;
 pub(super) use rust::again;

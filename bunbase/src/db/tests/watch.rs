@@ -16,7 +16,7 @@ use tracing::{
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 use super::{
-    super::{Run, Settings},
+    super::{All, Run, Settings},
     *,
 };
 use crate::observe::Metrics;
@@ -87,7 +87,7 @@ async fn a_slow_statement_is_logged_with_its_run_and_without_its_values() {
         lines.take("");
         let sql = "SELECT n, 'secret' AS a, $1 AS b FROM counter WHERE n < 42";
         let statement = Statement::from_sql_and_values(db.backend(), sql, ["hidden".into()]);
-        db.query_all_for(Some(&run()), statement.clone()).await.unwrap();
+        db.ask::<All>(Some(&run()), statement.clone()).await.unwrap();
         let told = lines.take("a slow statement");
         assert_eq!(told.len(), 1);
         let line = &told[0];
@@ -143,7 +143,7 @@ async fn a_slow_select_is_explained_beside_its_transaction_and_not_run_again() {
         lines.take("");
         let sql = "SELECT title FROM note WHERE title = $1";
         let statement = Statement::from_sql_and_values(db.backend(), sql, ["hidden".into()]);
-        db.query_all_for(Some(&run()), statement.clone()).await.unwrap();
+        db.ask::<All>(Some(&run()), statement.clone()).await.unwrap();
         let plan = told().await;
         let words = if db.backend() == DbBackend::Sqlite { "SCAN note" } else { "Seq Scan on note" };
         assert!(plan[0]["plan"].contains(words) && !plan[0]["plan"].contains("hidden"), "{plan:?}");
@@ -170,7 +170,7 @@ async fn a_run_that_repeats_a_statement_is_told_of_once() {
         let run = Run::new("tasks.list", 0xabc, 3);
         for n in 0..3 {
             let sql = format!("SELECT n FROM counter WHERE n = {n}");
-            db.query_all_for(Some(&run), Statement::from_string(db.backend(), sql)).await.unwrap();
+            db.ask::<All>(Some(&run), Statement::from_string(db.backend(), sql)).await.unwrap();
         }
         assert!(lines.take("").is_empty(), "so often is allowed");
         let tx = db.begin_for(Some(run.clone()), TransactionOptions::default()).await.unwrap();
