@@ -52,7 +52,7 @@ impl<P: Provider> Provide for ProviderOf<P> {
     const NEEDS_CALLER: bool = P::NEEDS_CALLER;
 
     fn doc() -> GuardDoc {
-        GuardDoc::of::<P>()
+        P::describe()
     }
 
     async fn provide(ctx: &Ctx) -> Result<P> {

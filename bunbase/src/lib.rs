@@ -45,6 +45,7 @@ pub mod lock;
 pub mod mcp;
 pub mod observe;
 pub mod openapi;
+pub mod password;
 pub mod queue;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -54,6 +55,7 @@ pub mod schedule;
 pub mod schema;
 pub mod seal;
 pub mod service;
+pub mod session;
 pub mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -327,9 +329,13 @@ pub mod prelude {
         context::{Ctx, Identity, Tx, now},
         db::page::{Cursor, Keyset, Limit, Page, PageQuery},
         error::Result,
-        guard::{ApiKey, ApiKeys, DAY, Guard, HOUR, MINUTE, Provider, SECOND, across_tenants, api_key, rate_limit},
+        guard::{
+            ApiKey, ApiKeys, DAY, Guard, HOUR, MINUTE, Provider, SECOND, SignedIn, across_tenants, all, any, api_key,
+            has_permission, has_role, rate_limit, signed_in, step_up,
+        },
         http::Upload,
         schema::{Base64, Patch},
+        session::Grant,
     };
     pub use bunbase_macros::{ActionError, action, event, schema};
 }

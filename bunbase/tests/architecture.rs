@@ -16,10 +16,10 @@ use std::{
 const LAYERS: [&[&str]; 14] = [
     &["error", "asset", "clock", "service"],
     &["config", "schema", "observe"],
-    &["db", "redis"],
+    &["db", "redis", "password"],
     &["kv", "lock", "limit", "tenant"],
     &["cache"],
-    &["queue", "schedule", "events", "idempotency", "webhook", "runs", "seal"],
+    &["queue", "schedule", "events", "idempotency", "webhook", "runs", "seal", "session"],
     &["context", "guard", "action"],
     &["registry"],
     &["invoke"],

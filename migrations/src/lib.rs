@@ -13,6 +13,7 @@ mod m20261125_000005_idempotency;
 mod m20261125_000006_kv;
 mod m20261128_000007_rate_limits;
 mod m20261128_000008_tenants;
+mod m20261128_000010_sessions;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, async_trait,
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_kv::Migration),
             Box::new(m20261128_000007_rate_limits::Migration),
             Box::new(m20261128_000008_tenants::Migration),
+            Box::new(m20261128_000010_sessions::Migration),
         ]
     }
 

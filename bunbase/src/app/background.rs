@@ -16,6 +16,7 @@ use crate::{
     runs::{self, Writer},
     schedule::{self, Ticker},
     service::Service,
+    session::Revocation,
 };
 
 /// How often what is no longer needed is deleted.
@@ -89,6 +90,9 @@ impl Background {
                 others.push(tidying(services));
             }
             listeners.push(Listener::start(services.events.clone(), None));
+        }
+        if services.sessions.settings().revocation == Revocation::Eventual {
+            others.push(services.sessions.watch());
         }
         if roles.scheduler {
             let declared = subscriptions.schedules()?;
@@ -219,6 +223,7 @@ async fn tidy(services: &Services) -> Result<()> {
     services.kv.sweep().await?;
     services.locks.sweep().await?;
     services.limits.sweep().await?;
+    services.sessions.sweep().await?;
     let before = services.clock.now() - services.config.webhook.retention;
     while services.db.sql(FORGET_DELIVERIES).bind(before).execute().await? > 0 {}
     Ok(())

@@ -221,6 +221,20 @@ fn built_without(key: &str) -> Error {
     configuration(format!("`{key}` is `redis`, and this program was built without the feature `redis`"))
 }
 
+/// Returns a key-value store in Redis, where an address is set.
+#[cfg(feature = "redis")]
+pub(super) fn shared_kv(config: &Config) -> Result<Option<Kv>> {
+    let settings = kv::Settings { max_value_bytes: bytes(config.kv.max_value_size) };
+    Ok(redis(config)?.map(|redis| Kv::new(Arc::new(kv::Redis::new(redis)), settings)))
+}
+
+/// Returns a key-value store in Redis, where an address is set.
+#[cfg(not(feature = "redis"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature `redis`")]
+pub(super) fn shared_kv(_config: &Config) -> Result<Option<Kv>> {
+    Ok(None)
+}
+
 /// Makes the pool, where an address is set.
 #[cfg(feature = "redis")]
 fn redis(config: &Config) -> Result<Option<Redis>> {

@@ -12,7 +12,11 @@ use tokio::sync::{Notify, Semaphore};
 
 #[cfg(feature = "mcp")]
 use super::tools;
-use super::{App, data::Data, logging, metrics, shards};
+use super::{
+    App,
+    data::{self, Data},
+    logging, metrics, shards,
+};
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
@@ -22,6 +26,7 @@ use crate::{
     context::{Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
+    guard::{Credential, GuardDoc},
     http::{self, Health, HealthCheck, Mounts, Table, builtin},
     idempotency::{self, Keys},
     invoke::Subscriptions,
@@ -29,12 +34,14 @@ use crate::{
         self,
         reference::{self, Reference},
     },
+    password::{Costs, Passwords},
     queue,
-    registry::{BuiltInPath, Registry},
+    registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
     seal::{Sealer, Sensitive},
     service,
+    session::{self, KeyRing, Revocation, SameSite, Sessions, SignOuts, States},
     tenant::Tenants,
 };
 
@@ -77,6 +84,7 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         body_limit_bytes: Some(config.http.max_body_size.as_u64()),
         servers: Vec::new(),
         tenants: config.tenants.isolation != TenantIsolation::Off,
+        session_cookie: session_settings(config).cookie,
         tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)
@@ -136,6 +144,7 @@ impl Wired {
         let clock = app.clock;
         let db = Db::open(&database(&config)).await?;
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
+        let sessions = sessions(&config, &db, &clock)?;
         let shared = Shared {
             state: Arc::new(app.state),
             config: config.clone(),
@@ -144,9 +153,15 @@ impl Wired {
             recorder: recorder(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
+            passwords: passwords(&config)?,
+            sessions,
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
         };
+        if registry.actions().iter().flat_map(Registered::guard_docs).any(|guard| asks_for_session(&guard)) {
+            // A server that could let nobody in does not start.
+            shared.sessions.keys()?;
+        }
         let main = shared.over(db, String::new())?;
         let (services, relay_wake) = (main.services, main.relay_wake);
         let mut shards = Vec::new();
@@ -196,6 +211,8 @@ struct Shared {
     cpu: Arc<Semaphore>,
     calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
     broadcast: BTreeSet<String>,
+    passwords: Passwords,
+    sessions: Sessions,
     tenants: Tenants,
 }
 
@@ -237,6 +254,8 @@ impl Shared {
             recorder: self.recorder.clone(),
             cpu: self.cpu.clone(),
             calls: self.calls.clone(),
+            passwords: self.passwords.clone(),
+            sessions: self.sessions.clone(),
             tenants: self.tenants.clone(),
             shard,
             shards: OnceLock::new(),
@@ -251,6 +270,53 @@ fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
     let why = needs.map(|action| format!("`{}` has `#[sensitive]` fields, which are stored encrypted", action.name));
     let Some(secrets) = config.secrets(why.as_deref())? else { return Ok(None) };
     Sealer::new(secrets.iter().map(Secret::expose)).map(Some)
+}
+
+fn passwords(config: &Config) -> Result<Passwords> {
+    let password = &config.password;
+    let memory_kib = u32::try_from(password.memory.as_u64() / 1024).unwrap_or(u32::MAX);
+    let costs = Costs { memory_kib, passes: password.passes, lanes: password.lanes };
+    Passwords::new(costs, password.min_length)
+}
+
+fn asks_for_session(guard: &GuardDoc) -> bool {
+    guard.credentials().any(|security| security.credential == Credential::Session)
+}
+
+/// Makes what issues and checks sessions. They are everybody's: shards have none of their own.
+fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock) -> Result<Sessions> {
+    let settings = session_settings(config);
+    let rows = SignOuts::new(db.clone(), clock.clone());
+    let asks = settings.revocation == Revocation::Immediate;
+    let states = if asks { data::shared_kv(config)?.as_ref().map(States::new) } else { None };
+    let secrets = config.clone();
+    Ok(Sessions::new(settings, clock.clone(), rows, states, move || {
+        let secrets = secrets.secrets(Some("sessions are signed with it"))?.unwrap_or_default();
+        KeyRing::new(secrets.iter().map(Secret::expose))
+    }))
+}
+
+fn session_settings(config: &Config) -> session::Settings {
+    let session = &config.session;
+    let same_site = match session.same_site {
+        config::SameSite::Strict => SameSite::Strict,
+        config::SameSite::Lax => SameSite::Lax,
+        config::SameSite::None => SameSite::None,
+    };
+    let (cookie, attributes) =
+        session::Settings::cookie_of(&session.cookie, session.secure, same_site, &session.domain);
+    session::Settings {
+        idle_timeout: session.idle_timeout,
+        lifetime: session.lifetime,
+        renew_after: session.renew_after,
+        revocation: match session.revocation {
+            config::Revocation::Off => Revocation::Off,
+            config::Revocation::Eventual => Revocation::Eventual,
+            config::Revocation::Immediate => Revocation::Immediate,
+        },
+        cookie,
+        attributes,
+    }
 }
 
 fn recorder(config: &Config) -> Recorder {

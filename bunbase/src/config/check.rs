@@ -65,6 +65,16 @@ pub(super) fn host(host: &str) -> Result<(), String> {
     }
 }
 
+/// A domain of cookies, or none.
+pub(super) fn domain(domain: &str) -> Result<(), String> {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if domain.is_empty() || domain.split('.').all(is_word) {
+        Ok(())
+    } else {
+        Err(format!("is `{domain}`, which is no domain; write one like `example.com`, or nothing"))
+    }
+}
+
 /// Addresses or names without ports.
 pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
     match hosts.iter().find(|name| host(name).is_err()) {

@@ -40,7 +40,8 @@ pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;
 pub use sections::Key;
 pub use setting::{
-    CancelOnDisconnect, DataBackend, EventTransport, LogFormat, OnFailure, TenantIsolation, TenantSource,
+    CancelOnDisconnect, DataBackend, EventTransport, LogFormat, OnFailure, Revocation, SameSite, TenantIsolation,
+    TenantSource,
 };
 pub use size::ByteSize;
 pub use table::{

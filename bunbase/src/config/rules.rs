@@ -1,6 +1,6 @@
 //! Rules between keys, and the values that keys take from each other.
 
-use super::{Config, HEALTH_PATHS, Problem, Source, table::KEYS};
+use super::{Config, HEALTH_PATHS, Problem, SameSite, Source, table::KEYS};
 
 impl Config {
     /// Gives every key that is not set, and is like another, the other's value.
@@ -74,6 +74,12 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "docs.enabled",
         "openapi.enabled",
         "cannot be true while `openapi.enabled` is false: the page shows the document".to_owned(),
+    );
+    rule(
+        config.session.same_site == SameSite::None && !config.session.secure,
+        "session.same_site",
+        "session.secure",
+        "cannot be `none` while `session.secure` is false: browsers refuse such a cookie".to_owned(),
     );
     let paths = config.served_paths();
     for (index, (key, path)) in paths.iter().enumerate() {

@@ -311,6 +311,30 @@ words! {
 }
 
 words! {
+    /// With which requests of other sites a browser sends a cookie.
+    SameSite {
+        /// With none.
+        Strict = "strict",
+        /// When somebody follows a link.
+        Lax = "lax",
+        /// With all of them; the cookie must be secure.
+        None = "none",
+    }
+}
+
+words! {
+    /// How soon a session that was ended is refused.
+    Revocation {
+        /// Never.
+        Off = "off",
+        /// Everywhere within five seconds.
+        Eventual = "eventual",
+        /// Everywhere at once.
+        Immediate = "immediate",
+    }
+}
+
+words! {
     /// What a service does that is in Redis while Redis is away.
     OnFailure {
         /// It does with less: the database, or no cache.

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport, Key, LogFormat,
-    OnFailure, RedisUrl, Secret, Source, TenantIsolation, TenantSource, check, sections::sections, setting::Setting,
+    OnFailure, RedisUrl, Revocation, SameSite, Secret, Source, TenantIsolation, TenantSource, check,
+    sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -20,9 +21,9 @@ sections! {
         version: String = "0.0.0".to_owned(), says "the package's version", check check::non_empty;
         /// What this process does: `http`, `worker`, `scheduler`. `--roles` sets it too.
         roles: Vec<String> = words(["http", "worker", "scheduler"]), check check::roles;
-        /// What keys are derived from: at least 32 bytes that nobody can guess. Needed where actions have `#[sensitive]` fields.
+        /// What keys are derived from: at least 32 bytes that nobody can guess. Needed for sessions, and where actions have `#[sensitive]` fields.
         secret: Secret = Secret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET";
-        /// Secrets that `app.secret` has replaced. What was sealed under them can still be opened.
+        /// Secrets that `app.secret` has replaced. What was sealed under them can still be opened, and sessions that they signed go on.
         previous_secrets: Vec<Secret> = Vec::new();
     }
 
@@ -245,6 +246,39 @@ sections! {
         max_keys: usize = 100_000, check check::positive;
         /// While Redis is away: `fallback` takes the database on Postgres, and each process's memory on SQLite.
         on_failure: OnFailure = OnFailure::Error, like redis.on_failure;
+    }
+
+    /// Sessions of people who sign in: tokens signed with `app.secret`, in a cookie or as `Authorization: Bearer …`.
+    session: SessionConfig {
+        /// The name of the cookie. Where it is secure and has no domain, `__Host-` comes before it.
+        cookie: String = "bunbase_session".to_owned(), check check::token;
+        /// Whether browsers send the cookie over https only.
+        secure: bool = false, production true;
+        /// With which requests of other sites browsers send it: `strict` none, `lax` when somebody follows a link, `none` all.
+        same_site: SameSite = SameSite::Lax;
+        /// The domain whose hosts all get the cookie. Empty is the one host that set it.
+        domain: String = String::new(), check check::domain;
+        /// How long a session goes on without being used.
+        idle_timeout: Duration = Duration::from_hours(24), check check::positive;
+        /// How long a session goes on however much it is used. Until then a sign-out is remembered.
+        lifetime: Duration = Duration::from_hours(24 * 7), guide "session.maxAge" "604800 s", check check::positive;
+        /// How old a cookie's token is when the next answer brings a new one of the same session.
+        renew_after: Duration = Duration::from_mins(10);
+        /// How soon a session that was ended is refused: `eventual` is everywhere within five seconds, and costs a request nothing; `immediate`
+        /// asks Redis for each request, or the database; `off` means never, and needs no store.
+        revocation: Revocation = Revocation::Eventual;
+    }
+
+    /// Passwords, as `ctx.passwords()` hashes and judges them.
+    password: PasswordConfig {
+        /// How much memory Argon2id takes for a hash. What is set here and below is the least that OWASP recommends.
+        memory: ByteSize = ByteSize::from_mib(19), check check::positive;
+        /// How many passes it makes over that.
+        passes: u32 = 2, check check::positive;
+        /// In how many lanes.
+        lanes: u32 = 1, check check::positive;
+        /// How many characters a new password has at least.
+        min_length: usize = 8, check check::positive;
     }
 
     /// Tenants: customers with data of their own.

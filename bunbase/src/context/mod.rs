@@ -8,6 +8,7 @@ mod database;
 mod identity;
 mod job;
 mod request;
+mod session;
 mod state;
 mod tenancy;
 mod trace;
@@ -34,6 +35,7 @@ pub use self::{
     identity::{Identity, UnknownIdentity},
     job::Job,
     request::{Network, Request, RequestHead},
+    session::Session,
     state::State,
     trace::TraceId,
     transaction::Tx,
@@ -41,6 +43,7 @@ pub use self::{
 pub(crate) use self::{
     database::{Lazy, Scope},
     identity::Caused,
+    session::{Held, Standing},
     tenancy::Entered,
     transaction::Shared,
 };
@@ -58,11 +61,13 @@ use crate::{
     kv::Kv,
     limit::Limits,
     lock::Locks,
+    password::Passwords,
     queue::{JobStore, Wake},
     runs::{Logged, Notes, Recorder},
     schedule::Schedules,
     schema::FromText,
     seal::{Sealer, Sensitive},
+    session::Sessions,
     tenant::{TenantId, Tenants},
 };
 
@@ -88,6 +93,8 @@ pub(crate) struct Inner {
     pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     /// What it gathers for its record.
     pub(crate) notes: Notes,
+    /// The session behind the request, shared with the runs that are called from here.
+    pub(crate) session: Arc<Held>,
     /// The headers that guards add to the answer.
     pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
     /// The tenant that it was stored or called with.
@@ -145,6 +152,10 @@ pub struct Services {
     pub(crate) cpu: Arc<Semaphore>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
     pub(crate) calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+    /// Passwords.
+    pub passwords: Passwords,
+    /// Who is signed in.
+    pub sessions: Sessions,
     /// Whose data is where.
     pub tenants: Tenants,
     /// The shard that these are of; empty for the main database.
@@ -282,6 +293,11 @@ impl Ctx {
     /// Writes who causes this run, and for which tenant, as what it stores carries it.
     pub(crate) fn caused(&self) -> Result<String> {
         Ok(serde_json::to_string(&Caused { identity: self.identity(), tenant: self.tenant().cloned() })?)
+    }
+
+    /// Returns what hashes passwords, checks them, and says which are weak.
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.services.passwords
     }
 
     /// Returns the configuration.

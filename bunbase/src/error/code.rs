@@ -36,6 +36,20 @@ pub const TENANT_MISSING: &str = "tenant_missing";
 pub const TENANT_OTHER: &str = "tenant_other";
 /// 404: there is no such tenant.
 pub const TENANT_UNKNOWN: &str = "tenant_unknown";
+/// 401: nobody is signed in.
+pub const SESSION_MISSING: &str = "session_missing";
+/// 401: the session's token is none that a key of now has signed.
+pub const SESSION_INVALID: &str = "session_invalid";
+/// 401: the session's time is over.
+pub const SESSION_EXPIRED: &str = "session_expired";
+/// 401: the session was ended.
+pub const SESSION_ENDED: &str = "session_ended";
+/// 401: the sign-in is too long ago for this.
+pub const STEP_UP_REQUIRED: &str = "step_up_required";
+/// 403: whoever is signed in does not have the role.
+pub const ROLE_MISSING: &str = "role_missing";
+/// 403: whoever is signed in does not have the permission.
+pub const PERMISSION_MISSING: &str = "permission_missing";
 /// 429: there were too many calls.
 pub const RATE_LIMITED: &str = "rate_limited";
 /// 500: the cause is in the log.

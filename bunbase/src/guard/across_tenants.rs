@@ -5,6 +5,9 @@ use std::convert::Infallible;
 use super::Guard;
 use crate::context::Ctx;
 
+/// The guard's name, by which the document knows that an action needs no tenant.
+pub(crate) const NAME: &str = "across_tenants";
+
 /// Lets an action reach what is no tenant's. Made by [`across_tenants`].
 #[derive(Clone, Copy, Debug)]
 pub struct AcrossTenants;
@@ -45,7 +48,7 @@ impl Guard for AcrossTenants {
     }
 
     fn name(&self) -> String {
-        "across_tenants".to_owned()
+        NAME.to_owned()
     }
 
     fn admits_everybody(&self) -> bool {

@@ -177,8 +177,8 @@ impl Provider for ApiKey {
         Ok(Self { holder: holder.to_owned() })
     }
 
-    fn security() -> Option<Security> {
-        Some(security())
+    fn security() -> Vec<Security> {
+        vec![security()]
     }
 }
 
@@ -205,8 +205,8 @@ impl Guard for RequireApiKey {
         "api_key".to_owned()
     }
 
-    fn security(&self) -> Option<Security> {
-        Some(security())
+    fn security(&self) -> Vec<Security> {
+        vec![security()]
     }
 }
 
@@ -215,6 +215,5 @@ fn security() -> Security {
         scheme: "api_key",
         description: "A key that the operator of this service gave to you.",
         credential: Credential::Header(HEADER),
-        optional: false,
     }
 }

@@ -5,14 +5,27 @@
 
 mod across_tenants;
 mod api_key;
+mod combine;
+mod permission;
 mod rate_limit;
+mod refusal;
+mod role;
+mod signed_in;
+mod step_up;
 
 use std::{future::Future, pin::Pin};
 
+pub(crate) use self::across_tenants::NAME as ACROSS_TENANTS;
 pub use self::{
     across_tenants::{AcrossTenants, across_tenants},
     api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key},
+    combine::{All, Any, Guards, all, any},
+    permission::{HasPermission, has_permission},
     rate_limit::{DAY, HOUR, MINUTE, Quota, RateLimit, RateLimited, SECOND, rate_limit},
+    refusal::{Refusal, Refuses},
+    role::{HasRole, has_role},
+    signed_in::{RequireSignedIn, SignedIn, signed_in},
+    step_up::{StepUp, step_up},
 };
 
 use crate::{
@@ -57,9 +70,9 @@ pub trait Guard: Send + Sync + 'static {
         short_name::<Self>()
     }
 
-    /// Returns the credential that it asks for.
-    fn security(&self) -> Option<Security> {
-        None
+    /// Returns the credentials that it asks for: any one of them.
+    fn security(&self) -> Vec<Security> {
+        Vec::new()
     }
 
     /// Returns whether it lets everybody through alike, as a limit does. What others have let through is for those who passed, and no
@@ -76,6 +89,21 @@ pub trait Guard: Send + Sync + 'static {
     /// Returns what is wrong with how it was made: start-up shows that, and stops.
     fn mistake(&self) -> Option<String> {
         None
+    }
+
+    /// Describes it for listings and the document; what the others say, unless it is made of several.
+    fn describe(&self) -> GuardDoc {
+        GuardDoc {
+            errors: Self::Error::VARIANTS.to_vec(),
+            open_errors: Self::Error::OPEN,
+            hidden_errors: Self::Error::HIDES,
+            security: alternatives(self.security()),
+            needs_caller: Self::NEEDS_CALLER,
+            admits_everybody: self.admits_everybody(),
+            headers: self.headers(),
+            mistake: self.mistake(),
+            ..GuardDoc::new(self.name())
+        }
     }
 }
 
@@ -100,9 +128,21 @@ pub trait Provider: Clone + Send + Sync + 'static {
         short_name::<Self>()
     }
 
-    /// Returns the credential that it asks for.
-    fn security() -> Option<Security> {
-        None
+    /// Returns the credentials that it asks for: any one of them.
+    fn security() -> Vec<Security> {
+        Vec::new()
+    }
+
+    /// Describes it for listings and the document; what the others say, unless it is made of another.
+    fn describe() -> GuardDoc {
+        GuardDoc {
+            errors: Self::Error::VARIANTS.to_vec(),
+            open_errors: Self::Error::OPEN,
+            hidden_errors: Self::Error::HIDES,
+            security: alternatives(Self::security()),
+            needs_caller: Self::NEEDS_CALLER,
+            ..GuardDoc::new(Self::name())
+        }
     }
 }
 
@@ -122,24 +162,32 @@ impl<P: Provider> Provider for Option<P> {
         format!("optional {}", P::name())
     }
 
-    fn security() -> Option<Security> {
-        P::security().map(|security| Security { optional: true, ..security })
+    fn describe() -> GuardDoc {
+        let mut doc = P::describe();
+        // These it swallows.
+        doc.errors.retain(|variant| variant.status != 401);
+        if !doc.security.is_empty() {
+            doc.security.push(Vec::new());
+        }
+        GuardDoc { name: Self::name(), needs_caller: false, ..doc }
     }
 }
 
 /// What a guard tells listings and the document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct GuardDoc {
     /// Its name.
     pub name: String,
     /// How it refuses.
-    pub errors: &'static [ErrorVariant],
+    pub errors: Vec<ErrorVariant>,
     /// Whether it also refuses in ways that `errors` does not list.
     pub open_errors: bool,
     /// Whether it also fails for causes that it does not tell.
     pub hidden_errors: bool,
-    /// The credential that it asks for.
-    pub security: Option<Security>,
+    /// The credentials that it asks for: alternatives, each of credentials that go together. An alternative without any lets callers pass
+    /// that show none; no alternative at all asks for nothing.
+    pub security: Vec<Vec<Security>>,
     /// Whether it refuses every run that nobody called.
     pub needs_caller: bool,
     /// Whether it lets everybody through alike.
@@ -151,20 +199,20 @@ pub struct GuardDoc {
 }
 
 impl GuardDoc {
-    /// Describes a provider.
-    pub fn of<P: Provider>() -> Self {
-        Self {
-            name: P::name(),
-            errors: P::Error::VARIANTS,
-            open_errors: P::Error::OPEN,
-            hidden_errors: P::Error::HIDES,
-            security: P::security(),
-            needs_caller: P::NEEDS_CALLER,
-            admits_everybody: false,
-            headers: Vec::new(),
-            mistake: None,
-        }
+    /// Begins with a name, and nothing that it does.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
+
+    /// Returns every credential that it may ask for.
+    pub fn credentials(&self) -> impl Iterator<Item = &Security> {
+        self.security.iter().flatten()
+    }
+}
+
+/// Returns credentials of which any one is enough as alternatives.
+fn alternatives(credentials: Vec<Security>) -> Vec<Vec<Security>> {
+    credentials.into_iter().map(|one| vec![one]).collect()
 }
 
 /// A credential that a guard asks for: a security scheme of the document.
@@ -176,8 +224,6 @@ pub struct Security {
     pub description: &'static str,
     /// Where the credential is.
     pub credential: Credential,
-    /// Whether the run goes on without it.
-    pub optional: bool,
 }
 
 /// Where a credential is.
@@ -190,6 +236,8 @@ pub enum Credential {
     Cookie(&'static str),
     /// `Authorization: Bearer …`
     Bearer,
+    /// The cookie of a session, whatever the configuration calls it.
+    Session,
 }
 
 /// A [`Guard`] behind a pointer, as the registry keeps it.
@@ -207,17 +255,7 @@ impl<G: Guard> DynGuard for G {
     }
 
     fn describe(&self) -> GuardDoc {
-        GuardDoc {
-            name: self.name(),
-            errors: G::Error::VARIANTS,
-            open_errors: G::Error::OPEN,
-            hidden_errors: G::Error::HIDES,
-            security: self.security(),
-            needs_caller: G::NEEDS_CALLER,
-            admits_everybody: self.admits_everybody(),
-            headers: self.headers(),
-            mistake: self.mistake(),
-        }
+        Guard::describe(self)
     }
 }
 

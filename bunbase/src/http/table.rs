@@ -212,15 +212,15 @@ fn vary(cache: CachePolicy, plan: &Plan, guards: &[GuardDoc]) -> Option<HeaderVa
             TextSource::Path(_) | TextSource::Query(_) => {}
         }
     }
-    for credential in guards.iter().filter_map(|guard| guard.security.as_ref()).map(|security| security.credential) {
-        names.push(match credential {
+    for security in guards.iter().flat_map(GuardDoc::credentials) {
+        names.push(match security.credential {
             Credential::Header(name) => name,
-            Credential::Cookie(_) => "cookie",
+            Credential::Cookie(_) | Credential::Session => "cookie",
             Credential::Bearer => "authorization",
         });
     }
     // Nothing says how callers show who they are.
-    if cache.user && guards.iter().all(|guard| guard.security.is_none()) {
+    if cache.user && guards.iter().all(|guard| guard.security.is_empty()) {
         names.extend(["authorization", "cookie"]);
     }
     let mut names: Vec<String> = names.into_iter().map(str::to_ascii_lowercase).collect();
@@ -284,9 +284,10 @@ fn slot(method: action::Method) -> usize {
 /// Returns the value of `WWW-Authenticate`: a scheme for each credential that the guards ask for.
 fn challenge(guards: &[GuardDoc]) -> Option<HeaderValue> {
     let mut schemes: Vec<String> = Vec::new();
-    for security in guards.iter().filter_map(|guard| guard.security.as_ref()) {
+    for security in guards.iter().flat_map(GuardDoc::credentials) {
         let scheme = match security.credential {
-            Credential::Bearer => "Bearer".to_owned(),
+            // A session's token does as a bearer, too, and that is a scheme.
+            Credential::Bearer | Credential::Session => "Bearer".to_owned(),
             Credential::Header(name) => format!("ApiKey header=\"{name}\""),
             Credential::Cookie(name) => format!("Cookie cookie-name=\"{name}\""),
         };

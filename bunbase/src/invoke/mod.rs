@@ -135,6 +135,7 @@ impl Runner {
             Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone(), None))),
             scope => scope,
         };
+        let session = caller.as_ref().map(|caller| caller.inner().session.clone()).unwrap_or_default();
         let run = Run::new(self.name, trace.as_u128(), services.db.settings().n_plus_one);
         let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
         Ctx::open(Inner {
@@ -151,6 +152,7 @@ impl Runner {
             chain,
             provided: Mutex::default(),
             notes: runs::Notes::default(),
+            session,
             headers: std::sync::Mutex::default(),
             carried_tenant: tenant,
             entered: std::sync::OnceLock::new(),

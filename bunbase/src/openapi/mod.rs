@@ -72,6 +72,8 @@ pub struct Info {
     pub tenants: bool,
     /// The header in which a request says its tenant, where it is one.
     pub tenant_header: Option<String>,
+    /// The name of the cookie of sessions.
+    pub session_cookie: String,
 }
 
 impl Info {
@@ -266,7 +268,7 @@ impl<'r> Builder<'r> {
             schemas: self.generator.into_definitions().into_iter().collect(),
             responses: self.responses.into_iter().map(|(name, response)| (name, RefOr::Object(response))).collect(),
             headers: responses::header_components(),
-            security_schemes: self.schemes.into_components(),
+            security_schemes: self.schemes.into_components(&self.info.session_cookie),
             ..Components::default()
         }
     }

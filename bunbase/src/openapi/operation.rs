@@ -6,14 +6,16 @@ use super::{
     Builder, body, parameters, problem,
     responses::{self, Traits},
 };
-use crate::registry::{Registered, Route, WebhookRoute};
+use crate::{
+    guard::ACROSS_TENANTS,
+    registry::{Registered, Route, WebhookRoute},
+};
 
 /// Describes one route. `names` are its path parameters as the document calls them.
 pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: &mut Builder<'_>) -> Operation {
     let meta = &action.entry.meta;
     let mut guards = action.guard_docs();
-    // Which is what it is called, whatever its type.
-    let is_tenants = builder.info.tenants && !guards.iter().any(|guard| guard.name == "across_tenants");
+    let is_tenants = builder.info.tenants && !guards.iter().any(|guard| guard.name == ACROSS_TENANTS);
     if is_tenants {
         guards.push(problem::tenant());
     }

@@ -139,17 +139,10 @@ const OTHER_TENANT: ErrorVariant =
 
 /// Returns what stands before an operation of tenants.
 pub(super) fn tenant() -> GuardDoc {
-    GuardDoc {
-        name: "tenant".to_owned(),
-        errors: &[NO_TENANT, OTHER_TENANT],
-        open_errors: false,
-        hidden_errors: true,
-        security: None,
-        needs_caller: false,
-        admits_everybody: false,
-        headers: Vec::new(),
-        mistake: None,
-    }
+    let mut doc = GuardDoc::new("tenant");
+    doc.errors = vec![NO_TENANT, OTHER_TENANT];
+    doc.hidden_errors = true;
+    doc
 }
 
 /// 422, for an operation that takes an idempotency key.

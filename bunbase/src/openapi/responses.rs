@@ -184,10 +184,10 @@ pub(super) fn failures(
     let check = action.entry.check_errors;
     let open = action.entry.open_errors || check.open || guards.iter().any(|guard| guard.open_errors);
     let mut declared: BTreeMap<u16, Vec<ErrorVariant>> = BTreeMap::new();
-    for variant in guards.iter().flat_map(|guard| guard.errors).chain(check.variants).chain(action.entry.errors) {
+    for variant in guards.iter().flat_map(|guard| &guard.errors).chain(check.variants).chain(action.entry.errors) {
         declared.entry(variant.status).or_default().push(*variant);
     }
-    let challenged = guards.iter().any(|guard| guard.security.is_some());
+    let challenged = guards.iter().any(|guard| !guard.security.is_empty());
     let mut found = BTreeMap::new();
     for (name, variants) in own(traits) {
         let status = variants[0].status;

@@ -16,28 +16,43 @@ pub(super) struct Schemes(Vec<(String, Security)>);
 impl Schemes {
     /// Returns what an operation behind these guards requires; `None` for nothing.
     ///
-    /// All credentials that are not optional go together; each optional one may be there or not.
+    /// What several guards ask for goes together, each with each of its alternatives. Guards that ask for the same are one, and where one of
+    /// them lets nobody pass without, none does.
     pub(super) fn requirements(&mut self, guards: &[GuardDoc]) -> Option<Vec<SecurityRequirement>> {
-        let mut needed = BTreeSet::new();
-        let mut optional = BTreeSet::new();
-        for security in guards.iter().filter_map(|guard| guard.security.as_ref()) {
-            let name = self.name(security);
-            if security.optional {
-                optional.insert(name)
+        let mut asked: Vec<(BTreeSet<BTreeSet<String>>, bool)> = Vec::new();
+        // Each once, in the order of the guards: that of their alternatives is theirs.
+        let mut ordered: Vec<Vec<BTreeSet<String>>> = Vec::new();
+        for guard in guards.iter().filter(|guard| !guard.security.is_empty()) {
+            let named = |names: &Vec<Security>, schemes: &mut Self| names.iter().map(|one| schemes.name(one)).collect();
+            let alternatives: Vec<BTreeSet<String>> = guard.security.iter().map(|one| named(one, self)).collect();
+            let (with, without): (Vec<_>, Vec<_>) = alternatives.into_iter().partition(|names| !names.is_empty());
+            let (key, is_optional) = (with.iter().cloned().collect::<BTreeSet<_>>(), !without.is_empty());
+            if let Some((_, known)) = asked.iter_mut().find(|(known, _)| *known == key) {
+                *known &= is_optional;
             } else {
-                needed.insert(name)
-            };
+                asked.push((key, is_optional));
+                ordered.push(with);
+            }
         }
-        let mut alternatives = vec![needed.clone()];
-        for name in optional.difference(&needed) {
-            let with = alternatives.iter().map(|names| names | &BTreeSet::from([name.clone()])).collect::<Vec<_>>();
-            alternatives.splice(0..0, with);
+        let mut combined = vec![BTreeSet::new()];
+        for (with, (_, is_optional)) in ordered.into_iter().zip(&asked) {
+            let more = |names: &BTreeSet<String>| with.iter().map(|one| names | one).collect::<Vec<_>>();
+            let mut next: Vec<BTreeSet<String>> = combined.iter().flat_map(more).collect();
+            if *is_optional {
+                next.extend(combined);
+            }
+            combined = Vec::new();
+            for names in next {
+                if !combined.contains(&names) {
+                    combined.push(names);
+                }
+            }
         }
-        if alternatives.iter().all(BTreeSet::is_empty) {
+        if combined.iter().all(BTreeSet::is_empty) {
             return None;
         }
         let requirement = |names: BTreeSet<String>| names.into_iter().map(|name| (name, Vec::new())).collect();
-        Some(alternatives.into_iter().map(requirement).collect())
+        Some(combined.into_iter().map(requirement).collect())
     }
 
     /// Returns the name of a scheme. Two credentials that claim one name get two.
@@ -52,8 +67,8 @@ impl Schemes {
         name
     }
 
-    /// Returns the components.
-    pub(super) fn into_components(self) -> Map<String, RefOr<SecurityScheme>> {
+    /// Returns the components. `session_cookie` is what the configuration calls the cookie of sessions.
+    pub(super) fn into_components(self, session_cookie: &str) -> Map<String, RefOr<SecurityScheme>> {
         let component = |security: Security| {
             let key = |name: &str, location: &str| SecuritySchemeData::ApiKey {
                 name: name.to_owned(),
@@ -62,6 +77,7 @@ impl Schemes {
             let data = match security.credential {
                 Credential::Header(name) => key(name, "header"),
                 Credential::Cookie(name) => key(name, "cookie"),
+                Credential::Session => key(session_cookie, "cookie"),
                 Credential::Bearer => SecuritySchemeData::Http { scheme: "bearer".to_owned(), bearer_format: None },
             };
             let description = (!security.description.is_empty()).then(|| security.description.to_owned());
@@ -76,18 +92,9 @@ mod tests {
     use super::*;
 
     fn guard(scheme: &'static str, credential: Credential, optional: bool) -> GuardDoc {
-        let security = Some(Security { scheme, description: "", credential, optional });
-        GuardDoc {
-            name: scheme.to_owned(),
-            errors: &[],
-            open_errors: false,
-            hidden_errors: false,
-            security,
-            needs_caller: false,
-            admits_everybody: false,
-            headers: Vec::new(),
-            mistake: None,
-        }
+        let mut security = vec![vec![Security { scheme, description: "", credential }]];
+        security.extend(optional.then(Vec::new));
+        GuardDoc { security, ..GuardDoc::new(scheme) }
     }
 
     fn names(requirements: &[SecurityRequirement]) -> Vec<Vec<&str>> {
@@ -105,11 +112,28 @@ mod tests {
     }
 
     #[test]
+    fn guards_that_ask_for_the_same_are_one_and_any_of_theirs_will_do() {
+        let either = |optional| {
+            let mut doc = guard("session", Credential::Session, optional);
+            doc.security
+                .insert(1, vec![Security { scheme: "bearer", description: "", credential: Credential::Bearer }]);
+            doc
+        };
+        let mut schemes = Schemes::default();
+        let both = [either(true), either(false)];
+        assert_eq!(names(&schemes.requirements(&both).unwrap()), [vec!["session"], vec!["bearer"]]);
+        let key = guard("key", Credential::Header("X-Key"), false);
+        let all = [either(false), key, either(false)];
+        assert_eq!(names(&schemes.requirements(&all).unwrap()), [vec!["key", "session"], vec!["bearer", "key"]]);
+        assert_eq!(names(&schemes.requirements(&[either(true)]).unwrap()), [vec!["session"], vec!["bearer"], vec![]]);
+    }
+
+    #[test]
     fn two_credentials_of_one_name_stay_apart() {
         let mut schemes = Schemes::default();
         let guards = [guard("key", Credential::Header("X-Key"), false), guard("key", Credential::Bearer, false)];
         assert_eq!(names(&schemes.requirements(&guards).unwrap()), [vec!["key", "key_2"]]);
         assert_eq!(names(&schemes.requirements(&guards).unwrap()), [vec!["key", "key_2"]]);
-        assert_eq!(schemes.into_components().len(), 2);
+        assert_eq!(schemes.into_components("sid").len(), 2);
     }
 }

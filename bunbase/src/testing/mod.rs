@@ -42,6 +42,7 @@ use crate::{
     http::{self, RunningServer},
     openapi::Document,
     registry::Registry,
+    session::Grant,
 };
 
 /// What sealed values of tests are sealed with.
@@ -131,6 +132,14 @@ impl TestApp {
         self.document.value()
     }
 
+    /// Signs somebody in, and returns the token: for [`TestRequest::bearer`].
+    ///
+    /// # Panics
+    /// When the database does not answer, or what is granted is too long.
+    pub async fn sign_in(&self, grant: Grant) -> String {
+        self.services.sessions.begin(grant).await.unwrap_or_else(|error| panic!("{error:?}")).token
+    }
+
     pub(crate) fn http(&self) -> &InProcess {
         &self.http
     }
@@ -148,7 +157,7 @@ pub struct ListeningApp {
     background: Background,
     services: Arc<Services>,
     document: Document,
-    _database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 impl ListeningApp {
@@ -157,13 +166,24 @@ impl ListeningApp {
     /// # Panics
     /// When it does not start; the message says why.
     pub async fn start(app: App) -> Self {
-        let database = database().await;
+        Self::over(Arc::new(database().await), app).await
+    }
+
+    /// Starts another instance over the same database.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn another(&self, app: App) -> Self {
+        Self::over(self.database.clone(), app).await
+    }
+
+    async fn over(database: Arc<TestDatabase>, app: App) -> Self {
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), &database).await;
         let background = Background::start(&wired, Roles::of(&wired.config)).await;
         let background = background.unwrap_or_else(|error| panic!("{error:?}"));
         let Wired { services, document, table, mounts, health, .. } = wired;
         let server = http::serve(table, mounts, health).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { server, background, services, document, _database: database }
+        Self { server, background, services, document, database }
     }
 
     /// Returns the address that it listens on.

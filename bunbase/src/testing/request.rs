@@ -45,6 +45,22 @@ impl<'a> TestRequest<'a> {
         self
     }
 
+    /// Sends a token of a session, as [`TestApp::sign_in`] answers it, or another one.
+    ///
+    /// # Panics
+    /// When HTTP cannot carry it.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends a cookie.
+    ///
+    /// # Panics
+    /// When HTTP cannot carry it.
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("cookie", &format!("{name}={value}"))
+    }
+
     /// Says from which address it comes; 127.0.0.1 unless said.
     pub fn peer(mut self, peer: impl Into<IpAddr>) -> Self {
         self.peer = peer.into();
@@ -148,6 +164,14 @@ impl TestResponse {
     /// Returns all values of a header.
     pub fn headers(&self, name: &str) -> Vec<&str> {
         self.headers.get_all(name).filter_map(|value| value.to_str().ok()).collect()
+    }
+
+    /// Returns the value of a cookie that the answer sets; empty where it takes the cookie away.
+    pub fn set_cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.headers("set-cookie").into_iter().filter_map(|cookie| cookie.split_once('='));
+        // Of several the last counts.
+        let (_, rest) = cookies.rev().find(|(known, _)| *known == name)?;
+        Some(rest.split(';').next().unwrap_or_default())
     }
 
     /// Returns the body.

@@ -8,4 +8,5 @@ mod doors;
 mod http;
 mod mcp;
 mod schema;
+mod sessions;
 mod tenants;

@@ -98,13 +98,12 @@ impl Guard for ApiKey {
     async fn check(&self, _ctx: &Ctx) -> Result<(), KeyError> {
         Ok(())
     }
-    fn security(&self) -> Option<Security> {
-        Some(Security {
+    fn security(&self) -> Vec<Security> {
+        vec![Security {
             scheme: "api_key",
             description: "A key from your account's page.",
             credential: Credential::Header("X-Api-Key"),
-            optional: false,
-        })
+        }]
     }
 }
 
@@ -363,19 +362,11 @@ static ACTIONS: &[ActionEntry] = &[
         },
         output: <Sse<u64> as Output>::describe,
         providers: || {
-            let security =
-                Security { scheme: "session", description: "", credential: Credential::Cookie("sid"), optional: true };
-            vec![GuardDoc {
-                name: "session".to_owned(),
-                errors: &[],
-                open_errors: false,
-                hidden_errors: false,
-                security: Some(security),
-                needs_caller: true,
-                admits_everybody: false,
-                headers: Vec::new(),
-                mistake: None,
-            }]
+            let security = Security { scheme: "session", description: "", credential: Credential::Cookie("sid") };
+            let mut doc = GuardDoc::new("session");
+            doc.security = vec![vec![security], Vec::new()];
+            doc.needs_caller = true;
+            vec![doc]
         },
         ..ENTRY
     },

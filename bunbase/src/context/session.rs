@@ -1,0 +1,273 @@
+//! The session behind a run: who is signed in, and to sign in and out.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Ctx, Identity};
+use crate::{
+    Error, Result,
+    error::{Retry, code},
+    session::{Claims, Grant, Issued, Refused, SessionId, Sessions},
+};
+
+/// The session of whoever sent the request, and what becomes of it. Runs that are called in process share their caller's.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    standing: Mutex<Option<Standing>>,
+    cookie: Mutex<Option<Cookie>>,
+}
+
+/// What a request shows of a session.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    Missing,
+    Refused(Refused),
+    SignedIn(Arc<Claims>),
+}
+
+/// The cookie that the answer is to carry.
+#[derive(Debug)]
+pub(crate) struct Cookie {
+    pub(crate) value: String,
+    /// Whether it is for a run that succeeds: nobody is signed in by one that fails.
+    pub(crate) on_success: bool,
+}
+
+impl Held {
+    /// Takes what the answer is to carry.
+    pub(crate) fn take_cookie(&self, succeeded: bool) -> Option<String> {
+        let cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        (succeeded || !cookie.on_success).then_some(cookie.value)
+    }
+
+    /// Returns whether the answer depends on who is signed in.
+    pub(crate) fn is_used(&self) -> bool {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn stands(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
+    fn answers(&self, value: String, on_success: bool) {
+        *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(Cookie { value, on_success });
+    }
+}
+
+/// The session of whoever is behind this run. Made by [`Ctx::session`].
+#[derive(Clone, Copy)]
+pub struct Session<'c>(&'c Ctx);
+
+impl Ctx {
+    /// Returns the session of whoever sent the request: to sign in and out.
+    ///
+    /// ```
+    /// use bunbase::{prelude::*, session::Grant};
+    ///
+    /// /// Signs somebody in who is known by a code.
+    /// #[action(post = "/sign-in", status = 204)]
+    /// async fn sign_in(ctx: Ctx, #[sensitive] code: String) -> Result<()> {
+    ///     if code != "opensesame" {
+    ///         return Err(Error::unauthorized("that code is wrong"));
+    ///     }
+    ///     ctx.session().sign_in(Grant::user(7).role("keeper")).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// /// Signs out.
+    /// #[action(post = "/sign-out", status = 204)]
+    /// async fn sign_out(ctx: Ctx) -> Result<()> {
+    ///     ctx.session().sign_out().await
+    /// }
+    /// ```
+    pub fn session(&self) -> Session<'_> {
+        Session(self)
+    }
+
+    /// Returns what the request shows of a session; checked once for the request.
+    pub(crate) async fn standing(&self) -> Result<Standing> {
+        let held = &self.inner().session;
+        if let Some(standing) = held.standing() {
+            return Ok(standing);
+        }
+        let standing = self.look_for_session().await?;
+        held.stands(standing.clone());
+        Ok(standing)
+    }
+
+    async fn look_for_session(&self) -> Result<Standing> {
+        let Some(request) = self.request() else { return Ok(Standing::Missing) };
+        let sessions = &self.inner().services.sessions;
+        let bearer = request.header("authorization").and_then(bearer);
+        let cookie = match bearer {
+            // Whoever says who they are is not somebody else by a cookie.
+            Some(_) => None,
+            None => request.cookie(&sessions.settings().cookie),
+        };
+        let Some(token) = bearer.or(cookie.as_deref()).filter(|token| !token.is_empty()) else {
+            return Ok(Standing::Missing);
+        };
+        let checked = sessions.check(token).await?;
+        let held = &self.inner().session;
+        match checked {
+            Ok(claims) => {
+                if cookie.is_some()
+                    && let Some(issued) = sessions.renewed(&claims)?
+                {
+                    held.answers(sessions.settings().set(&issued.token, sessions.left(&issued)), false);
+                }
+                Ok(Standing::SignedIn(claims))
+            }
+            Err(refused) => {
+                if cookie.is_some() {
+                    // It is of no use any more.
+                    held.answers(sessions.settings().clear(), false);
+                }
+                Ok(Standing::Refused(refused))
+            }
+        }
+    }
+}
+
+/// Returns the token of `Authorization: Bearer …` (RFC 6750 section 2.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl<'c> Session<'c> {
+    /// Signs somebody in: the answer sets the cookie, if the run succeeds, and the token that is returned does as
+    /// `Authorization: Bearer …`. A session that the request came with is ended, so a token that somebody else knew before is worth nothing
+    /// after.
+    ///
+    /// An answer that is replayed by its idempotency key carries no cookie, and a tool's neither.
+    ///
+    /// # Errors
+    /// 500 when what is granted is too long for a cookie, or there is no `app.secret`; 503 when the database is away.
+    pub async fn sign_in(self, grant: Grant) -> Result<Issued> {
+        self.end_old().await?;
+        let issued = self.sessions().begin(grant).await?;
+        Ok(self.stand(issued))
+    }
+
+    /// Changes what whoever is signed in may do, or the claims: a new session takes the place of theirs, as after
+    /// [`sign_in`](Self::sign_in), but for the time of their sign-in.
+    ///
+    /// # Errors
+    /// 401 when nobody is signed in; otherwise as [`sign_in`](Self::sign_in).
+    pub async fn change(self, grant: Grant) -> Result<Issued> {
+        self.replace(Some(grant), false).await
+    }
+
+    /// Says that whoever is signed in has proved who they are again, just now, as by their password: what
+    /// [`step_up`](crate::guard::step_up) asks for. A new session takes the place of theirs.
+    ///
+    /// # Errors
+    /// As those of [`change`](Self::change).
+    pub async fn prove(self) -> Result<Issued> {
+        self.replace(None, true).await
+    }
+
+    /// Issues a token of the same session that is good for longer: for a client that sends it as `Authorization: Bearer …`. Cookies are
+    /// renewed by themselves. `None` while that is not due (`session.renew_after`) and when the session has no time left.
+    ///
+    /// # Errors
+    /// 401 when nobody is signed in.
+    pub async fn renew(self) -> Result<Option<Issued>> {
+        let claims = self.claims().await?;
+        self.sessions().renewed(&claims)
+    }
+
+    /// Signs out: the session is ended for all its tokens, and the cookie taken away. Without a session it does nothing.
+    ///
+    /// # Errors
+    /// 503 when the database is away: then nothing has ended.
+    pub async fn sign_out(self) -> Result<()> {
+        self.end_old().await?;
+        let held = &self.0.inner().session;
+        held.stands(Standing::Missing);
+        held.answers(self.sessions().settings().clear(), false);
+        self.0.identify(Identity::Anonymous);
+        Ok(())
+    }
+
+    /// Ends all sessions of a user, on all devices: after a change of their password, of their roles, or when they are locked out. Also
+    /// this one, if it is theirs.
+    ///
+    /// # Errors
+    /// 500 with `session.revocation = "off"`; 503 when the database is away: then nothing has ended.
+    pub async fn sign_out_everywhere(self, user: impl fmt::Display) -> Result<()> {
+        let user = user.to_string();
+        self.sessions().end_all(&user).await?;
+        match self.0.standing().await? {
+            Standing::SignedIn(claims) if claims.user == user => self.sign_out().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends one session, as from a list of devices.
+    ///
+    /// # Errors
+    /// 503 when the database is away: then nothing has ended.
+    pub async fn end(self, session: SessionId) -> Result<()> {
+        self.sessions().end(session).await
+    }
+
+    fn sessions(self) -> &'c Sessions {
+        &self.0.inner().services.sessions
+    }
+
+    async fn claims(self) -> Result<Arc<Claims>> {
+        match self.0.standing().await? {
+            Standing::SignedIn(claims) => Ok(claims),
+            _ => Err(Error::new(401, code::SESSION_MISSING, "sign in first").retry(Retry::Never)),
+        }
+    }
+
+    async fn replace(self, grant: Option<Grant>, proved: bool) -> Result<Issued> {
+        let old = self.claims().await?;
+        let issued = self.sessions().replace(&old, grant.unwrap_or_else(|| old.grant()), proved)?;
+        self.sessions().end(old.session).await?;
+        Ok(self.stand(issued))
+    }
+
+    async fn end_old(self) -> Result<()> {
+        match self.0.standing().await? {
+            Standing::SignedIn(claims) => self.sessions().end(claims.session).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn stand(self, issued: Issued) -> Issued {
+        let held = &self.0.inner().session;
+        let sessions = self.sessions();
+        held.answers(sessions.settings().set(&issued.token, sessions.left(&issued)), true);
+        held.stands(Standing::SignedIn(issued.claims.clone()));
+        self.0.identify(Identity::of(&issued.claims));
+        issued
+    }
+}
+
+impl Identity {
+    /// The person whom a token names.
+    pub(crate) fn of(claims: &Claims) -> Self {
+        Self::User {
+            id: claims.user.clone(),
+            roles: claims.roles.clone(),
+            permissions: claims.permissions.clone(),
+            organisation: claims.organisation.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.0.action()).finish()
+    }
+}

@@ -1,0 +1,176 @@
+//! Guards that are made of others.
+
+use std::{future::Future, pin::Pin};
+
+use super::{DynGuard, Guard, GuardDoc};
+use crate::{Error, Result, context::Ctx};
+
+/// Several guards in their order: a tuple of two to eight.
+pub trait Guards {
+    /// Puts them behind pointers.
+    fn into_guards(self) -> Vec<Box<dyn DynGuard>>;
+}
+
+macro_rules! guards {
+    ($($($name:ident)+;)+) => {
+        $(
+            impl<$($name: Guard),+> Guards for ($($name,)+) {
+                #[expect(non_snake_case, reason = "the names are those of the types")]
+                fn into_guards(self) -> Vec<Box<dyn DynGuard>> {
+                    let ($($name,)+) = self;
+                    vec![$(Box::new($name)),+]
+                }
+            }
+        )+
+    };
+}
+
+guards! {
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+}
+
+/// Lets through whoever one of several guards lets through. Made by [`any`].
+#[derive(Debug)]
+pub struct Any(Vec<Box<dyn DynGuard>>);
+
+/// Lets through whoever all of several guards let through. Made by [`all`].
+#[derive(Debug)]
+pub struct All(Vec<Box<dyn DynGuard>>);
+
+/// Lets through whoever one of these guards lets through: they are asked in their order until one does.
+///
+/// Where none does, the refusal of the one that came closest is answered: a failure, so that nobody takes it for a refusal, before 403 before
+/// 401, and of two alike the first. Headers that guards add stay, whichever lets the run through.
+///
+/// ```
+/// use bunbase::prelude::*;
+///
+/// /// Reads a report: for administrators, and for machines.
+/// #[action(get = "/report", guards = [any((has_role("admin"), api_key()))])]
+/// async fn report() -> Result<String> {
+///     Ok("all is well".to_owned())
+/// }
+/// ```
+pub fn any(guards: impl Guards) -> Any {
+    Any(guards.into_guards())
+}
+
+/// Lets through whoever all of these guards let through, asked in their order: one alternative of [`any`].
+pub fn all(guards: impl Guards) -> All {
+    All(guards.into_guards())
+}
+
+type Checked<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+impl Any {
+    fn ask<'a>(&'a self, ctx: &'a Ctx) -> Checked<'a> {
+        Box::pin(async move {
+            let mut closest: Option<Error> = None;
+            for guard in &self.0 {
+                let Err(error) = guard.check(ctx).await else { return Ok(()) };
+                if closest.as_ref().is_none_or(|known| rank(&error) > rank(known)) {
+                    closest = Some(error);
+                }
+            }
+            closest.map_or(Ok(()), Err)
+        })
+    }
+}
+
+/// Returns how close to letting through a refusal was.
+fn rank(error: &Error) -> u8 {
+    match error.status() {
+        500.. => 3,
+        401 => 0,
+        403 => 1,
+        _ => 2,
+    }
+}
+
+impl Guard for Any {
+    type Error = Error;
+
+    async fn check(&self, ctx: &Ctx) -> Result<()> {
+        self.ask(ctx).await
+    }
+
+    fn name(&self) -> String {
+        joined("any", &self.0)
+    }
+
+    fn describe(&self) -> GuardDoc {
+        let docs: Vec<_> = self.0.iter().map(|guard| guard.describe()).collect();
+        GuardDoc {
+            // One that asks for nothing makes the others' credentials optional.
+            security: docs.iter().flat_map(|doc| either(&doc.security)).collect(),
+            needs_caller: docs.iter().all(|doc| doc.needs_caller),
+            admits_everybody: docs.iter().any(|doc| doc.admits_everybody),
+            ..together(&docs, self.name())
+        }
+    }
+}
+
+impl Guard for All {
+    type Error = Error;
+
+    async fn check(&self, ctx: &Ctx) -> Result<()> {
+        for guard in &self.0 {
+            guard.check(ctx).await?;
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        joined("all", &self.0)
+    }
+
+    fn describe(&self) -> GuardDoc {
+        let docs: Vec<_> = self.0.iter().map(|guard| guard.describe()).collect();
+        let mut security = vec![Vec::new()];
+        for doc in &docs {
+            let with = |known: &Vec<_>| either(&doc.security).map(|more| merged(known, &more)).collect::<Vec<_>>();
+            security = security.iter().flat_map(with).collect();
+        }
+        // Nothing but the alternative of nothing is no alternative.
+        security.retain(|alternative| !alternative.is_empty() || docs.iter().any(|doc| !doc.security.is_empty()));
+        GuardDoc {
+            security,
+            needs_caller: docs.iter().any(|doc| doc.needs_caller),
+            admits_everybody: docs.iter().all(|doc| doc.admits_everybody),
+            ..together(&docs, self.name())
+        }
+    }
+}
+
+/// Returns alternatives, of which that of nothing is one where there is none.
+fn either(security: &[Vec<super::Security>]) -> impl Iterator<Item = Vec<super::Security>> {
+    security.iter().cloned().chain(security.is_empty().then(Vec::new))
+}
+
+fn merged(known: &[super::Security], more: &[super::Security]) -> Vec<super::Security> {
+    let mut all = known.to_vec();
+    all.extend(more.iter().filter(|one| !known.contains(one)).cloned());
+    all
+}
+
+fn together(docs: &[GuardDoc], name: String) -> GuardDoc {
+    GuardDoc {
+        errors: docs.iter().flat_map(|doc| doc.errors.iter().copied()).collect(),
+        open_errors: docs.iter().any(|doc| doc.open_errors),
+        hidden_errors: docs.iter().any(|doc| doc.hidden_errors),
+        headers: docs.iter().flat_map(|doc| doc.headers.iter().cloned()).collect(),
+        mistake: docs.iter().find_map(|doc| doc.mistake.clone()),
+        ..GuardDoc::new(name)
+    }
+}
+
+fn joined(word: &str, guards: &[Box<dyn DynGuard>]) -> String {
+    let names: Vec<_> = guards.iter().map(|guard| guard.describe().name).collect();
+    format!("{word}({})", names.join(", "))
+}

@@ -1,0 +1,138 @@
+//! What ends sessions before their time.
+//!
+//! A session that was ended is a row in the database until no token of it can be good any more: the truth, on which all instances
+//! agree. A user has an epoch there; raising it ends every session that began under an older one. Rows are few: sign-outs of one
+//! `session.lifetime`.
+//!
+//! How an instance learns of them is [`Revocation`]. Eventually: each reads every two seconds what was added and keeps it in memory
+//! ([`known`]). At once: it asks for every request, Redis where there is one ([`states`]), otherwise the database.
+
+mod known;
+mod rows;
+mod states;
+
+use std::time::Duration;
+
+use self::known::{Known, Verdict};
+pub use self::{rows::SignOuts, states::States};
+use super::{SessionId, token::Claims};
+use crate::Result;
+
+/// How soon a session that was ended is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Revocation {
+    /// Never: a token is good until it expires. Nothing is kept anywhere.
+    Off,
+    /// Everywhere within five seconds, and at once by the instance that ended it. A request costs no I/O.
+    #[default]
+    Eventual,
+    /// Everywhere at once: each request asks.
+    Immediate,
+}
+
+/// How often an instance reads what was ended elsewhere.
+pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);
+
+/// What the row of something ended is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    Session(SessionId),
+    User(String),
+}
+
+impl Subject {
+    /// Returns its name in the table.
+    fn key(&self) -> String {
+        match self {
+            Self::Session(id) => session_key(*id),
+            Self::User(user) => user_key(user),
+        }
+    }
+
+    fn read(key: &str) -> Option<Self> {
+        match key.split_at_checked(2)? {
+            ("s:", id) => Some(Self::Session(SessionId(id.parse().ok()?))),
+            ("u:", user) => Some(Self::User(user.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+fn session_key(id: SessionId) -> String {
+    format!("s:{id}")
+}
+
+fn user_key(user: &str) -> String {
+    format!("u:{user}")
+}
+
+/// What ends sessions, as one instance sees it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    how: Revocation,
+    rows: SignOuts,
+    states: Option<States>,
+    known: Known,
+}
+
+impl Ended {
+    pub(super) fn new(how: Revocation, rows: SignOuts, states: Option<States>) -> Self {
+        let known = Known::new(rows.clock().clone());
+        Self { how, rows, states, known }
+    }
+
+    /// Returns whether the session of a token has ended.
+    pub(super) async fn has(&self, claims: &Claims) -> Result<bool> {
+        match self.how {
+            Revocation::Off => Ok(false),
+            Revocation::Immediate => match &self.states {
+                Some(states) => states.has_ended(claims, &self.rows).await,
+                None => self.rows.has_ended(claims).await,
+            },
+            Revocation::Eventual => match self.known.verdict(claims) {
+                Verdict::Good => Ok(false),
+                Verdict::Ended => Ok(true),
+                Verdict::Ask => {
+                    let has_ended = self.rows.has_ended(claims).await?;
+                    self.known.heard(claims, has_ended);
+                    Ok(has_ended)
+                }
+            },
+        }
+    }
+
+    /// Returns the epoch of a user.
+    pub(super) async fn epoch(&self, user: &str) -> Result<i64> {
+        if self.how == Revocation::Off { Ok(0) } else { self.rows.epoch(user).await }
+    }
+
+    /// Ends a session, or all of a user's. Nothing of it can be good after `lasts`.
+    pub(super) async fn end(&self, subject: Subject, lasts: Duration) -> Result<()> {
+        if self.how == Revocation::Off {
+            return Ok(());
+        }
+        let row = self.rows.end(&subject, lasts).await?;
+        if let Some(states) = &self.states {
+            states.ended(&subject, row.epoch, lasts).await;
+        }
+        self.known.add(row);
+        Ok(())
+    }
+
+    /// Reads what was ended elsewhere since it was last read.
+    pub(super) async fn look(&self) -> Result<()> {
+        if self.how == Revocation::Eventual {
+            let rows = self.rows.since(self.known.since(), known::MOST + 1).await?;
+            self.known.take(rows);
+        }
+        Ok(())
+    }
+
+    pub(super) fn how(&self) -> Revocation {
+        self.how
+    }
+
+    pub(super) async fn sweep(&self) -> Result<()> {
+        self.rows.sweep().await
+    }
+}
