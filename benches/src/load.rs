@@ -8,22 +8,43 @@ use std::{
 
 const BODY: &str = r#"{"name":"a thing of some length","tags":["one","two","three"]}"#;
 
+/// What is sent.
+pub(crate) struct Request {
+    /// The path.
+    pub(crate) path: &'static str,
+    /// A line of its head that others do not have, with its end; may be empty.
+    pub(crate) header: String,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { path: "/shops/42/items", header: String::new() }
+    }
+}
+
 /// Sends `requests` over `connections` and returns how long that took. Every answer must be 200.
 pub(crate) fn run(address: &str, connections: usize, requests: usize) -> Result<Duration> {
+    run_with(address, connections, requests, &Request::default())
+}
+
+/// As [`run`], with another request.
+pub(crate) fn run_with(address: &str, connections: usize, requests: usize, request: &Request) -> Result<Duration> {
     let started = Instant::now();
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..connections).map(|_| scope.spawn(move || connection(address, requests / connections))).collect();
+        let workers: Vec<_> = (0..connections)
+            .map(|_| scope.spawn(move || connection(address, requests / connections, request)))
+            .collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| Error::other("a connection panicked"))?)
     })?;
     Ok(started.elapsed())
 }
 
-fn connection(address: &str, requests: usize) -> Result<()> {
+fn connection(address: &str, requests: usize, request: &Request) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    let Request { path, header } = request;
     let request = format!(
-        "POST /shops/42/items HTTP/1.1\r\nhost: {address}\r\nx-tenant: acme\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{BODY}",
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nx-tenant: acme\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n{BODY}",
         BODY.len()
     );
     let mut buffer = vec![0; 8192];

@@ -6,6 +6,8 @@
 //!
 //! `cargo run --release -p bunbase-benches -- pool`: what do kept connections save? See [`pool`].
 //!
+//! `cargo run --release -p bunbase-benches -- sessions`: what does it cost to know who is calling? See [`sessions`].
+//!
 //! Is an action as fast as a handler written by hand?
 //!
 //! `cargo run --release -p bunbase-benches [ROUNDS] [REQUESTS]` starts two servers of one worker each, as processes of their own: an
@@ -19,6 +21,7 @@ mod queue;
 mod raw;
 mod report;
 mod runs;
+mod sessions;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -69,6 +72,7 @@ fn main() -> std::io::Result<()> {
         ["pool", options @ ..] => pool::main(options),
         ["queue", options @ ..] => queue::main(options),
         ["runs", options @ ..] => runs::main(options),
+        ["sessions", options @ ..] => sessions::main(options),
         numbers => {
             let number = |index: usize, default| numbers.get(index).map_or(Ok(default), |text| text.parse());
             let rounds = number(0, 5).map_err(std::io::Error::other)?;

@@ -18,9 +18,9 @@ pub struct Account {
     pub created_at: DateTimeUtc,
 }
 
-/// What a report says.
+/// How many there are.
 #[schema]
-pub struct Report {
+pub struct Count {
     /// How many accounts there are.
     pub accounts: i64,
 }
@@ -161,8 +161,8 @@ pub async fn admin(ctx: Ctx) -> Result<Vec<Account>> {
 
 /// Counts accounts, for machines and administrators.
 #[action(get = "/report", guards = [any((api_key(), has_role("admin")))])]
-pub async fn report(ctx: Ctx) -> Result<Report> {
-    Ok(Report { accounts: ctx.sql("SELECT count(*) FROM accounts").scalar().await? })
+pub async fn report(ctx: Ctx) -> Result<Count> {
+    Ok(Count { accounts: ctx.sql("SELECT count(*) FROM accounts").scalar().await? })
 }
 
 /// Makes somebody an administrator. It has no door: whoever has the machine calls it there.

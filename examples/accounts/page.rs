@@ -2,34 +2,24 @@
 
 use bunbase::prelude::*;
 
-bunbase::module!(name = "page", prefix = "");
-
-/// A page, and what it may load: its own script and style.
-#[schema]
-pub struct Page {
-    #[header("Content-Security-Policy")]
-    policy: String,
-    #[body]
-    page: Html,
-}
+/// What the page may load: its own script and style.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Shows the page.
 #[action(get = "/")]
-pub async fn index() -> Page {
-    Page {
-        policy: "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'".to_owned(),
-        page: Html(include_str!("page.html").to_owned()),
-    }
+pub async fn index(ctx: Ctx) -> Result<Html> {
+    ctx.answer_with(|headers| headers.push(("content-security-policy", POLICY.to_owned())));
+    Ok(Html(include_str!("page.html").to_owned()))
 }
 
 /// The page's script.
 #[action(get = "/page.js", content_type = "text/javascript; charset=utf-8")]
-pub async fn script() -> Text {
-    Text(include_str!("page.js").to_owned())
+pub async fn script() -> Result<Text> {
+    Ok(Text(include_str!("page.js").to_owned()))
 }
 
 /// The page's style.
 #[action(get = "/page.css", content_type = "text/css; charset=utf-8")]
-pub async fn style() -> Text {
-    Text(include_str!("page.css").to_owned())
+pub async fn style() -> Result<Text> {
+    Ok(Text(include_str!("page.css").to_owned()))
 }

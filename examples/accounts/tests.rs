@@ -97,12 +97,12 @@ async fn an_administrator_is_one_who_has_signed_in_since() {
     sign_up(&app, "ann@example.com", PASSWORD).await.assert_status(201);
     let cookie = cookie_of(&app, "ann@example.com").await;
     assert_eq!(get(&app, "/accounts/admin", &cookie).await.assert_status(403).code(), "role_missing");
-    app.call(MakeAdmin::new("ann@example.com")).await.expect("there is such an account");
+    app.call(MakeAdmin::new("ann@example.com".to_owned())).await.expect("there is such an account");
     get(&app, "/accounts/admin", &cookie).await.assert_status(401);
     let cookie = cookie_of(&app, "ann@example.com").await;
     let all = get(&app, "/accounts/admin", &cookie).await.assert_status(200).json::<Value>();
     assert_eq!(all[0]["email"], "ann@example.com");
-    assert!(app.call(MakeAdmin::new("bob@example.com")).await.is_err());
+    assert!(app.call(MakeAdmin::new("bob@example.com".to_owned())).await.is_err());
 }
 
 #[bunbase::test]

@@ -87,7 +87,11 @@ enum Command {
         step: Option<TenantsStep>,
     },
     /// Lists all routes with their actions and guards.
-    Routes,
+    Routes {
+        /// Lists the guards of every action instead, in the order in which they run.
+        #[arg(long)]
+        guards: bool,
+    },
     /// Prints the OpenAPI document.
     Openapi,
     /// Runs one action in this process and prints its answer.
@@ -161,7 +165,8 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
             let tenants = tenants::open(&app, &config).await?;
             print(&tenants::run(&tenants, step.unwrap_or(TenantsStep::List)).await?)
         }
-        Command::Routes => print(&routes::table(&wiring::registry(&app, &config)?)),
+        Command::Routes { guards: false } => print(&routes::table(&wiring::registry(&app, &config)?)),
+        Command::Routes { guards: true } => print(&routes::guards(&wiring::registry(&app, &config)?)),
         Command::Openapi => {
             let document = wiring::document(&wiring::registry(&app, &config)?, &config, app.description);
             print(&(document.pretty() + "\n"))

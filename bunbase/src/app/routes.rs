@@ -3,6 +3,7 @@
 use super::operate;
 use crate::{
     action::Trigger,
+    guard::Security,
     registry::{Registered, Registry},
 };
 
@@ -19,6 +20,38 @@ pub(super) fn table(registry: &Registry) -> String {
     }
     rows.sort_by(|(place, a), (other, b)| (place, &a[1], &a[0]).cmp(&(other, &b[1], &b[0])));
     operate::table(["METHOD", "PATH", "ACTION", "GUARDS", "SOURCE"], rows.into_iter().map(|(_, row)| row))
+}
+
+/// One line a guard, in the order in which they run: where it comes from, what it asks for, and how it refuses. An action without any has a
+/// line that says so.
+pub(super) fn guards(registry: &Registry) -> String {
+    let mut rows = Vec::new();
+    for action in registry.actions() {
+        let sources = action.guard_sources();
+        if sources.is_empty() {
+            let none = ["-", "anybody may call it", "", ""].map(str::to_owned);
+            rows.push([vec![action.name.to_owned()], none.to_vec()].concat());
+        }
+        for (number, (source, guard)) in (1..).zip(sources) {
+            let asks: Vec<_> = guard.security.iter().map(|alternative| names(alternative)).collect();
+            let mut codes: Vec<String> = Vec::new();
+            for variant in &guard.errors {
+                let text = format!("{} {}", variant.status, variant.code);
+                if !codes.contains(&text) {
+                    codes.push(text);
+                }
+            }
+            let name = if number == 1 { action.name.to_owned() } else { String::new() };
+            rows.push(vec![name, format!("{number} {source}"), guard.name, asks.join(" | "), codes.join(", ")]);
+        }
+    }
+    let rows = rows.into_iter().filter_map(|row| <[String; 5]>::try_from(row).ok());
+    operate::table(["ACTION", "FROM", "GUARD", "ASKS FOR", "REFUSES WITH"], rows)
+}
+
+fn names(alternative: &[Security]) -> String {
+    let names: Vec<_> = alternative.iter().map(|security| security.scheme).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") }
 }
 
 /// Returns an action's doors: where the line stands, what it is, and its path, name or rule.

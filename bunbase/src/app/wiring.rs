@@ -22,7 +22,7 @@ use crate::mcp;
 use crate::{
     Error, Result,
     clock::Clock,
-    config::{self, Config, HEALTH_PATHS, Secret, TenantIsolation, TenantSource},
+    config::{self, Config, HEALTH_PATHS, LongSecret, TenantIsolation, TenantSource},
     context::{Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
@@ -269,7 +269,7 @@ fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
     let needs = registry.actions().iter().find(|action| Sensitive::of(action.entry.fields).any());
     let why = needs.map(|action| format!("`{}` has `#[sensitive]` fields, which are stored encrypted", action.name));
     let Some(secrets) = config.secrets(why.as_deref())? else { return Ok(None) };
-    Sealer::new(secrets.iter().map(Secret::expose)).map(Some)
+    Sealer::new(secrets.iter().map(LongSecret::expose)).map(Some)
 }
 
 fn passwords(config: &Config) -> Result<Passwords> {
@@ -292,7 +292,7 @@ fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock) -> Result<Sessions> {
     let secrets = config.clone();
     Ok(Sessions::new(settings, clock.clone(), rows, states, move || {
         let secrets = secrets.secrets(Some("sessions are signed with it"))?.unwrap_or_default();
-        KeyRing::new(secrets.iter().map(Secret::expose))
+        KeyRing::new(secrets.iter().map(LongSecret::expose))
     }))
 }
 

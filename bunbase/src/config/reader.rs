@@ -10,7 +10,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Value, setting::items, suggest};
+use super::{Value, secret, setting::items, suggest};
 
 /// A sentence about a value, which it does not repeat: the section may hold secrets.
 #[derive(Debug)]
@@ -81,6 +81,41 @@ impl<'de> Reader<'de> {
             other => Self::Value(other),
         }
     }
+
+    fn as_text(&self) -> Option<&'de str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Value(_) => None,
+        }
+    }
+
+    /// Returns the file that a secret is in, where the value says so.
+    fn file(&self) -> Option<&'de str> {
+        match self {
+            Self::Value(Value::Table(table)) if table.len() == 1 => match table.get("file")? {
+                Value::Text(path) | Value::String(path) => Some(path),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The text of a file that is being read, as that of a variable is.
+struct InFile(String);
+
+impl InFile {
+    fn read(path: &str) -> Result<Self, ReadError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self(text.trim_end_matches(['\n', '\r']).to_owned())),
+            Err(error) => Err(ReadError(format!("is in the file {path:?}, which cannot be read: {error}"))),
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as a reader answers")]
+    fn as_text(&self) -> Option<&str> {
+        Some(&self.0)
+    }
 }
 
 type Entries<'de> = MapDeserializer<'de, std::vec::IntoIter<(&'de str, Reader<'de>)>, ReadError>;
@@ -94,13 +129,33 @@ fn entries(table: &BTreeMap<String, Value>) -> Entries<'_> {
 macro_rules! convert_text {
     ($($method:ident $type:ty => $visit:ident,)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-            let Self::Text(text) = self else { return self.deserialize_any(visitor) };
+            let Some(text) = self.as_text() else { return self.deserialize_any(visitor) };
             match text.trim().parse::<$type>() {
                 Ok(value) => visitor.$visit(value),
                 Err(_) => Err(de::Error::invalid_type(de::Unexpected::Str(text), &visitor)),
             }
         }
     )+};
+}
+
+macro_rules! numbers {
+    () => {
+        convert_text! {
+            deserialize_bool bool => visit_bool,
+            deserialize_i8 i64 => visit_i64,
+            deserialize_i16 i64 => visit_i64,
+            deserialize_i32 i64 => visit_i64,
+            deserialize_i64 i64 => visit_i64,
+            deserialize_i128 i128 => visit_i128,
+            deserialize_u8 u64 => visit_u64,
+            deserialize_u16 u64 => visit_u64,
+            deserialize_u32 u64 => visit_u64,
+            deserialize_u64 u64 => visit_u64,
+            deserialize_u128 u128 => visit_u128,
+            deserialize_f32 f64 => visit_f64,
+            deserialize_f64 f64 => visit_f64,
+        }
+    };
 }
 
 impl<'de> de::Deserializer<'de> for Reader<'de> {
@@ -125,28 +180,21 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         }
     }
 
-    convert_text! {
-        deserialize_bool bool => visit_bool,
-        deserialize_i8 i64 => visit_i64,
-        deserialize_i16 i64 => visit_i64,
-        deserialize_i32 i64 => visit_i64,
-        deserialize_i64 i64 => visit_i64,
-        deserialize_i128 i128 => visit_i128,
-        deserialize_u8 u64 => visit_u64,
-        deserialize_u16 u64 => visit_u64,
-        deserialize_u32 u64 => visit_u64,
-        deserialize_u64 u64 => visit_u64,
-        deserialize_u128 u128 => visit_u128,
-        deserialize_f32 f64 => visit_f64,
-        deserialize_f64 f64 => visit_f64,
-    }
+    numbers!();
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self.file().filter(|_| name == secret::NAME) {
+            Some(path) => visitor.visit_newtype_struct(InFile::read(path)?),
+            None => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -174,6 +222,28 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
 
     forward_to_deserialize_any! {
         char str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de> de::Deserializer<'de> for InFile {
+    type Error = ReadError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_string(self.0)
+    }
+
+    numbers!();
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier ignored_any seq enum
     }
 }
 

@@ -1,306 +1,124 @@
-//! Secrets: what keys are derived from, never shown.
+//! Values that are never shown, such as the password of a mail server.
 
-use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Deserializer, de};
 
-use super::{
-    Config, ConfigErrors, Problem, Value,
-    setting::{Setting, items},
-};
-use crate::{Error, Result};
+/// What [`Reader`](super::reader::Reader) knows it by.
+pub(super) const NAME: &str = "bunbase::config::Secret";
 
-/// Fewest bytes of a secret: those of the keys that are derived from it.
-const SHORTEST: usize = 32;
-
-/// Where the secret of development is kept when there is no SQLite file to keep it beside.
-const ELSEWHERE: &str = "data/app.secret";
-
-/// A secret of at least 32 bytes. `Debug` hides it; [`Secret::expose`] does not. The default is empty, which is none.
+/// A value that no log and no error shows: `Debug` and `Display` print `***`, and there is no `Serialize`. [`expose`](Self::expose) gives it up.
+///
+/// In the section `application` it may be in a file, as container platforms mount secrets: `password = { file = "/run/secrets/mail" }`, or
+/// the variable `BUNBASE__APPLICATION__MAIL__PASSWORD__FILE`. A line break at the end of the file does not belong to it. The text of a variable and of
+/// a file becomes what the type asks for.
+///
+/// ```
+/// # use bunbase::config::{Loader, Secret};
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Mail { password: Secret, pin: Secret<u16> }
+///
+/// let variables = [("BUNBASE__APPLICATION__PASSWORD", "hunter2"), ("BUNBASE__APPLICATION__PIN", "1234")];
+/// let mail: Mail = Loader::new().variables(variables).load()?.application()?;
+/// assert_eq!((mail.password.expose().as_str(), *mail.pin.expose()), ("hunter2", 1234));
+/// assert_eq!(format!("{mail:?}"), "Mail { password: ***, pin: *** }");
+/// # Ok::<(), bunbase::config::ConfigErrors>(())
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret<T = String>(T);
 
-impl Secret {
-    /// Accepts a secret of at least 32 bytes; space around it does not belong to it.
-    ///
-    /// # Errors
-    /// A sentence that says what to write instead and does not repeat the secret.
-    pub fn new(secret: &str) -> Result<Self, String> {
-        let secret = secret.trim();
-        if secret.len() < SHORTEST {
-            return Err(format!(
-                "has {} bytes and must have at least {SHORTEST} that nobody can guess; `openssl rand -base64 32` prints \
-                 some",
-                secret.len()
-            ));
-        }
-        Ok(Self(secret.to_owned()))
+impl<T> Secret<T> {
+    /// Hides a value.
+    pub const fn new(value: T) -> Self {
+        Self(value)
     }
 
-    /// Returns the secret. Not for logs.
-    #[must_use]
-    pub fn expose(&self) -> &str {
+    /// Returns the value. Not for logs.
+    pub const fn expose(&self) -> &T {
         &self.0
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Draws a new one.
-    fn draw() -> Result<Self> {
-        let mut bytes = [0; SHORTEST];
-        getrandom::fill(&mut bytes).map_err(|_| Error::internal("the system has no randomness for a secret"))?;
-        Ok(Self(STANDARD.encode(bytes)))
-    }
-
-    /// Reads the secret that is kept in a file, or draws one and keeps it there, readable for the file's owner alone.
-    fn kept(file: &Path) -> Result<Self> {
-        let failed = |verb: &str, source: io::Error| {
-            let text = format!("the secret of development, {}, cannot be {verb}; set `app.secret`", file.display());
-            Error::new(500, "app_secret", format!("{text}: {source}"))
-        };
-        let read = || match fs::read_to_string(file) {
-            Ok(text) => {
-                Self::new(&text).map(Some).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        };
-        if let Some(secret) = read().map_err(|error| failed("read", error))? {
-            return Ok(secret);
-        }
-        let secret = Self::draw()?;
-        match write(file, &secret.0) {
-            Ok(()) => Ok(secret),
-            // Another process was faster, and both must have the same one.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read()
-                .map_err(|error| failed("read", error))?
-                .ok_or_else(|| failed("read", io::ErrorKind::NotFound.into())),
-            Err(error) => Err(failed("written", error)),
-        }
+    /// Gives the value up.
+    pub fn into_exposed(self) -> T {
+        self.0
     }
 }
 
-/// Writes a file that was not there, whole or not at all.
-fn write(file: &Path, text: &str) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // A temporary file has the mode 0600 and keeps it.
-    let mut written = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(written, "{text}")?;
-    written.as_file().sync_all()?;
-    written.persist_noclobber(file).map(drop).map_err(|failed| failed.error)
-}
-
-impl Config {
-    /// Returns the application's secrets, the newest first: `app.secret` and those that it replaced.
-    ///
-    /// Where none is set and nothing needs one, there is none. Where something does, `needed_by` says what in a clause.
-    /// Then development makes one and keeps it beside the SQLite file, `data/app.db.secret`, with the mode 0600; one in
-    /// memory has nothing that outlives the process, and neither has its secret.
-    ///
-    /// # Errors
-    /// In production, when one is needed and none is set; in development, when it cannot be kept.
-    pub fn secrets(&self, needed_by: Option<&str>) -> Result<Option<Vec<Secret>>> {
-        let newest = match needed_by {
-            _ if !self.app.secret.is_empty() => self.app.secret.clone(),
-            None => return Ok(None),
-            Some(what) if self.environment.is_production() => {
-                let message = format!(
-                    "must be set, because {what}; `openssl rand -base64 32` prints one for the variable BUNBASE_SECRET"
-                );
-                return Err(ConfigErrors::from(Problem::new("app.secret", None, message)).into());
-            }
-            Some(_) if self.database.url.is_sqlite() => match self.database.url.sqlite_file() {
-                Some(file) => Secret::kept(&beside(file))?,
-                None => Secret::draw()?,
-            },
-            Some(_) => Secret::kept(Path::new(ELSEWHERE))?,
-        };
-        Ok(Some(std::iter::once(newest).chain(self.app.previous_secrets.iter().cloned()).collect()))
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
     }
 }
 
-fn beside(file: PathBuf) -> PathBuf {
-    let mut name = file.into_os_string();
-    name.push(".secret");
-    name.into()
-}
-
-impl fmt::Debug for Secret {
+impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "\"\"" } else { "\"***\"" })
+        f.write_str("***")
     }
 }
 
-impl Setting for Secret {
-    const KIND: &'static str = "secret";
-
-    fn read(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Text(text) | Value::String(text) if text.trim().is_empty() => Ok(Self::default()),
-            Value::Text(text) | Value::String(text) => Self::new(text),
-            other => Err(format!("must be a string, not {}", other.kind())),
-        }
-    }
-
-    fn show(&self) -> String {
-        format!("{self:?}")
+impl<T> fmt::Display for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
     }
 }
 
-/// In a variable, the items are separated by commas.
-impl Setting for Vec<Secret> {
-    const KIND: &'static str = "list of secrets";
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Secret<T>;
 
-    fn read(value: &Value) -> Result<Self, String> {
-        match value {
-            Value::Text(text) => items(text).map(Secret::new).collect(),
-            Value::List(values) => values
-                .iter()
-                .map(|item| match item {
-                    Value::String(text) => Secret::new(text),
-                    other => Err(format!("must be a list of strings, not {}", other.kind())),
-                })
-                .collect(),
-            other => Err(format!("must be a list of strings, not {}", other.kind())),
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a secret")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                T::deserialize(deserializer).map(Secret)
+            }
         }
-    }
-
-    fn show(&self) -> String {
-        format!("{self:?}")
+        deserializer.deserialize_newtype_struct(NAME, Visitor(std::marker::PhantomData))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::config::Loader;
 
-    const SECRET: &str = "hunter2-hunter2-hunter2-hunter2-hunter2";
-    const OLD: &str = "hunter1-hunter1-hunter1-hunter1-hunter1";
-
-    fn exposed(config: &Config, needed_by: Option<&str>) -> Option<Vec<String>> {
-        let secrets = config.secrets(needed_by).unwrap()?;
-        Some(secrets.iter().map(|secret| secret.expose().to_owned()).collect())
+    #[derive(Debug, Deserialize)]
+    struct Mail {
+        password: Secret,
     }
 
-    fn development(url: &str) -> Config {
-        Loader::new().debug_build(true).set("database.url", url).load().unwrap()
+    fn mail(loader: Loader) -> Result<Mail, String> {
+        loader.load().unwrap().application().map_err(|errors| errors.problems()[0].to_string())
     }
 
     #[test]
-    fn a_secret_is_set_by_its_variable_and_those_before_it_follow() {
-        let loader = Loader::new().variables([("BUNBASE_SECRET", SECRET), ("BUNBASE__APP__PREVIOUS_SECRETS", OLD)]);
-        let config = loader.load().unwrap();
-        assert_eq!(exposed(&config, None), Some(vec![SECRET.to_owned(), OLD.to_owned()]));
-        let config = Loader::new().set("app.secret", SECRET).set("app.previous_secrets", [OLD]).load().unwrap();
-        assert_eq!(exposed(&config, Some("of a test")), Some(vec![SECRET.to_owned(), OLD.to_owned()]));
-    }
-
-    #[test]
-    fn no_secret_is_in_any_output() {
-        let loader = Loader::new().set("app.secret", SECRET).set("app.previous_secrets", [OLD]);
-        assert!(!format!("{loader:?}").contains("hunter"));
-        let config = loader.load().unwrap();
-        let shown = format!("{config:?} {config:#?} {:?}", config.secrets(None).unwrap());
-        assert!(!shown.contains("hunter") && shown.contains("***"), "{shown}");
-        for key in crate::config::keys() {
-            assert!(!(key.show)(&config).contains("hunter"), "{}", key.name);
-        }
-        for wrong in [
-            Loader::new().set("app.secret", "hunter2"),
-            Loader::new().set("app.previous_secrets", ["hunter2"]),
-            Loader::new().set("app.previous_secrets", SECRET),
-            Loader::new().file("app.secret = ['hunter2']"),
-            Loader::new().variables([("BUNBASE__APP__SECRETS", SECRET)]),
-            Loader::new().file(format!("app.secret = '{SECRET}")),
+    fn a_secret_is_read_from_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mail");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let path = file.to_str().unwrap();
+        for loader in [
+            Loader::new().set("application.password", "hunter2"),
+            Loader::new().file("application.password = 'hunter2'"),
+            Loader::new().file(format!("application.password = {{ file = '{path}' }}")),
+            Loader::new().variables([("BUNBASE__APPLICATION__PASSWORD__FILE", path)]),
         ] {
-            let errors = wrong.load().unwrap_err();
-            assert!(!format!("{errors} {errors:?}").contains("hunter"), "{errors}");
+            assert_eq!(mail(loader).unwrap().password.expose(), "hunter2");
         }
     }
 
     #[test]
-    fn a_short_secret_is_refused_and_an_empty_one_is_none() {
-        let errors = Loader::new().set("app.secret", "too short").load().unwrap_err();
-        assert!(errors.to_string().contains("`app.secret` has 9 bytes and must have at least 32"), "{errors}");
-        let config = Loader::new().variables([("BUNBASE_SECRET", " ")]).load().unwrap();
-        assert_eq!(config.secrets(None).unwrap(), None);
-    }
-
-    #[test]
-    fn production_needs_one_only_when_something_does() {
-        let config = Loader::new().load().unwrap();
-        assert!(config.environment.is_production());
-        assert_eq!(config.secrets(None).unwrap(), None);
-        let error = config.secrets(Some("`users.create` has sensitive fields")).unwrap_err();
-        let text = "`app.secret` must be set, because `users.create` has sensitive fields;";
-        assert!(error.to_string().contains(text), "{error}");
-        assert!(!Path::new(ELSEWHERE).exists());
-    }
-
-    #[test]
-    fn development_keeps_one_beside_its_database() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = development(&format!("sqlite://{}/data/app.db?mode=rwc", folder.path().display()));
-        assert_eq!(exposed(&config, None), None);
-        let file = folder.path().join("data/app.db.secret");
-        assert!(!file.exists());
-
-        let first = exposed(&config, Some("of a test")).unwrap();
-        assert_eq!(exposed(&config, Some("of a test")), Some(first.clone()));
-        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", first[0]));
-        let names: Vec<_> = fs::read_dir(file.parent().unwrap()).unwrap().collect();
-        assert_eq!(names.len(), 1, "{names:?}");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-
-        fs::write(&file, "damaged").unwrap();
-        let error = config.secrets(Some("of a test")).unwrap_err();
-        assert_eq!(error.code(), "app_secret");
-    }
-
-    #[test]
-    fn processes_that_start_together_have_the_same_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("app.db.secret");
-        let start = std::sync::Barrier::new(8);
-        let secrets: Vec<_> = std::thread::scope(|scope| {
-            let kept = || {
-                start.wait();
-                Secret::kept(&file).unwrap()
-            };
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(kept)).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-        });
-        assert!(secrets.iter().all(|secret| *secret == secrets[0] && !secret.is_empty()));
-    }
-
-    #[test]
-    fn a_database_in_memory_has_a_secret_of_its_process() {
-        let config = development("sqlite::memory:");
-        let first = exposed(&config, Some("of a test")).unwrap();
-        assert_ne!(exposed(&config, Some("of a test")).unwrap(), first);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text: String) {
-            let _ = Secret::new(&text);
-            let _ = Vec::<Secret>::read(&Value::Text(text));
-        }
+    fn what_cannot_be_read_is_named_and_what_is_there_is_not_shown() {
+        let loader = Loader::new().file("application.password = { file = '/nowhere/at/all' }");
+        let message = mail(loader).unwrap_err();
+        assert!(message.contains("`application.password`") && message.contains("/nowhere/at/all"), "{message}");
+        let message = mail(Loader::new().file("application.password = ['hunter2']")).unwrap_err();
+        assert!(message.contains("must be a string") && !message.contains("hunter2"), "{message}");
+        let loader = Loader::new().file("application.password = { hunter2 = 1 }");
+        assert!(!mail(loader).unwrap_err().contains("hunter2"));
+        assert_eq!(format!("{:?} {}", Secret::new("hunter2"), Secret::new(2)), "*** ***");
     }
 }

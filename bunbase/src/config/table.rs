@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport, Key, LogFormat,
-    OnFailure, RedisUrl, Revocation, SameSite, Secret, Source, TenantIsolation, TenantSource, check,
+    LongSecret, OnFailure, RedisUrl, Revocation, SameSite, Source, TenantIsolation, TenantSource, check,
     sections::sections, setting::Setting,
 };
 
@@ -22,9 +22,9 @@ sections! {
         /// What this process does: `http`, `worker`, `scheduler`. `--roles` sets it too.
         roles: Vec<String> = words(["http", "worker", "scheduler"]), check check::roles;
         /// What keys are derived from: at least 32 bytes that nobody can guess. Needed for sessions, and where actions have `#[sensitive]` fields.
-        secret: Secret = Secret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET";
+        secret: LongSecret = LongSecret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET";
         /// Secrets that `app.secret` has replaced. What was sealed under them can still be opened, and sessions that they signed go on.
-        previous_secrets: Vec<Secret> = Vec::new();
+        previous_secrets: Vec<LongSecret> = Vec::new();
     }
 
     /// The HTTP server.
@@ -299,7 +299,7 @@ sections! {
         /// gets around policies, as a superuser does.
         role: String = String::new();
         /// More databases, each as `NAME=URL`. `tenants add ID --shard NAME` says whose data is there.
-        shards: Vec<Secret> = Vec::new();
+        shards: Vec<LongSecret> = Vec::new();
         /// How many connections to all shards together an instance opens at most, at least one to each.
         max_connections: u32 = 20, check check::positive;
     }
@@ -381,7 +381,7 @@ sections! {
         path: String = "/_metrics".to_owned(), check check::route;
         /// What a collector sends as `Authorization: Bearer …`. Without one, in production, only callers on the same machine are answered, and
         /// none that come by way of a proxy.
-        token: Secret = Secret::default(), env "BUNBASE_METRICS_TOKEN";
+        token: LongSecret = LongSecret::default(), env "BUNBASE_METRICS_TOKEN";
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
         latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
             check check::buckets;

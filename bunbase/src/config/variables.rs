@@ -12,6 +12,9 @@ pub(super) const FILE_VARIABLE: &str = "BUNBASE_CONFIG";
 
 const PREFIX: &str = "BUNBASE__";
 
+/// What a variable's name ends with whose value is the path of a file with the setting: how secrets are mounted into containers.
+const IN_FILE: &str = "_FILE";
+
 /// Variables that concern the configuration, by name.
 #[derive(Default)]
 pub(super) struct Variables {
@@ -83,7 +86,34 @@ pub(super) fn variable_for(key: &str) -> String {
 }
 
 fn concerns_us(name: &str) -> bool {
-    name.starts_with("BUNBASE_") || KEYS.iter().any(|key| key.variable == Some(name))
+    let is_customary = |name: &str| KEYS.iter().any(|key| key.variable == Some(name));
+    name.starts_with("BUNBASE_") || is_customary(name) || name.strip_suffix(IN_FILE).is_some_and(is_customary)
+}
+
+/// Returns the value of a variable, or what is in the file that the variable of that name with `_FILE` names.
+fn value_of(
+    name: &str,
+    variables: &BTreeMap<String, String>,
+    source: impl Fn(&str) -> Source,
+) -> Option<Result<(String, Source), Problem>> {
+    let in_file = format!("{name}{IN_FILE}");
+    let Some(path) = variables.get(&in_file) else {
+        return variables.get(name).map(|value| Ok((value.clone(), source(name))));
+    };
+    let problem = |message: String| Problem::new("", source(&in_file), message);
+    if variables.contains_key(name) {
+        return Some(Err(problem(format!("is set, and so is {name}: unset one of them"))));
+    }
+    Some(match std::fs::read_to_string(path) {
+        // Editors and `echo` end a file with a line break, which belongs to no setting.
+        Ok(text) => Ok((text.trim_end_matches(['\n', '\r']).to_owned(), source(&in_file))),
+        Err(error) => Err(problem(format!("names the file {path:?}, which cannot be read: {error}"))),
+    })
+}
+
+/// Returns the key of a variable with the prefix.
+fn key_of(path: &str) -> String {
+    path.to_ascii_lowercase().replace("__", ".")
 }
 
 fn collect(
@@ -95,14 +125,25 @@ fn collect(
     // The customary names first: what is said to bunbase alone counts more.
     for key in KEYS {
         let Some(name) = key.variable else { continue };
-        if let Some(value) = variables.get(name) {
-            found.push(Found::new(key.name, Value::Text(value.clone()), source(name)));
+        match value_of(name, variables, &source) {
+            Some(Ok((value, source))) => found.push(Found::new(key.name, Value::Text(value), source)),
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
         }
     }
+    let is_key = |key: &str| KEYS.iter().any(|known| known.name == key);
     for (name, value) in variables {
         if let Some(path) = name.strip_prefix(PREFIX) {
-            let key = path.to_ascii_lowercase().replace("__", ".");
-            found.push(Found::new(&key, Value::Text(value.clone()), source(name)));
+            let in_file = path.strip_suffix(IN_FILE).filter(|base| is_key(&key_of(base)) && !is_key(&key_of(path)));
+            let Some(base) = in_file else {
+                found.push(Found::new(&key_of(path), Value::Text(value.clone()), source(name)));
+                continue;
+            };
+            match value_of(&format!("{PREFIX}{base}"), variables, &source) {
+                Some(Ok((value, source))) => found.push(Found::new(&key_of(base), Value::Text(value), source)),
+                Some(Err(problem)) => problems.push(problem),
+                None => {}
+            }
         } else if ![environment::VARIABLE, FILE_VARIABLE].contains(&name.as_str())
             && let Some(rest) = name.strip_prefix("BUNBASE_")
             && let Some(key) = KEYS.iter().find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(rest))
@@ -167,6 +208,38 @@ mod tests {
         assert!(shown.starts_with(".env:2: cannot be read"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(variables.get("PORT").is_some());
+    }
+
+    #[test]
+    fn a_value_may_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "postgres://me:hunter2@db/app\n").unwrap();
+        let path = file.to_str().unwrap();
+        let variables = process(&[("DATABASE_URL_FILE", path), ("BUNBASE__REDIS__URL_FILE", path)]);
+        let (found, problems) = variables.settings();
+        assert_eq!(problems, []);
+        assert_eq!(names(&variables), ["database.url=DATABASE_URL_FILE", "redis.url=BUNBASE__REDIS__URL_FILE"]);
+        for setting in found {
+            assert!(matches!(&setting.value, Value::Text(text) if text == "postgres://me:hunter2@db/app"));
+        }
+        // Settings of the application may end so.
+        assert_eq!(
+            names(&process(&[("BUNBASE__APPLICATION__CA_FILE", "/x")])),
+            ["application.ca_file=BUNBASE__APPLICATION__CA_FILE"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_and_a_value_twice_are_problems() {
+        let (_, problems) = process(&[("BUNBASE_SECRET_FILE", "/nowhere/at/all")]).settings();
+        let shown = problems[0].to_string();
+        assert!(
+            shown.starts_with("BUNBASE_SECRET_FILE: names the file \"/nowhere/at/all\", which cannot be read"),
+            "{shown}"
+        );
+        let (_, problems) = process(&[("PORT", "1"), ("PORT_FILE", "/x")]).settings();
+        assert_eq!(problems[0].to_string(), "PORT_FILE: is set, and so is PORT: unset one of them");
     }
 
     #[test]

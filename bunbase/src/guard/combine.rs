@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use super::{DynGuard, Guard, GuardDoc};
+use super::{DynGuard, Guard, GuardDoc, Security};
 use crate::{Error, Result, context::Ctx};
 
 /// Several guards in their order: a tuple of two to eight.
@@ -132,13 +132,7 @@ impl Guard for All {
 
     fn describe(&self) -> GuardDoc {
         let docs: Vec<_> = self.0.iter().map(|guard| guard.describe()).collect();
-        let mut security = vec![Vec::new()];
-        for doc in &docs {
-            let with = |known: &Vec<_>| either(&doc.security).map(|more| merged(known, &more)).collect::<Vec<_>>();
-            security = security.iter().flat_map(with).collect();
-        }
-        // Nothing but the alternative of nothing is no alternative.
-        security.retain(|alternative| !alternative.is_empty() || docs.iter().any(|doc| !doc.security.is_empty()));
+        let security = asked(&docs);
         GuardDoc {
             security,
             needs_caller: docs.iter().any(|doc| doc.needs_caller),
@@ -149,11 +143,45 @@ impl Guard for All {
 }
 
 /// Returns alternatives, of which that of nothing is one where there is none.
-fn either(security: &[Vec<super::Security>]) -> impl Iterator<Item = Vec<super::Security>> {
+fn either(security: &[Vec<Security>]) -> impl Iterator<Item = Vec<Security>> {
     security.iter().cloned().chain(security.is_empty().then(Vec::new))
 }
 
-fn merged(known: &[super::Security], more: &[super::Security]) -> Vec<super::Security> {
+/// Returns what several guards ask for together: each with each of its alternatives. Guards that ask for the same are one, and where one of them
+/// lets nobody pass without, none does.
+pub(crate) fn asked(docs: &[GuardDoc]) -> Vec<Vec<Security>> {
+    let is_in = |all: &[Vec<Security>], one: &Vec<Security>| {
+        all.iter().any(|known| known.len() == one.len() && known.iter().all(|security| one.contains(security)))
+    };
+    let mut different: Vec<(Vec<Vec<Security>>, bool)> = Vec::new();
+    for doc in docs.iter().filter(|doc| !doc.security.is_empty()) {
+        let (with, without): (Vec<_>, Vec<_>) = doc.security.iter().cloned().partition(|one| !one.is_empty());
+        let is_optional = !without.is_empty();
+        let same = |known: &[Vec<Security>]| known.len() == with.len() && with.iter().all(|one| is_in(known, one));
+        if let Some((_, known)) = different.iter_mut().find(|(known, _)| same(known)) {
+            *known &= is_optional;
+        } else {
+            different.push((with, is_optional));
+        }
+    }
+    let mut combined = vec![Vec::new()];
+    for (with, is_optional) in different {
+        let more = |known: &Vec<Security>| with.iter().map(|one| merged(known, one)).collect::<Vec<_>>();
+        let mut next: Vec<Vec<Security>> = combined.iter().flat_map(more).collect();
+        if is_optional {
+            next.extend(combined);
+        }
+        combined = Vec::new();
+        for one in next {
+            if !is_in(&combined, &one) {
+                combined.push(one);
+            }
+        }
+    }
+    if combined.iter().all(Vec::is_empty) { Vec::new() } else { combined }
+}
+
+fn merged(known: &[Security], more: &[Security]) -> Vec<Security> {
     let mut all = known.to_vec();
     all.extend(more.iter().filter(|one| !known.contains(one)).cloned());
     all

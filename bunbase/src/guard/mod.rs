@@ -15,7 +15,7 @@ mod step_up;
 
 use std::{future::Future, pin::Pin};
 
-pub(crate) use self::across_tenants::NAME as ACROSS_TENANTS;
+pub(crate) use self::{across_tenants::NAME as ACROSS_TENANTS, combine::asked};
 pub use self::{
     across_tenants::{AcrossTenants, across_tenants},
     api_key::{ApiKey, ApiKeyError, ApiKeys, RequireApiKey, api_key},

@@ -2,11 +2,13 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use rmcp::model::{Tool, ToolAnnotations};
+use rmcp::model::{MetaObject, Tool, ToolAnnotations};
+use serde_json::{Value, json};
 
 use super::schema::{self, Shape};
 use crate::{
     action::{ActionMeta, Method},
+    guard::{Credential, Security},
     registry::{Registered, Registry},
 };
 
@@ -34,12 +36,50 @@ fn entry(action: &Registered, name: Cow<'static, str>) -> Entry {
     let mut tool = Tool::new_with_raw(name, description(meta), schema::input(action.entry.fields));
     tool.title = (!meta.summary.is_empty()).then(|| meta.summary.trim_end_matches('.').to_owned());
     tool.annotations = Some(hints(action));
+    tool.meta = guarded(action);
     let shape = schema::output(action.entry.output);
     tool.output_schema = match &shape {
         Shape::Object(schema) | Shape::Wrapped(schema) => Some(Arc::new(schema.clone())),
         Shape::Raw => None,
     };
     Entry { tool, action: action.name, shape, content_type: meta.content_type }
+}
+
+/// Returns what guards ask for and how they refuse: `bunbase/security`, alternatives of credentials that go together, and `bunbase/refusals`.
+fn guarded(action: &Registered) -> Option<MetaObject> {
+    let docs = action.guard_docs();
+    let security: Vec<Value> = docs
+        .iter()
+        .filter(|doc| !doc.security.is_empty())
+        .map(|doc| {
+            let alternative = |names: &Vec<Security>| names.iter().map(credential).collect::<Value>();
+            json!({ "guard": doc.name, "any_of": doc.security.iter().map(alternative).collect::<Value>() })
+        })
+        .collect();
+    let mut refusals: Vec<Value> = Vec::new();
+    for variant in docs.iter().flat_map(|doc| &doc.errors) {
+        let refusal = json!({ "status": variant.status, "code": variant.code, "description": variant.docs });
+        if !refusals.contains(&refusal) {
+            refusals.push(refusal);
+        }
+    }
+    if security.is_empty() && refusals.is_empty() {
+        return None;
+    }
+    let mut meta = serde_json::Map::new();
+    meta.insert("bunbase/security".to_owned(), security.into());
+    meta.insert("bunbase/refusals".to_owned(), refusals.into());
+    Some(MetaObject(meta))
+}
+
+fn credential(security: &Security) -> Value {
+    let place = match security.credential {
+        Credential::Header(name) => format!("header {name}"),
+        Credential::Cookie(name) => format!("cookie {name}"),
+        Credential::Bearer => "header Authorization: Bearer".to_owned(),
+        Credential::Session => "cookie of the session".to_owned(),
+    };
+    json!({ "scheme": security.scheme, "in": place })
 }
 
 /// Returns the whole doc comment: a model reads no title.

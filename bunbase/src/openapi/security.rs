@@ -1,13 +1,11 @@
 //! The credentials that guards ask for.
 
-use std::collections::BTreeSet;
-
 use okapi::{
     Map,
     openapi3::{RefOr, SecurityRequirement, SecurityScheme, SecuritySchemeData},
 };
 
-use crate::guard::{Credential, GuardDoc, Security};
+use crate::guard::{self, Credential, GuardDoc, Security};
 
 /// The security schemes met so far, each under its name in the document.
 #[derive(Debug, Default)]
@@ -16,43 +14,13 @@ pub(super) struct Schemes(Vec<(String, Security)>);
 impl Schemes {
     /// Returns what an operation behind these guards requires; `None` for nothing.
     ///
-    /// What several guards ask for goes together, each with each of its alternatives. Guards that ask for the same are one, and where one of
-    /// them lets nobody pass without, none does.
+    /// What several guards ask for goes together, each with each of its alternatives.
     pub(super) fn requirements(&mut self, guards: &[GuardDoc]) -> Option<Vec<SecurityRequirement>> {
-        let mut asked: Vec<(BTreeSet<BTreeSet<String>>, bool)> = Vec::new();
-        // Each once, in the order of the guards: that of their alternatives is theirs.
-        let mut ordered: Vec<Vec<BTreeSet<String>>> = Vec::new();
-        for guard in guards.iter().filter(|guard| !guard.security.is_empty()) {
-            let named = |names: &Vec<Security>, schemes: &mut Self| names.iter().map(|one| schemes.name(one)).collect();
-            let alternatives: Vec<BTreeSet<String>> = guard.security.iter().map(|one| named(one, self)).collect();
-            let (with, without): (Vec<_>, Vec<_>) = alternatives.into_iter().partition(|names| !names.is_empty());
-            let (key, is_optional) = (with.iter().cloned().collect::<BTreeSet<_>>(), !without.is_empty());
-            if let Some((_, known)) = asked.iter_mut().find(|(known, _)| *known == key) {
-                *known &= is_optional;
-            } else {
-                asked.push((key, is_optional));
-                ordered.push(with);
-            }
+        let mut requirements: Vec<SecurityRequirement> = Vec::new();
+        for alternative in guard::asked(guards) {
+            requirements.push(alternative.iter().map(|security| (self.name(security), Vec::new())).collect());
         }
-        let mut combined = vec![BTreeSet::new()];
-        for (with, (_, is_optional)) in ordered.into_iter().zip(&asked) {
-            let more = |names: &BTreeSet<String>| with.iter().map(|one| names | one).collect::<Vec<_>>();
-            let mut next: Vec<BTreeSet<String>> = combined.iter().flat_map(more).collect();
-            if *is_optional {
-                next.extend(combined);
-            }
-            combined = Vec::new();
-            for names in next {
-                if !combined.contains(&names) {
-                    combined.push(names);
-                }
-            }
-        }
-        if combined.iter().all(BTreeSet::is_empty) {
-            return None;
-        }
-        let requirement = |names: BTreeSet<String>| names.into_iter().map(|name| (name, Vec::new())).collect();
-        Some(combined.into_iter().map(requirement).collect())
+        (!requirements.is_empty()).then_some(requirements)
     }
 
     /// Returns the name of a scheme. Two credentials that claim one name get two.

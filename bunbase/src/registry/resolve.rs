@@ -153,8 +153,15 @@ impl Registered {
 
     /// Returns what all its guards say about themselves, in the order in which they run.
     pub fn guard_docs(&self) -> Vec<GuardDoc> {
-        let own = |guards: &[Box<dyn DynGuard>]| guards.iter().map(|guard| guard.describe()).collect::<Vec<_>>();
-        [own(&self.module_guards), self.providers.clone(), own(&self.guards)].concat()
+        self.guard_sources().into_iter().map(|(_, guard)| guard).collect()
+    }
+
+    /// Returns the same, each with where it comes from: the `module`, a `parameter`, or the `action`'s own list.
+    pub fn guard_sources(&self) -> Vec<(&'static str, GuardDoc)> {
+        let own = |guards: &'_ [Box<dyn DynGuard>]| guards.iter().map(|guard| guard.describe()).collect::<Vec<_>>();
+        let of = |source, docs: Vec<GuardDoc>| docs.into_iter().map(move |doc| (source, doc));
+        let (module, action) = (own(&self.module_guards), own(&self.guards));
+        of("module", module).chain(of("parameter", self.providers.clone())).chain(of("action", action)).collect()
     }
 }
 

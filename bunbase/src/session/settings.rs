@@ -64,7 +64,8 @@ impl Settings {
 
     /// Returns the value of `Set-Cookie` for a token that is good for so long.
     pub(crate) fn set(&self, token: &str, left: Duration) -> String {
-        format!("{}={token}; Max-Age={}{}", self.cookie, left.as_secs(), self.attributes)
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        format!("{}={token}; Max-Age={seconds}{}", self.cookie, self.attributes)
     }
 
     /// Returns the value of `Set-Cookie` that takes the cookie away.

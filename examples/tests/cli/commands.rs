@@ -60,6 +60,12 @@ fn the_version_is_that_of_the_package_unless_it_is_configured() {
 
 #[test]
 fn routes_are_a_table() {
+    let guards = alone(&["routes", "--guards"]);
+    for part in
+        ["ACTION", "FROM", "anybody may call it", "1 parameter", "api_key", "401 api_key_missing, 401 api_key_unknown"]
+    {
+        assert!(guards.out.contains(part), "{part} is not in: {}", guards.out);
+    }
     let said = alone(&["routes"]);
     let rows: Vec<Vec<_>> = said.out.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["METHOD", "PATH", "ACTION", "GUARDS", "SOURCE"]);

@@ -109,6 +109,24 @@ async fn limited() -> Result<()> {
     Ok(())
 }
 
+/// Signs anybody in, and answers the token.
+#[action(post = "/sign-in")]
+async fn sign_in(ctx: Ctx, user: String) -> Result<String> {
+    Ok(ctx.session().sign_in(Grant::user(user)).await?.token)
+}
+
+/// Signs out.
+#[action(post = "/sign-out", status = 204)]
+async fn sign_out(ctx: Ctx) -> Result<()> {
+    ctx.session().sign_out().await
+}
+
+/// Tells who is signed in.
+#[action(get = "/me")]
+async fn me(#[guard] user: SignedIn) -> Result<String> {
+    Ok(user.user().to_owned())
+}
+
 /// Shows what is kept for a moment, and needs nothing else.
 #[action(get = "/kept", cache(ttl = "100ms"))]
 async fn kept(ctx: Ctx) -> Result<i64> {

@@ -60,6 +60,14 @@ impl Application {
         command
     }
 
+    /// Starts a process that is not to start, and returns what it says on its way out.
+    pub fn refused(&self, variables: &[(&str, &str)]) -> String {
+        let mut command = self.command(&["serve", "--roles", "http", "--port", "0"]);
+        let output = command.envs(variables.iter().copied()).stderr(Stdio::piped()).output().expect("it runs");
+        assert!(!output.status.success(), "it started");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// Starts a process that works on the queue.
     pub fn worker(&self) -> Process {
         Process(self.command(&["serve", "--roles", "worker"]).spawn().expect("it starts"))

@@ -19,7 +19,7 @@ async fn sign_out_at(app: &ListeningApp, token: &str) {
 
 async fn token_of(app: &ListeningApp, user: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = client.post(app.url("/t/sessions/sign-in")).json(&SignIn::new(user)).send().await.unwrap();
+    let answer = client.post(app.url("/t/sessions/sign-in")).json(&SignIn::new(user.to_owned())).send().await.unwrap();
     answer.json::<Token>().await.unwrap().token
 }
 

@@ -26,7 +26,7 @@ struct Seat {
 /// Who is signed in.
 #[schema]
 #[derive(PartialEq, Eq)]
-struct Me {
+struct Known {
     user: String,
     organisation: Option<String>,
     roles: Vec<String>,
@@ -35,7 +35,7 @@ struct Me {
     session: Option<Uuid>,
 }
 
-impl Me {
+impl Known {
     fn of(user: &SignedIn) -> Self {
         Self {
             user: user.user().to_owned(),
@@ -116,14 +116,14 @@ async fn prove(ctx: Ctx) -> Result<()> {
 
 /// Tells who is signed in.
 #[action(get = "/me", tool)]
-async fn me(#[guard] user: SignedIn) -> Result<Me> {
-    Ok(Me::of(&user))
+async fn me(#[guard] user: SignedIn) -> Result<Known> {
+    Ok(Known::of(&user))
 }
 
 /// Tells who is signed in, if anybody is.
 #[action(get = "/maybe")]
-async fn maybe(#[guard] user: Option<SignedIn>) -> Result<Option<Me>> {
-    Ok(user.map(|user| Me::of(&user)))
+async fn maybe(#[guard] user: Option<SignedIn>) -> Result<Option<Known>> {
+    Ok(user.map(|user| Known::of(&user)))
 }
 
 /// Is for administrators.
@@ -158,7 +158,7 @@ async fn report() -> Result<String> {
 
 /// Who a job found to have caused it.
 #[derive(Default)]
-struct Found(std::sync::Mutex<Vec<Me>>);
+struct Found(std::sync::Mutex<Vec<Known>>);
 
 /// Has a job done, in the name of whoever is signed in.
 #[action(post = "/later", status = 202)]
@@ -170,7 +170,7 @@ async fn later(ctx: Ctx, #[guard] _user: SignedIn) -> Result<()> {
 /// Works for an editor.
 #[action(guards = [has_role("editor")])]
 async fn work(ctx: Ctx, #[guard] user: SignedIn) -> Result<()> {
-    ctx.state::<Found>()?.0.lock().unwrap().push(Me::of(&user));
+    ctx.state::<Found>()?.0.lock().unwrap().push(Known::of(&user));
     Ok(())
 }
 
@@ -180,7 +180,7 @@ fn app() -> App {
 
 /// Signs in over HTTP, and returns the cookie's value.
 async fn cookie_of(app: &TestApp, user: &str) -> String {
-    let answer = app.post("/t/sessions/sign-in").json(&SignIn::new(user)).send().await.assert_status(200);
+    let answer = app.post("/t/sessions/sign-in").json(&SignIn::new(user.to_owned())).send().await.assert_status(200);
     let cookie = answer.set_cookie(COOKIE).expect("the answer sets a cookie").to_owned();
     assert_eq!(answer.json::<Token>().token, cookie);
     cookie

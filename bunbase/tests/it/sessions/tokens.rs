@@ -8,7 +8,7 @@ use super::*;
 async fn whoever_signs_in_is_known_by_the_cookie_and_by_the_token() {
     let app = TestApp::start(app()).await;
     let cookie = cookie_of(&app, "ann").await;
-    let expected = |session: Option<Uuid>| Me {
+    let expected = |session: Option<Uuid>| Known {
         user: "ann".to_owned(),
         organisation: Some("acme".to_owned()),
         roles: vec!["editor".to_owned()],
@@ -18,21 +18,21 @@ async fn whoever_signs_in_is_known_by_the_cookie_and_by_the_token() {
     };
     let by_cookie = send_with(app.get("/t/sessions/me"), &cookie).await.assert_status(200);
     assert_eq!(by_cookie.header("cache-control"), Some("no-store"));
-    let by_cookie = by_cookie.json::<Me>();
-    let by_bearer = app.get("/t/sessions/me").bearer(&cookie).send().await.assert_status(200).json::<Me>();
+    let by_cookie = by_cookie.json::<Known>();
+    let by_bearer = app.get("/t/sessions/me").bearer(&cookie).send().await.assert_status(200).json::<Known>();
     assert_eq!((&by_cookie, &by_bearer), (&expected(by_cookie.session), &expected(by_cookie.session)));
-    assert_eq!(app.get("/t/sessions/maybe").bearer(&cookie).send().await.json::<Option<Me>>(), Some(by_bearer));
+    assert_eq!(app.get("/t/sessions/maybe").bearer(&cookie).send().await.json::<Option<Known>>(), Some(by_bearer));
 }
 
 #[bunbase::test]
 async fn the_cookie_is_for_this_host_and_no_script() {
     let app = TestApp::start(app()).await;
-    let answer = app.post("/t/sessions/sign-in").json(&SignIn::new("ann")).send().await;
+    let answer = app.post("/t/sessions/sign-in").json(&SignIn::new("ann".to_owned())).send().await;
     let set = answer.headers("set-cookie");
     assert!(set[0].ends_with("; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax"), "{set:?}");
     assert_eq!(set.len(), 1);
     let secure = TestApp::start(super::app().config("session.secure", true)).await;
-    let answer = secure.post("/t/sessions/sign-in").json(&SignIn::new("ann")).send().await;
+    let answer = secure.post("/t/sessions/sign-in").json(&SignIn::new("ann".to_owned())).send().await;
     assert!(answer.set_cookie("__Host-bunbase_session").is_some(), "{:?}", answer.headers("set-cookie"));
     assert_eq!(
         secure.document().pointer("/components/securitySchemes/session/name"),
@@ -55,7 +55,7 @@ async fn nobody_and_somebody_with_a_wrong_token_are_401() {
     // A wrong bearer is not made good by a cookie.
     let cookie = cookie_of(&app, "ann").await;
     send_with(app.get("/t/sessions/me").bearer("somebody-elses"), &cookie).await.assert_status(401);
-    assert_eq!(send_with(app.get("/t/sessions/maybe"), "bbs1.nonsense").await.json::<Option<Me>>(), None);
+    assert_eq!(send_with(app.get("/t/sessions/maybe"), "bbs1.nonsense").await.json::<Option<Known>>(), None);
     for text in ["\u{e4}", "a=b", "\"", "bbs1.", "bbs1.%00%ff", &"A".repeat(4000)] {
         let answer = send_with(app.get("/t/sessions/me"), text).await;
         assert_eq!(answer.status(), 401, "{text}: {answer}");
@@ -82,7 +82,7 @@ async fn a_sign_out_everywhere_ends_all_of_a_user_and_nobody_elses() {
     let app = TestApp::start(app()).await;
     let (phone, laptop) = (cookie_of(&app, "ann").await, cookie_of(&app, "ann").await);
     let bob = cookie_of(&app, "bob").await;
-    let request = app.post("/t/sessions/sign-out-everywhere").json(&SignOutEverywhere::new("ann"));
+    let request = app.post("/t/sessions/sign-out-everywhere").json(&SignOutEverywhere::new("ann".to_owned()));
     let answer = send_with(request, &phone).await.assert_status(204);
     assert_eq!(answer.set_cookie(COOKIE), Some(""));
     for cookie in [&phone, &laptop] {
@@ -98,25 +98,30 @@ async fn signing_in_and_a_change_of_rights_end_the_session_before() {
     let app = TestApp::start(app()).await;
     // What an attacker has put there before is of no use to him after.
     let fixed = cookie_of(&app, "mallory").await;
-    let answer = send_with(app.post("/t/sessions/sign-in").json(&SignIn::new("ann")), &fixed).await;
+    let answer = send_with(app.post("/t/sessions/sign-in").json(&SignIn::new("ann".to_owned())), &fixed).await;
     let ann = answer.set_cookie(COOKIE).unwrap().to_owned();
     send_with(app.get("/t/sessions/me"), &fixed).await.assert_status(401);
 
-    let before = send_with(app.get("/t/sessions/me"), &ann).await.json::<Me>();
+    let before = send_with(app.get("/t/sessions/me"), &ann).await.json::<Known>();
     let promoted = send_with(app.post("/t/sessions/promote"), &ann).await.assert_status(204);
     let promoted = promoted.set_cookie(COOKIE).unwrap();
     send_with(app.get("/t/sessions/admin"), promoted).await.assert_status(200);
     send_with(app.get("/t/sessions/me"), &ann).await.assert_status(401);
-    assert_ne!(send_with(app.get("/t/sessions/me"), promoted).await.json::<Me>().session, before.session);
+    assert_ne!(send_with(app.get("/t/sessions/me"), promoted).await.json::<Known>().session, before.session);
 }
 
 #[bunbase::test]
 async fn a_sign_in_of_an_action_that_was_called_counts_and_one_that_failed_does_not() {
     let app = TestApp::start(app()).await;
-    let nested = app.post("/t/sessions/sign-in-nested").json(&SignInNested::new("ann")).send().await.assert_status(204);
+    let nested = app
+        .post("/t/sessions/sign-in-nested")
+        .json(&SignInNested::new("ann".to_owned()))
+        .send()
+        .await
+        .assert_status(204);
     let cookie = nested.set_cookie(COOKIE).unwrap();
-    assert_eq!(send_with(app.get("/t/sessions/me"), cookie).await.json::<Me>().user, "ann");
-    let failed = app.post("/t/sessions/sign-in-failing").json(&SignInFailing::new("ann")).send().await;
+    assert_eq!(send_with(app.get("/t/sessions/me"), cookie).await.json::<Known>().user, "ann");
+    let failed = app.post("/t/sessions/sign-in-failing").json(&SignInFailing::new("ann".to_owned())).send().await;
     assert_eq!(failed.assert_status(409).set_cookie(COOKIE), None);
 }
 

@@ -1,0 +1,183 @@
+//! What does it cost to know who is calling?
+//!
+//! `cargo run --release -p bunbase-benches -- sessions [--quick]` measures what checking a token takes, how many requests per second an action
+//! answers that asks who is signed in beside the same action that does not, in turn, round by round, and how fast `/_health/live`
+//! answers while 200 people sign in at once.
+
+use std::{
+    hint::black_box,
+    io::{Read, Write},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use bunbase::{
+    clock::Clock,
+    db::Db,
+    password::Passwords,
+    session::{Grant, KeyRing, Sessions, Settings, SignOuts},
+};
+
+use crate::{
+    CONNECTIONS, Result, Server, load,
+    report::{Goal, Report, median, quantile},
+};
+
+/// A secret of the benchmark.
+pub(crate) const SECRET: &str = "the secret of a benchmark, which is not secret";
+
+/// The password of everybody who signs in.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// How many sign in at once.
+const AT_ONCE: usize = 200;
+
+/// Who calls.
+fn grant() -> Grant {
+    Grant::user(7).role("editor").permissions(["tasks:*", "projects:read"]).organisation("acme")
+}
+
+/// Runs the benchmark with what the command line says after `sessions`.
+pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
+    let (rounds, requests) = match options {
+        [] => (9, 40_000),
+        ["--quick"] => (5, 10_000),
+        _ => {
+            let text = format!("`{}` is not known; write: sessions [--quick]", options.join(" "));
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut report = Report::new("sessions");
+    let measured = || -> Result<()> {
+        let token = runtime.block_on(checks(&mut report))?;
+        compare(&token, rounds, requests, &mut report)?;
+        sign_ins(&mut report)?;
+        report.finish()
+    };
+    measured().map_err(std::io::Error::other)
+}
+
+/// Measures single checks, and returns a token.
+async fn checks(report: &mut Report) -> Result<String> {
+    let db = Db::open(&bunbase::db::Settings::new("sqlite::memory:")).await?;
+    bunbase::db::migrate::Plan::new().up(&db).await?;
+    let clock = Clock::system();
+    let sessions =
+        Sessions::new(Settings::default(), clock.clone(), SignOuts::new(db, clock), None, || KeyRing::new([SECRET]));
+    sessions.look().await?;
+    let token = sessions.begin(grant()).await?.token;
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let began = Instant::now();
+        for _ in 0..20_000 {
+            black_box(sessions.check(black_box(&token)).await?).map_err(|refused| format!("{refused:?}"))?;
+        }
+        times.push(began.elapsed().as_secs_f64() * 1e9 / 20_000.0);
+    }
+    report.add("memory", "checking a token", median(times), "ns")?;
+    let passwords = Passwords::default();
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let began = Instant::now();
+        black_box(passwords.hash(PASSWORD).await?);
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    report.add("memory", "hashing a password", median(times), "ms")?;
+    Ok(token)
+}
+
+/// Loads two servers in turn: the action of the other benchmarks, and the same for who is signed in.
+fn compare(token: &str, rounds: usize, requests: usize, report: &mut Report) -> Result<()> {
+    let kind = ["recorded", "sqlite::memory:", "persistence.enabled=false"];
+    let (plain, signed) = (Server::start(&kind)?, Server::start(&kind)?);
+    let open = load::Request::default();
+    let guarded =
+        load::Request { path: "/shops/42/signed-items", header: format!("authorization: Bearer {token}\r\n") };
+    let (mut of_plain, mut of_signed, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=rounds {
+        let rate = |server: &Server, request: &load::Request| -> Result<f64> {
+            Ok(crate::per_second(requests, load::run_with(&server.address, CONNECTIONS, requests, request)?))
+        };
+        let (without, with) = (rate(&plain, &open)?, rate(&signed, &guarded)?);
+        // The first round warms up.
+        if round > 0 {
+            of_plain.push(without);
+            of_signed.push(with);
+            ratios.push(with / without);
+        }
+    }
+    report.add("http", "requests to an action", median(of_plain), "/s")?;
+    report.add("http", "requests to the same for who is signed in", median(of_signed), "/s")?;
+    report.target("http", "signed ÷ open", (median(ratios), ""), Goal::AtLeast(0.9))
+}
+
+/// Asks for `/_health/live` while everybody signs in.
+fn sign_ins(report: &mut Report) -> Result<()> {
+    let server = Server::start(&["recorded", "sqlite::memory:"])?;
+    let (done, began) = (AtomicBool::new(false), Instant::now());
+    let (took, times) = std::thread::scope(|scope| -> Result<(Duration, Vec<f64>)> {
+        let probe = scope.spawn(|| probe(&server.address, &done));
+        let signing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| sign_in(&server.address))).collect();
+        let mut result = Ok(());
+        for one in signing {
+            result = result.and(one.join().map_err(|_| "a sign-in panicked")?);
+        }
+        let took = began.elapsed();
+        done.store(true, Ordering::Relaxed);
+        let times = probe.join().map_err(|_| "the probe panicked")??;
+        result?;
+        Ok((took, times))
+    })?;
+    report.add("http", &format!("{AT_ONCE} sign-ins at once, all of them"), took.as_secs_f64(), "s")?;
+    report.add(
+        "http",
+        "answers of /_health/live meanwhile",
+        crate::per_second(times.len(), Duration::from_secs(1)),
+        "",
+    )?;
+    report.add("http", "/_health/live meanwhile, p50", quantile(times.clone(), 0.5), "ms")?;
+    report.target("http", "/_health/live meanwhile, p99", (quantile(times, 0.99), "ms"), Goal::AtMost(50.0))
+}
+
+fn probe(address: &str, done: &AtomicBool) -> Result<Vec<f64>> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let mut times = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        ask(&mut stream, &format!("GET /_health/live HTTP/1.1\r\nhost: {address}\r\n\r\n"))?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(times)
+}
+
+fn sign_in(address: &str) -> Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    let body = format!(r#"{{"password":"{PASSWORD}"}}"#);
+    ask(
+        &mut stream,
+        &format!(
+            "POST /sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+/// Sends a request and reads an answer that fits into one read.
+fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
+    stream.write_all(request.as_bytes())?;
+    let mut buffer = [0; 8192];
+    let mut filled = 0;
+    while !buffer[..filled].windows(4).any(|window| window == b"\r\n\r\n") {
+        let read = stream.read(&mut buffer[filled..])?;
+        if read == 0 {
+            return Err("the server closed the connection, or its answer is too long".into());
+        }
+        filled += read;
+    }
+    let text = String::from_utf8_lossy(&buffer[..filled]).into_owned();
+    if text.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(format!("unexpected answer: {text}").into()) }
+}
