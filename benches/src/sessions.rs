@@ -1,6 +1,6 @@
 //! What does it cost to know who is calling?
 //!
-//! `cargo run --release -p bunbase-benches -- sessions [--quick]` measures what checking a token takes, how many requests per second an action
+//! `cargo run --release -p bunbase-benches -- sessions [--quick]` measures what checking a token takes (`--checks COUNT` does nothing else), how many requests per second an action
 //! answers that asks who is signed in beside the same action that does not, in turn, round by round, and how fast `/_health/live`
 //! answers while 200 people sign in at once.
 
@@ -40,15 +40,20 @@ fn grant() -> Grant {
 
 /// Runs the benchmark with what the command line says after `sessions`.
 pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (rounds, requests) = match options {
         [] => (9, 40_000),
         ["--quick"] => (5, 10_000),
+        // For `valgrind --tool=callgrind`: what two numbers of checks differ by is what checks cost.
+        ["--checks", count] => {
+            let count = count.parse().map_err(std::io::Error::other)?;
+            return runtime.block_on(only_checks(count)).map_err(std::io::Error::other);
+        }
         _ => {
-            let text = format!("`{}` is not known; write: sessions [--quick]", options.join(" "));
+            let text = format!("`{}` is not known; write: sessions [--quick | --checks COUNT]", options.join(" "));
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, text));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::new("sessions");
     let measured = || -> Result<()> {
         let token = runtime.block_on(checks(&mut report))?;
@@ -59,8 +64,8 @@ pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
     measured().map_err(std::io::Error::other)
 }
 
-/// Measures single checks, and returns a token.
-async fn checks(report: &mut Report) -> Result<String> {
+/// Makes what checks tokens, and a token.
+async fn ready() -> Result<(Sessions, String)> {
     let db = Db::open(&bunbase::db::Settings::new("sqlite::memory:")).await?;
     bunbase::db::migrate::Plan::new().up(&db).await?;
     let clock = Clock::system();
@@ -68,6 +73,20 @@ async fn checks(report: &mut Report) -> Result<String> {
         Sessions::new(Settings::default(), clock.clone(), SignOuts::new(db, clock), None, || KeyRing::new([SECRET]));
     sessions.look().await?;
     let token = sessions.begin(grant()).await?.token;
+    Ok((sessions, token))
+}
+
+async fn only_checks(count: usize) -> Result<()> {
+    let (sessions, token) = ready().await?;
+    for _ in 0..count {
+        black_box(sessions.check(black_box(&token)).await?).map_err(|refused| format!("{refused:?}"))?;
+    }
+    Ok(())
+}
+
+/// Measures single checks, and returns a token.
+async fn checks(report: &mut Report) -> Result<String> {
+    let (sessions, token) = ready().await?;
     let mut times = Vec::new();
     for _ in 0..9 {
         let began = Instant::now();

@@ -75,7 +75,8 @@ const SET_PASSWORD: &str = "UPDATE accounts SET password_hash = $2 WHERE id = $1
 const SET_ROLE: &str = "UPDATE accounts SET role = 'admin' WHERE email = $1 RETURNING *";
 const ALL: &str = "SELECT id, email, name, role, created_at FROM accounts ORDER BY id LIMIT 100";
 
-/// Whoever guesses passwords is slowed down by the address that they guess for, wherever they come from.
+/// Whoever guesses passwords is slowed down by the address that they guess for, wherever they come from. So is its owner meanwhile; an application
+/// that cannot have that sends a link by mail, or asks for a second factor.
 async fn not_too_often(ctx: &Ctx, input: &SignIn) -> Result<()> {
     Ok(rate_limit(10).per(15 * MINUTE).shared("sign-in").check(ctx, &input.email.to_lowercase()).await?)
 }
@@ -134,7 +135,7 @@ pub async fn me(ctx: Ctx, #[guard] user: SignedIn) -> Result<Account, AccountErr
 /// Changes one's own password, and signs out everywhere else.
 ///
 /// The sign-in must be of the last quarter of an hour.
-#[action(put = "/password", guards = [step_up(15 * MINUTE)])]
+#[action(put = "/password", guards = [step_up(15 * MINUTE), rate_limit(10).per(15 * MINUTE).by_user()])]
 pub async fn change_password(
     ctx: Ctx,
     #[guard] user: SignedIn,

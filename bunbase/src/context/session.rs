@@ -10,6 +10,7 @@ use crate::{
     Error, Result,
     error::{Retry, code},
     session::{Claims, Grant, Issued, Refused, SessionId, Sessions},
+    tenant::TenantId,
 };
 
 /// The session of whoever sent the request, and what becomes of it. Runs that are called in process share their caller's.
@@ -113,7 +114,14 @@ impl Ctx {
         let Some(token) = bearer.or(cookie.as_deref()).filter(|token| !token.is_empty()) else {
             return Ok(Standing::Missing);
         };
-        let checked = sessions.check(token).await?;
+        let mut checked = sessions.check(token).await?;
+        if let Ok(claims) = &checked
+            && claims.tenant.is_some()
+            && claims.tenant.as_deref() != self.tenant().map(TenantId::as_str)
+        {
+            // The users of one tenant are nobody at another.
+            checked = Err(Refused::Invalid);
+        }
         let held = &self.inner().session;
         match checked {
             Ok(claims) => {
@@ -144,7 +152,7 @@ fn bearer(header: &str) -> Option<&str> {
 impl<'c> Session<'c> {
     /// Signs somebody in: the answer sets the cookie, if the run succeeds, and the token that is returned does as
     /// `Authorization: Bearer …`. A session that the request came with is ended, so a token that somebody else knew before is worth nothing
-    /// after.
+    /// after. In a run of a tenant it is a session of the tenant's user, and good for runs of that tenant alone.
     ///
     /// An answer that is replayed by its idempotency key carries no cookie, and a tool's neither.
     ///
@@ -152,11 +160,11 @@ impl<'c> Session<'c> {
     /// 500 when what is granted is too long for a cookie, or there is no `app.secret`; 503 when the database is away.
     pub async fn sign_in(self, grant: Grant) -> Result<Issued> {
         self.end_old().await?;
-        let issued = self.sessions().begin(grant).await?;
+        let issued = self.sessions().begin(self.here(grant)).await?;
         Ok(self.stand(issued))
     }
 
-    /// Changes what whoever is signed in may do, or the claims: a new session takes the place of theirs, as after
+    /// Changes what whoever is signed in may do, or the claims, for the same user: a new session takes the place of theirs, as after
     /// [`sign_in`](Self::sign_in), but for the time of their sign-in.
     ///
     /// # Errors
@@ -204,7 +212,8 @@ impl<'c> Session<'c> {
     /// 500 with `session.revocation = "off"`; 503 when the database is away: then nothing has ended.
     pub async fn sign_out_everywhere(self, user: impl fmt::Display) -> Result<()> {
         let user = user.to_string();
-        self.sessions().end_all(&user).await?;
+        let tenant = self.0.tenant().map(TenantId::as_str);
+        self.sessions().end_all(tenant, &user).await?;
         match self.0.standing().await? {
             Standing::SignedIn(claims) if claims.user == user => self.sign_out().await,
             _ => Ok(()),
@@ -217,6 +226,11 @@ impl<'c> Session<'c> {
     /// 503 when the database is away: then nothing has ended.
     pub async fn end(self, session: SessionId) -> Result<()> {
         self.sessions().end(session).await
+    }
+
+    /// Makes a grant that of a user of the run's tenant.
+    fn here(self, grant: Grant) -> Grant {
+        Grant { tenant: self.0.tenant().map(ToString::to_string), ..grant }
     }
 
     fn sessions(self) -> &'c Sessions {
@@ -232,9 +246,13 @@ impl<'c> Session<'c> {
 
     async fn replace(self, grant: Option<Grant>, proved: bool) -> Result<Issued> {
         let old = self.claims().await?;
-        let issued = self.sessions().replace(&old, grant.unwrap_or_else(|| old.grant()), proved)?;
-        self.sessions().end(old.session).await?;
-        Ok(self.stand(issued))
+        let grant = grant.map_or_else(|| old.grant(), |grant| self.here(grant));
+        match self.sessions().replace(&old, grant, proved).await? {
+            Some(issued) => Ok(self.stand(issued)),
+            None => {
+                Err(Error::new(401, code::SESSION_ENDED, "the session was ended; sign in again").retry(Retry::Never))
+            }
+        }
     }
 
     async fn end_old(self) -> Result<()> {
@@ -263,6 +281,14 @@ impl Identity {
             permissions: claims.permissions.clone(),
             organisation: claims.organisation.clone(),
         }
+    }
+}
+
+impl From<Grant> for Identity {
+    /// The person who would be signed in so.
+    fn from(grant: Grant) -> Self {
+        let Grant { user: id, organisation, roles, permissions, claims: _, tenant: _ } = grant;
+        Self::User { id, roles, permissions, organisation }
     }
 }
 

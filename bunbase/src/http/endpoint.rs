@@ -89,7 +89,7 @@ impl HttpRoute {
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         outcome.failed_with(error);
-        with_headers(response, ctx, false)
+        self.with_headers(response, ctx, false)
     }
 
     pub(super) fn refuse(&self, error: &Error, trace: TraceId) -> HttpResponse {
@@ -99,35 +99,37 @@ impl HttpRoute {
         }
         response
     }
-}
 
-/// Adds what guards have said, and what has become of the session.
-fn with_headers(mut response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
-    ctx.answer_with(|headers| {
-        for (name, value) in headers.drain(..) {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
-                response.headers_mut().insert(name, value);
+    /// Adds what guards have said, and what has become of the session.
+    fn with_headers(&self, mut response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
+        ctx.answer_with(|headers| {
+            for (name, value) in headers.drain(..) {
+                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
+                {
+                    response.headers_mut().insert(name, value);
+                }
             }
+        });
+        let session = &ctx.inner().session;
+        if let Some(cookie) = session.take_cookie(succeeded)
+            && let Ok(value) = HeaderValue::from_str(&cookie)
+        {
+            response.headers_mut().append(header::SET_COOKIE, value);
         }
-    });
-    let session = &ctx.inner().session;
-    if let Some(cookie) = session.take_cookie(succeeded)
-        && let Ok(value) = HeaderValue::from_str(&cookie)
-    {
-        response.headers_mut().append(header::SET_COOKIE, value);
+        let is_somebodys = self.challenge.is_some() || session.is_used();
+        if is_somebodys && !response.headers().contains_key(header::CACHE_CONTROL) {
+            // It depends on who is calling, and nothing says that anybody may keep it.
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        // What a guard sets is for this caller.
+        let is_public = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("public"));
+        if response.headers().contains_key(header::SET_COOKIE)
+            && response.headers().get(header::CACHE_CONTROL).is_some_and(is_public)
+        {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        }
+        response
     }
-    if session.is_used() && !response.headers().contains_key(header::CACHE_CONTROL) {
-        // It depends on who is signed in, and nothing says that anybody may keep it.
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    // What a guard sets is for this caller.
-    let is_public = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("public"));
-    if response.headers().contains_key(header::SET_COOKIE)
-        && response.headers().get(header::CACHE_CONTROL).is_some_and(is_public)
-    {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    }
-    response
 }
 
 /// Answers one request.
@@ -194,7 +196,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
                     response.headers_mut().append(header::VARY, vary.clone());
                 }
                 outcome.succeeded(Some(response.status().as_u16()));
-                with_headers(response, &ctx, true)
+                route.with_headers(response, &ctx, true)
             }
             Err(error) => route.fail(&error, &ctx, &mut outcome),
         }

@@ -49,7 +49,7 @@ pub(super) fn judge(password: &str, least: usize, about: &[&str]) -> Result<(), 
     if estimate.guesses_log10() >= LEAST_GUESSES_LOG10 {
         return Ok(());
     }
-    let warning = estimate.feedback().and_then(|feedback| feedback.warning());
+    let warning = estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning);
     let warning =
         warning.map_or_else(|| "It is one of the first million that are tried.".to_owned(), |it| it.to_string());
     let warning = warning.trim_end_matches('.');

@@ -18,18 +18,27 @@ use crate::Result;
 #[derive(Clone, Debug)]
 #[must_use = "it is handed to `ctx.session().sign_in(…)`"]
 pub struct Grant {
-    pub(super) user: String,
-    pub(super) organisation: Option<String>,
-    pub(super) roles: Vec<String>,
-    pub(super) permissions: Vec<String>,
-    pub(super) claims: Option<Box<RawValue>>,
+    pub(crate) user: String,
+    pub(crate) organisation: Option<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) claims: Option<Box<RawValue>>,
+    /// The tenant whose user it is: that of the run that signs in.
+    pub(crate) tenant: Option<String>,
 }
 
 impl Grant {
     /// A person by the application's own id of them.
     #[expect(clippy::needless_pass_by_value, reason = "an id is a number or a text, and stands here as it is")]
     pub fn user(id: impl ToString) -> Self {
-        Self { user: id.to_string(), organisation: None, roles: Vec::new(), permissions: Vec::new(), claims: None }
+        Self {
+            user: id.to_string(),
+            organisation: None,
+            roles: Vec::new(),
+            permissions: Vec::new(),
+            claims: None,
+            tenant: None,
+        }
     }
 
     /// Adds a role, which [`has_role`](crate::guard::has_role) asks for.

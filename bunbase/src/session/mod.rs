@@ -12,13 +12,14 @@
 //! |---|---|
 //! | 4 | which key signed it |
 //! | 16 | the id of the session, random |
-//! | 8 | the epoch of the user when the session began: [`Sessions::end_all`] raises it |
+//! | 8 | the epoch of the user when the session began, in microseconds since 1970; 0 for none: [`Sessions::end_all`] raises it |
 //! | 8 | when the user signed in: the absolute lifetime counts from here |
 //! | 8 | when the user last proved who they are: `step_up` asks for it |
 //! | 8 | when this token was issued |
 //! | 8 | when it expires |
 //! | text | the user's id |
 //! | text | the organisation; empty for none |
+//! | text | the tenant whose user it is; empty for none |
 //! | list | the roles |
 //! | list | the permissions |
 //! | text | the application's own claims, as JSON; empty for none |

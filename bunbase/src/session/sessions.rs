@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Grant, KeyRing, Revocation, SessionId, Settings, SignOuts,
-    revocation::{Ended, LOOKS_EVERY, States, Subject},
+    revocation::{Ended, LOOKS_EVERY, States, Subject, User},
     token::Claims,
 };
 use crate::{
@@ -91,17 +91,26 @@ impl Sessions {
     /// 500 when the grant is too long for a cookie, or there is no secret; 503 when the database is away.
     pub async fn begin(&self, grant: Grant) -> Result<Issued> {
         let now = self.now_ms();
-        let epoch = self.0.ended.epoch(&grant.user).await?;
+        let epoch = self.0.ended.epoch(grant.tenant.as_deref(), &grant.user).await?;
         self.issue(grant, SessionId::random(), epoch, now, now)
     }
 
-    /// Issues a token of another session in the place of one that the caller ends: same sign-in, another grant.
+    /// Issues a token of another session in the place of one, which it ends: same sign-in, another grant. `None` where that one has ended
+    /// already, also if this instance has not heard of it.
     ///
     /// # Errors
-    /// As those of [`begin`](Self::begin).
-    pub(crate) fn replace(&self, old: &Claims, grant: Grant, proved: bool) -> Result<Issued> {
+    /// As those of [`begin`](Self::begin); 500 when the grant is another user's.
+    pub(crate) async fn replace(&self, old: &Claims, grant: Grant, proved: bool) -> Result<Option<Issued>> {
+        if (&grant.user, &grant.tenant) != (&old.user, &old.tenant) {
+            return Err(Error::internal("the session of one user is not changed into another's: sign that one in"));
+        }
+        if self.0.ended.has_surely(old).await? {
+            return Ok(None);
+        }
         let authenticated_at = if proved { self.now_ms() } else { old.authenticated_at };
-        self.issue(grant, SessionId::random(), old.epoch, old.signed_in_at, authenticated_at)
+        let issued = self.issue(grant, SessionId::random(), old.epoch, old.signed_in_at, authenticated_at)?;
+        self.end(old.session).await?;
+        Ok(Some(issued))
     }
 
     /// Issues a new token of the same session where that is due: `session.renew_after` has passed, and the session has time left.
@@ -130,7 +139,7 @@ impl Sessions {
         let issued_at = self.now_ms();
         let idle = issued_at.saturating_add(millis(settings.idle_timeout));
         let expires_at = idle.min(signed_in_at.saturating_add(millis(settings.lifetime)));
-        let Grant { user, organisation, roles, permissions, claims: own } = grant;
+        let Grant { user, organisation, roles, permissions, claims: own, tenant } = grant;
         let claims = Claims {
             session,
             epoch,
@@ -140,6 +149,7 @@ impl Sessions {
             expires_at,
             user,
             organisation,
+            tenant,
             roles,
             permissions,
             own,
@@ -171,15 +181,16 @@ impl Sessions {
         self.0.ended.end(Subject::Session(session), self.0.settings.lifetime).await
     }
 
-    /// Ends all sessions of a user that began before now, everywhere.
+    /// Ends all sessions of a user, of a tenant where they are one's, that began before now, everywhere.
     ///
     /// # Errors
     /// 500 with `session.revocation = "off"`; 503 when the database is away: then nothing has ended.
-    pub async fn end_all(&self, user: &str) -> Result<()> {
+    pub async fn end_all(&self, tenant: Option<&str>, user: &str) -> Result<()> {
         if self.0.ended.how() == Revocation::Off {
             return Err(Error::internal("with `session.revocation = \"off\"` no session can be ended before its time"));
         }
-        self.0.ended.end(Subject::User(user.to_owned()), self.0.settings.lifetime).await
+        let user = User { tenant: tenant.map(str::to_owned), id: user.to_owned() };
+        self.0.ended.end(Subject::User(user), self.0.settings.lifetime).await
     }
 
     /// Reads which sessions were ended elsewhere, every two seconds, until it is stopped.

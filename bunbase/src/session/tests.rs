@@ -99,6 +99,7 @@ async fn a_token_is_what_the_documentation_says() {
         expires_at: 1_700_000_003_000,
         user: "änn".to_owned(),
         organisation: None,
+        tenant: None,
         roles: vec!["admin".to_owned(), String::new()],
         permissions: vec!["tasks:*".to_owned()],
         own: grant().claims,
@@ -202,7 +203,7 @@ async fn a_session_lives_as_long_as_it_is_used_and_no_longer_than_it_may() {
     clock.advance(hours(1));
     assert_eq!(sessions.check(&issued.token).await.unwrap().unwrap_err(), Refused::Expired);
     let idle = sessions.begin(grant()).await.unwrap().token;
-    clock.advance(hours(2) - Duration::from_millis(1));
+    clock.advance(Duration::from_millis(2 * 60 * 60 * 1000 - 1));
     assert!(sessions.check(&idle).await.unwrap().is_ok());
     clock.advance(Duration::from_millis(1));
     assert_eq!(sessions.check(&idle).await.unwrap().unwrap_err(), Refused::Expired);
@@ -262,7 +263,7 @@ async fn a_sign_out_is_seen_by_all_instances() {
                 assert!(here.check(&bob.token).await.unwrap().is_ok(), "{about}");
 
                 // Everywhere: what began before has ended, what begins after has not.
-                there.end_all("bob").await.unwrap();
+                there.end_all(None, "bob").await.unwrap();
                 here.look().await.unwrap();
                 let again = here.begin(Grant::user("bob")).await.unwrap();
                 for instance in [&here, &there] {
@@ -274,8 +275,8 @@ async fn a_sign_out_is_seen_by_all_instances() {
                 assert_eq!(late.check(&ann.token).await.unwrap().unwrap_err(), Refused::Ended, "{about}");
                 assert!(late.check(&again.token).await.unwrap().is_ok(), "{about}");
                 // Twice in one moment: the epoch still rises.
-                here.end_all("bob").await.unwrap();
-                here.end_all("bob").await.unwrap();
+                here.end_all(None, "bob").await.unwrap();
+                here.end_all(None, "bob").await.unwrap();
                 assert_eq!(here.check(&again.token).await.unwrap().unwrap_err(), Refused::Ended, "{about}");
                 let last = here.begin(Grant::user("bob")).await.unwrap();
                 there.look().await.unwrap();
@@ -307,7 +308,7 @@ async fn what_redis_loses_is_known_all_the_same() {
     let bob = here.begin(Grant::user("bob")).await.unwrap();
     assert!(there.check(&bob.token).await.unwrap().is_ok());
     // Redis now says that nothing has ended, and is told better.
-    here.end_all("bob").await.unwrap();
+    here.end_all(None, "bob").await.unwrap();
     assert_eq!(there.check(&bob.token).await.unwrap().unwrap_err(), Refused::Ended);
     server.flush().await.unwrap();
     assert_eq!(there.check(&bob.token).await.unwrap().unwrap_err(), Refused::Ended);
@@ -321,8 +322,8 @@ async fn a_sign_out_is_remembered_as_long_as_a_token_can_be_good() {
     let count = async || db.sql("SELECT count(*) FROM session_revocations").scalar::<i64>().await.unwrap();
     let issued = sessions.begin(grant()).await.unwrap();
     sessions.end(issued.claims.session).await.unwrap();
-    sessions.end_all("bob").await.unwrap();
-    clock.advance(Duration::from_hours(24 * 7) - Duration::from_mins(1));
+    sessions.end_all(None, "bob").await.unwrap();
+    clock.advance(Duration::from_mins(7 * 24 * 60 - 1));
     sessions.sweep().await.unwrap();
     assert_eq!(count().await, 2);
     clock.advance(Duration::from_mins(2));
@@ -332,12 +333,63 @@ async fn a_sign_out_is_remembered_as_long_as_a_token_can_be_good() {
 }
 
 #[tokio::test]
+async fn an_instance_that_hears_nothing_for_five_seconds_trusts_no_token() {
+    let (_database, db) = database().await;
+    let sessions = of(&db, Revocation::Eventual, None);
+    sessions.look().await.unwrap();
+    let token = sessions.begin(grant()).await.unwrap().token;
+    db.close().await;
+    assert!(sessions.look().await.is_err());
+    assert!(sessions.check(&token).await.unwrap().is_ok(), "what it knows is fresh");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    assert_eq!(sessions.check(&token).await.unwrap_err().status(), 503);
+}
+
+#[tokio::test]
+async fn users_of_two_tenants_are_two_users() {
+    let (_database, db) = database().await;
+    for how in [Revocation::Eventual, Revocation::Immediate] {
+        let (here, there) = (of(&db, how, None), of(&db, how, None));
+        let mut tokens = Vec::new();
+        for tenant in [None, Some("acme"), Some("globex")] {
+            let grant = Grant { tenant: tenant.map(str::to_owned), ..Grant::user(7) };
+            tokens.push(here.begin(grant).await.unwrap());
+        }
+        here.end_all(Some("acme"), "7").await.unwrap();
+        there.look().await.unwrap();
+        for instance in [&here, &there] {
+            let mut good = Vec::new();
+            for issued in &tokens {
+                good.push(instance.check(&issued.token).await.unwrap().is_ok());
+            }
+            assert_eq!(good, [true, false, true], "{how:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_exchanged_for_another() {
+    let (_database, db) = database().await;
+    let (here, there) = (of(&db, Revocation::Eventual, None), of(&db, Revocation::Eventual, None));
+    there.look().await.unwrap();
+    let issued = here.begin(grant()).await.unwrap();
+    here.end(issued.claims.session).await.unwrap();
+    // It has not heard of it.
+    assert!(there.check(&issued.token).await.unwrap().is_ok());
+    assert!(there.replace(&issued.claims, grant(), true).await.unwrap().is_none());
+    let other = there.replace(&issued.claims, Grant::user("bob"), true).await.unwrap_err();
+    assert!(format!("{other:?}").contains("another's"), "{other:?}");
+}
+
+#[tokio::test]
 async fn without_revocation_a_token_is_good_until_it_expires() {
     let (_database, sessions) = alone(&[NEW]).await;
     let issued = sessions.begin(grant()).await.unwrap();
     sessions.end(issued.claims.session).await.unwrap();
     assert!(sessions.check(&issued.token).await.unwrap().is_ok());
-    assert!(format!("{:?}", sessions.end_all("ann").await.unwrap_err()).contains("session.revocation"));
+    assert!(format!("{:?}", sessions.end_all(None, "ann").await.unwrap_err()).contains("session.revocation"));
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Claims {
     pub user: String,
     /// The organisation that the user acts for.
     pub organisation: Option<String>,
+    /// The tenant whose user it is.
+    pub tenant: Option<String>,
     /// The roles.
     pub roles: Vec<String>,
     /// The permissions.
@@ -56,6 +58,7 @@ impl Claims {
             roles: self.roles.clone(),
             permissions: self.permissions.clone(),
             claims: self.own.clone(),
+            tenant: self.tenant.clone(),
         }
     }
 
@@ -87,6 +90,7 @@ impl Claims {
         }
         text(&mut body, &self.user).ok_or_else(long)?;
         text(&mut body, self.organisation.as_deref().unwrap_or_default()).ok_or_else(long)?;
+        text(&mut body, self.tenant.as_deref().unwrap_or_default()).ok_or_else(long)?;
         for list in [&self.roles, &self.permissions] {
             body.extend(u16::try_from(list.len()).map_err(|_| long())?.to_be_bytes());
             for item in list {
@@ -123,7 +127,8 @@ impl Claims {
         let (epoch, signed_in_at, authenticated_at, issued_at, expires_at) =
             (number()?, number()?, number()?, number()?, number()?);
         let user = reader.text()?.to_owned();
-        let organisation = Some(reader.text()?).filter(|text| !text.is_empty()).map(str::to_owned);
+        let mut maybe = || Some(Some(reader.text()?).filter(|text| !text.is_empty()).map(str::to_owned));
+        let (organisation, tenant) = (maybe()?, maybe()?);
         let (roles, permissions) = (reader.list()?, reader.list()?);
         let own = match reader.text()? {
             "" => None,
@@ -138,6 +143,7 @@ impl Claims {
             expires_at,
             user,
             organisation,
+            tenant,
             roles,
             permissions,
             own,

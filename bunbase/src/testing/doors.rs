@@ -15,6 +15,7 @@ use crate::{
     context::{Identity, Services},
     invoke::{self, CallError, Calls, Invocation, JobRunner, Subscriptions},
     queue::{Claim, Claimed, Failed, JobHandler, Outcome},
+    session::Grant,
     tenant::{TenantId, Tenants},
 };
 
@@ -69,9 +70,14 @@ impl<'a, A: Action> TestCall<'a, A> {
         Self { tenant: Some(tenant), ..self }
     }
 
-    /// Calls as a person.
+    /// Calls as a person without roles.
     pub fn as_user(self, id: impl Into<String>) -> Self {
         self.as_identity(Identity::user(id))
+    }
+
+    /// Calls as a person who may do what this grants.
+    pub fn signed_in(self, grant: Grant) -> Self {
+        self.as_identity(grant.into())
     }
 }
 

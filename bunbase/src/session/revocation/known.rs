@@ -3,11 +3,13 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError, RwLock},
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
-use super::{Subject, rows::Row};
+use super::{Subject, User, rows::Row};
 use crate::{
     clock::Clock,
     session::{SessionId, token::Claims},
@@ -18,6 +20,12 @@ pub(super) const MOST: usize = 100_000;
 
 /// How far a look goes back behind the last: a row is read by others later than the time that it bears.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
+
+/// How old what is known may be: that long after a sign-out it is seen everywhere. Whoever could not look for longer asks.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How often all rows are read again, whatever was read before.
+const ALL_EVERY: Duration = Duration::from_mins(10);
 
 /// How long an answer of the database is remembered.
 const REMEMBERED_MS: i64 = 2000;
@@ -47,6 +55,11 @@ pub(super) struct Known {
 struct Rows {
     sessions: HashMap<SessionId, When>,
     users: HashMap<String, (i64, When)>,
+    /// Those of tenants.
+    members: HashMap<String, HashMap<String, (i64, When)>>,
+    /// When the last look that succeeded began, and the last one for all rows.
+    looked: Option<Instant>,
+    looked_for_all: Option<Instant>,
     /// The time of the last row that was read; `None` before the first look.
     last: Option<DateTime<Utc>>,
     /// What was ended before is not all here; until when that matters.
@@ -67,13 +80,18 @@ impl Known {
     pub(super) fn verdict(&self, claims: &Claims) -> Verdict {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
         let is_raised = |(epoch, _): &(i64, When)| *epoch > claims.epoch;
-        if rows.sessions.contains_key(&claims.session) || rows.users.get(&claims.user).is_some_and(is_raised) {
+        let user = match &claims.tenant {
+            None => rows.users.get(&claims.user),
+            Some(tenant) => rows.members.get(tenant).and_then(|members| members.get(&claims.user)),
+        };
+        if rows.sessions.contains_key(&claims.session) || user.is_some_and(is_raised) {
             return Verdict::Ended;
         }
         // What was issued after all that is not here has not been ended by it; an instance that did not know yet may have renewed it
         // for some seconds.
         let is_older = |floor: DateTime<Utc>| claims.issued_at <= (floor + OVERLAP).timestamp_millis();
-        let is_unknown = rows.last.is_none() || rows.floor.is_some_and(|(floor, _)| is_older(floor));
+        let is_stale = rows.looked.is_none_or(|looked| looked.elapsed() > FRESH);
+        let is_unknown = is_stale || rows.floor.is_some_and(|(floor, _)| is_older(floor));
         drop(rows);
         if is_unknown && !self.was_good(claims) { Verdict::Ask } else { Verdict::Good }
     }
@@ -99,7 +117,8 @@ impl Known {
     /// Returns since when rows are to be read.
     pub(super) fn since(&self) -> DateTime<Utc> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.last.map_or(DateTime::UNIX_EPOCH, |last| last - OVERLAP)
+        let is_for_all = rows.looked_for_all.is_none_or(|looked| looked.elapsed() > ALL_EVERY);
+        rows.last.filter(|_| !is_for_all).map_or(DateTime::UNIX_EPOCH, |last| last - OVERLAP)
     }
 
     /// Adds what this instance ended itself.
@@ -110,9 +129,13 @@ impl Known {
     }
 
     /// Adds what was read, the last first: all there is since [`since`](Self::since), or more than [`MOST`].
-    pub(super) fn take(&self, read: Vec<Row>) {
+    pub(super) fn take(&self, read: Vec<Row>, began: Instant) {
         let is_all = read.len() <= MOST;
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        if rows.last.is_none() || rows.looked_for_all.is_none_or(|looked| looked.elapsed() > ALL_EVERY) {
+            rows.looked_for_all = Some(began);
+        }
+        rows.looked = Some(began);
         let now = self.clock.now();
         rows.last = Some(read.first().map(|row| row.revoked_at).max(rows.last).unwrap_or(DateTime::UNIX_EPOCH));
         if !is_all && let Some(oldest) = read.last() {
@@ -134,8 +157,12 @@ impl Rows {
             Subject::Session(id) => {
                 self.sessions.insert(id, when);
             }
-            Subject::User(user) => {
-                let known = self.users.entry(user).or_insert((row.epoch, when));
+            Subject::User(User { tenant, id }) => {
+                let users = match tenant {
+                    None => &mut self.users,
+                    Some(tenant) => self.members.entry(tenant).or_default(),
+                };
+                let known = users.entry(id).or_insert((row.epoch, when));
                 if known.0 < row.epoch {
                     *known = (row.epoch, when);
                 }
@@ -151,20 +178,29 @@ impl Rows {
     /// Forgets what matters no more, and the oldest of what is too much.
     fn bound(&mut self, now: DateTime<Utc>) {
         self.floor = self.floor.filter(|(_, until)| *until > now);
-        if self.sessions.len() + self.users.len() <= MOST {
+        let members: usize = self.members.values().map(HashMap::len).sum();
+        if self.sessions.len() + self.users.len() + members <= MOST {
             return;
         }
-        self.sessions.retain(|_, when| when.expires_at > now);
-        self.users.retain(|_, (_, when)| when.expires_at > now);
-        let all = || self.sessions.values().chain(self.users.values().map(|(_, when)| when));
-        let mut times: Vec<_> = all().map(|when| when.revoked_at).collect();
+        self.keep(|when| when.expires_at > now);
+        let of_users = self.users.values().chain(self.members.values().flat_map(HashMap::values)).map(|(_, when)| when);
+        let all: Vec<When> = self.sessions.values().chain(of_users).copied().collect();
+        let mut times: Vec<_> = all.iter().map(|when| when.revoked_at).collect();
         let Some(surplus) = times.len().checked_sub(MOST).filter(|surplus| *surplus > 0) else { return };
         // Some more than needed, so that this does not happen with every row.
         let last = (surplus + MOST / 10).min(times.len() - 1);
         let floor = *times.select_nth_unstable(last).1;
-        let until = all().map(|when| when.expires_at).max().unwrap_or(now);
-        self.sessions.retain(|_, when| when.revoked_at > floor);
-        self.users.retain(|_, (_, when)| when.revoked_at > floor);
+        let until = all.iter().map(|when| when.expires_at).max().unwrap_or(now);
+        self.keep(|when| when.revoked_at > floor);
         self.raise(floor, until);
+    }
+
+    fn keep(&mut self, is_kept: impl Fn(&When) -> bool) {
+        self.sessions.retain(|_, when| is_kept(when));
+        self.users.retain(|_, (_, when)| is_kept(when));
+        self.members.retain(|_, members| {
+            members.retain(|_, (_, when)| is_kept(when));
+            !members.is_empty()
+        });
     }
 }

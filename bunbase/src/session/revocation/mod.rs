@@ -5,13 +5,15 @@
 //! `session.lifetime`.
 //!
 //! How an instance learns of them is [`Revocation`]. Eventually: each reads every two seconds what was added and keeps it in memory
-//! ([`known`]). At once: it asks for every request, Redis where there is one ([`states`]), otherwise the database.
+//! ([`known`]); one that could not read for five seconds asks for every request, until it can. At once: it asks for every request, Redis where there is one ([`states`]), otherwise the database.
 
 mod known;
 mod rows;
 mod states;
 
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use self::known::{Known, Verdict};
 pub use self::{rows::SignOuts, states::States};
@@ -37,7 +39,14 @@ pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Session(SessionId),
-    User(String),
+    User(User),
+}
+
+/// A user, of a tenant where there are some.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct User {
+    pub(super) tenant: Option<String>,
+    pub(super) id: String,
 }
 
 impl Subject {
@@ -45,14 +54,19 @@ impl Subject {
     fn key(&self) -> String {
         match self {
             Self::Session(id) => session_key(*id),
-            Self::User(user) => user_key(user),
+            Self::User(user) => user_key(user.tenant.as_deref(), &user.id),
         }
     }
 
     fn read(key: &str) -> Option<Self> {
         match key.split_at_checked(2)? {
             ("s:", id) => Some(Self::Session(SessionId(id.parse().ok()?))),
-            ("u:", user) => Some(Self::User(user.to_owned())),
+            ("u:", id) => Some(Self::User(User { tenant: None, id: id.to_owned() })),
+            // The id of a tenant has no colon.
+            ("t:", text) => {
+                let (tenant, id) = text.split_once(':')?;
+                Some(Self::User(User { tenant: Some(tenant.to_owned()), id: id.to_owned() }))
+            }
             _ => None,
         }
     }
@@ -62,8 +76,12 @@ fn session_key(id: SessionId) -> String {
     format!("s:{id}")
 }
 
-fn user_key(user: &str) -> String {
-    format!("u:{user}")
+fn user_key(tenant: Option<&str>, user: &str) -> String {
+    tenant.map_or_else(|| format!("u:{user}"), |tenant| format!("t:{tenant}:{user}"))
+}
+
+fn keys_of(claims: &Claims) -> [String; 2] {
+    [session_key(claims.session), user_key(claims.tenant.as_deref(), &claims.user)]
 }
 
 /// What ends sessions, as one instance sees it.
@@ -101,9 +119,14 @@ impl Ended {
         }
     }
 
+    /// Returns whether the session of a token has ended, as the database knows it at this moment.
+    pub(super) async fn has_surely(&self, claims: &Claims) -> Result<bool> {
+        if self.how == Revocation::Off { Ok(false) } else { self.rows.has_ended(claims).await }
+    }
+
     /// Returns the epoch of a user.
-    pub(super) async fn epoch(&self, user: &str) -> Result<i64> {
-        if self.how == Revocation::Off { Ok(0) } else { self.rows.epoch(user).await }
+    pub(super) async fn epoch(&self, tenant: Option<&str>, user: &str) -> Result<i64> {
+        if self.how == Revocation::Off { Ok(0) } else { self.rows.epoch(tenant, user).await }
     }
 
     /// Ends a session, or all of a user's. Nothing of it can be good after `lasts`.
@@ -122,8 +145,9 @@ impl Ended {
     /// Reads what was ended elsewhere since it was last read.
     pub(super) async fn look(&self) -> Result<()> {
         if self.how == Revocation::Eventual {
+            let began = Instant::now();
             let rows = self.rows.since(self.known.since(), known::MOST + 1).await?;
-            self.known.take(rows);
+            self.known.take(rows, began);
         }
         Ok(())
     }

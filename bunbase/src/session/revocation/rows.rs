@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Subject, session_key, user_key};
+use super::{Subject, keys_of, user_key};
 use crate::{
     Error, Result,
     clock::Clock,
@@ -12,21 +12,31 @@ use crate::{
     session::token::Claims,
 };
 
+/// The longest that a sign-out is remembered.
+const CENTURY: Duration = Duration::from_hours(24 * 365 * 100);
+
 /// How many rows a sweep deletes with one statement.
 const SWEPT_AT_ONCE: u64 = 1000;
 
-/// Ends `$1` until `$3`. The epoch is the time, and in any case higher than before: two instances may have two clocks.
-const END: &str = "INSERT INTO session_revocations (subject, epoch, revoked_at, expires_at) VALUES ($1, $2, $3, $4)
+/// Ends `$1` for `$3` microseconds. The epoch is the time, and in any case higher than before. The time is that of the database, which all
+/// instances share, taken when the statement begins: what is written with it is there moments later.
+const END_ON_POSTGRES: &str = "WITH now AS (SELECT statement_timestamp() + $2 * INTERVAL '1 microsecond' AS at)
+    INSERT INTO session_revocations (subject, epoch, revoked_at, expires_at)
+    SELECT $1, (EXTRACT(EPOCH FROM at) * 1000000)::bigint, at, at + $3 * INTERVAL '1 microsecond' FROM now
     ON CONFLICT (subject) DO UPDATE SET
-      epoch = CASE WHEN session_revocations.epoch < excluded.epoch THEN excluded.epoch ELSE session_revocations.epoch + 1 END,
-      revoked_at = CASE WHEN session_revocations.revoked_at < excluded.revoked_at
-        THEN excluded.revoked_at ELSE session_revocations.revoked_at END,
-      expires_at = CASE WHEN session_revocations.expires_at < excluded.expires_at
-        THEN excluded.expires_at ELSE session_revocations.expires_at END
+      epoch = greatest(session_revocations.epoch + 1, excluded.epoch),
+      revoked_at = greatest(session_revocations.revoked_at, excluded.revoked_at),
+      expires_at = greatest(session_revocations.expires_at, excluded.expires_at)
     RETURNING epoch, revoked_at, expires_at";
 
-/// The time of the database that all instances share.
-const NOW: &str = "SELECT statement_timestamp() + $1 * INTERVAL '1 microsecond'";
+/// Ends `$1`: the epoch, the time, and until when.
+const END_ON_SQLITE: &str =
+    "INSERT INTO session_revocations (subject, epoch, revoked_at, expires_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (subject) DO UPDATE SET
+      epoch = max(session_revocations.epoch + 1, excluded.epoch),
+      revoked_at = max(session_revocations.revoked_at, excluded.revoked_at),
+      expires_at = max(session_revocations.expires_at, excluded.expires_at)
+    RETURNING epoch, revoked_at, expires_at";
 
 const OF_BOTH: &str = "SELECT subject, epoch FROM session_revocations WHERE subject IN ($1, $2) AND expires_at > $3";
 
@@ -66,10 +76,17 @@ impl SignOuts {
     }
 
     pub(super) async fn end(&self, subject: &Subject, lasts: Duration) -> Result<Row> {
-        let now = self.now().await?;
-        let until = chrono::TimeDelta::from_std(lasts).ok().and_then(|lasts| now.checked_add_signed(lasts));
-        let until = until.unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let sql = self.db.sql(END).bind(subject.key()).bind(now.timestamp_micros()).bind(now).bind(until);
+        let sql = match self.db.backend() {
+            DbBackend::Postgres => {
+                // A century is for ever, and no interval that overflows.
+                let lasts = i64::try_from(lasts.min(CENTURY).as_micros()).unwrap_or(i64::MAX);
+                self.db.sql(END_ON_POSTGRES).bind(subject.key()).bind(self.clock.offset_us()).bind(lasts)
+            }
+            _ => {
+                let (now, until) = (self.clock.now(), self.clock.after(lasts.min(CENTURY)));
+                self.db.sql(END_ON_SQLITE).bind(subject.key()).bind(now.timestamp_micros()).bind(now).bind(until)
+            }
+        };
         let rows: Vec<(i64, DateTime<Utc>, DateTime<Utc>)> = sql.columns().await?;
         let (epoch, revoked_at, expires_at) =
             rows.into_iter().next().ok_or_else(|| Error::internal("a sign-out answered no row"))?;
@@ -83,8 +100,8 @@ impl SignOuts {
 
     /// Returns the epochs of a token's session, where it has ended, and of its user.
     pub(super) async fn of(&self, claims: &Claims) -> Result<(Option<i64>, i64)> {
-        let session = session_key(claims.session);
-        let sql = self.db.sql(OF_BOTH).bind(session.clone()).bind(user_key(&claims.user)).bind(self.clock.now());
+        let [session, user] = keys_of(claims);
+        let sql = self.db.sql(OF_BOTH).bind(session.clone()).bind(user).bind(self.clock.now());
         let rows: Vec<(String, i64)> = sql.columns().await?;
         let mut found = (None, 0);
         for (subject, epoch) in rows {
@@ -93,8 +110,8 @@ impl SignOuts {
         Ok(found)
     }
 
-    pub(super) async fn epoch(&self, user: &str) -> Result<i64> {
-        let rows: Vec<(i64,)> = self.db.sql(EPOCH).bind(user_key(user)).columns().await?;
+    pub(super) async fn epoch(&self, tenant: Option<&str>, user: &str) -> Result<i64> {
+        let rows: Vec<(i64,)> = self.db.sql(EPOCH).bind(user_key(tenant, user)).columns().await?;
         Ok(rows.first().map_or(0, |(epoch,)| *epoch))
     }
 
@@ -111,13 +128,5 @@ impl SignOuts {
     pub(super) async fn sweep(&self) -> Result<()> {
         while self.db.sql(SWEEP).bind(self.clock.now()).execute().await? == SWEPT_AT_ONCE {}
         Ok(())
-    }
-
-    /// Returns the time by the clock that all instances share.
-    async fn now(&self) -> Result<DateTime<Utc>> {
-        match self.db.backend() {
-            DbBackend::Postgres => self.db.sql(NOW).bind(self.clock.offset_us()).scalar().await,
-            _ => Ok(self.clock.now()),
-        }
     }
 }

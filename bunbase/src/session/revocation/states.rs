@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SignOuts, Subject, session_key, user_key};
+use super::{SignOuts, Subject, keys_of};
 use crate::{Result, kv::Kv, session::token::Claims};
 
 /// How long Redis may say that nothing has ended. Longer than a sign-out needs to reach both; as long as it may take to be seen when
@@ -23,7 +23,7 @@ impl States {
     }
 
     pub(super) async fn has_ended(&self, claims: &Claims, rows: &SignOuts) -> Result<bool> {
-        let keys = [session_key(claims.session), user_key(&claims.user)];
+        let keys = keys_of(claims);
         let Ok(known) = self.0.get_many::<i64>(&keys).await else {
             // The database knows all of it.
             return rows.has_ended(claims).await;
@@ -42,7 +42,10 @@ impl States {
 
     /// Tells of something that the database has as ended.
     pub(super) async fn ended(&self, subject: &Subject, epoch: i64, lasts: Duration) {
-        if let Err(error) = self.0.set(&subject.key(), &epoch, lasts).await {
+        // Of two at once the later epoch stays, whichever comes first.
+        let key = subject.key();
+        let raised = self.0.update(&key, lasts, |known: Option<i64>| Some(known.unwrap_or(NONE).max(epoch)));
+        if let Err(error) = raised.await {
             tracing::warn!(%error, "a sign-out is in the database and not in Redis: other instances may take five seconds to see it");
         }
     }

@@ -46,6 +46,14 @@ pub(crate) fn call<'a>(app: &'a TestApp, tool: &str, arguments: &Value) -> TestR
     newest(app, "tools/call", Some(tool)).json(&message)
 }
 
+/// Returns what the list says of a tool.
+pub(crate) async fn listed(app: &TestApp, tool: &str) -> Value {
+    let listed = newest(app, "tools/list", None).json(&message("tools/list", json!({}))).send().await;
+    let tools = result(listed)["tools"].clone();
+    let found = tools.as_array().into_iter().flatten().find(|one| one["name"] == tool);
+    found.unwrap_or_else(|| panic!("`{tool}` is not in {tools}")).clone()
+}
+
 /// Returns the answer to a message that was none of JSON-RPC's errors.
 #[track_caller]
 pub(crate) fn result(answer: TestResponse) -> Value {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::mcp::{call, listed, problem, result};
 
 async fn status(app: &TestApp, uri: &str, token: &str) -> (u16, String) {
     let answer = app.get(uri).bearer(token).send().await;
@@ -63,17 +64,21 @@ async fn one_of_several_guards_is_enough_and_the_closest_refusal_is_told() {
 }
 
 #[bunbase::test]
-async fn a_job_has_the_rights_of_who_enqueued_it() {
-    let app = TestApp::start(app()).await;
-    let editor = app.sign_in(grant("ann")).await;
-    let reader = app.sign_in(Grant::user("bob")).await;
-    for token in [&editor, &reader] {
-        app.post("/t/sessions/later").bearer(token).send().await.assert_status(202);
+async fn a_job_and_an_event_have_the_rights_of_who_caused_them() {
+    for (path, door) in [("/t/sessions/later", "job"), ("/t/sessions/announce", "event")] {
+        let app = TestApp::start(app()).await;
+        let editor = app.sign_in(grant("ann")).await;
+        let reader = app.sign_in(Grant::user("bob")).await;
+        for token in [&editor, &reader] {
+            app.post(path).bearer(token).send().await.assert_status(202);
+        }
+        app.drain().await;
+        let runs = app.runs::<Work>().await;
+        let ended: Vec<_> = runs.iter().map(|run| (run.door.as_str(), run.error_code.as_deref())).collect();
+        assert_eq!(ended, [(door, None), (door, Some("role_missing"))]);
     }
-    app.drain().await;
-    let runs = app.runs::<Work>().await;
-    let codes: Vec<_> = runs.iter().map(|run| run.error_code.as_deref()).collect();
-    assert_eq!(codes, [None, Some("role_missing")]);
+    let app = TestApp::start(app()).await;
+    app.call(Work::new()).signed_in(Grant::user("ann").role("editor")).await.unwrap();
     assert!(app.call(Work::new()).as_user("ann").await.is_err());
     assert!(app.call(Work::new()).await.is_err());
 }
@@ -97,4 +102,17 @@ async fn the_document_says_how_to_sign_in_and_how_it_is_refused() {
     assert!(codes("/t/sessions/report", "403").contains("role_missing"));
     assert!(codes("/t/sessions/report", "401").contains("api_key_missing"));
     assert!(codes("/t/sessions/me", "401").contains("session_ended"));
+}
+
+#[bunbase::test]
+async fn a_tool_knows_who_is_signed_in_and_says_that_it_asks() {
+    let app = TestApp::start(app()).await;
+    let token = app.sign_in(grant("ann")).await;
+    let answer = result(call(&app, "sessions_me", &json!({})).bearer(&token).send().await);
+    assert_eq!(answer["structuredContent"]["user"], "ann", "{answer}");
+    let refused = problem(call(&app, "sessions_me", &json!({})).send().await);
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(401), &json!("session_missing")));
+    let meta = listed(&app, "sessions_me").await["_meta"].clone();
+    assert_eq!(meta["bunbase/security"][0]["any_of"][1][0]["in"], "header Authorization: Bearer", "{meta}");
+    assert!(meta["bunbase/refusals"].to_string().contains("session_ended"), "{meta}");
 }

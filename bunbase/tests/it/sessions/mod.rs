@@ -167,8 +167,15 @@ async fn later(ctx: Ctx, #[guard] _user: SignedIn) -> Result<()> {
     Ok(())
 }
 
+/// Tells whoever listens, in the name of whoever is signed in.
+#[action(post = "/announce", status = 202)]
+async fn announce(ctx: Ctx, #[guard] _user: SignedIn) -> Result<()> {
+    ctx.emit("sessions.announced", &serde_json::json!({})).await?;
+    Ok(())
+}
+
 /// Works for an editor.
-#[action(guards = [has_role("editor")])]
+#[action(event = "sessions.announced", guards = [has_role("editor")])]
 async fn work(ctx: Ctx, #[guard] user: SignedIn) -> Result<()> {
     ctx.state::<Found>()?.0.lock().unwrap().push(Known::of(&user));
     Ok(())

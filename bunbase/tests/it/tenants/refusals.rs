@@ -94,3 +94,20 @@ async fn what_would_keep_nobody_apart_shows_nothing() {
     let error = Error::from(app.call(AddNote::new("x".to_owned())).for_tenant("a").await.unwrap_err());
     assert_eq!(error.code(), "tenant_isolation");
 }
+
+#[tokio::test]
+async fn whoever_is_signed_in_at_one_tenant_is_nobody_at_another() {
+    for house in each().await {
+        let app = &house.app;
+        let sign_in = app.post("/t/sessions/sign-in").header("x-tenant", "a").json(&json!({ "user": "7" }));
+        let token = sign_in.send().await.assert_status(200).json::<Value>()["token"].as_str().unwrap().to_owned();
+        let me = |tenant: &str| app.get("/t/sessions/me").header("x-tenant", tenant).bearer(&token).send();
+        assert_eq!(me("a").await.assert_status(200).json::<Value>()["user"], "7", "{}", house.name);
+        assert_eq!(me("b").await.assert_status(401).code(), "session_invalid", "{}", house.name);
+        // Nor does whoever has their name there end their sessions.
+        let everywhere =
+            app.post("/t/sessions/sign-out-everywhere").header("x-tenant", "b").json(&json!({ "user": "7" }));
+        everywhere.send().await.assert_status(204);
+        me("a").await.assert_status(200);
+    }
+}
