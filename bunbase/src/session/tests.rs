@@ -335,15 +335,14 @@ async fn a_sign_out_is_remembered_as_long_as_a_token_can_be_good() {
 #[tokio::test]
 async fn an_instance_that_hears_nothing_for_five_seconds_trusts_no_token() {
     let (_database, db) = database().await;
-    let sessions = of(&db, Revocation::Eventual, None);
+    let clock = Clock::system();
+    let sessions = instance(&db, &clock, &[NEW], |_| {});
     sessions.look().await.unwrap();
     let token = sessions.begin(grant()).await.unwrap().token;
     db.close().await;
     assert!(sessions.look().await.is_err());
     assert!(sessions.check(&token).await.unwrap().is_ok(), "what it knows is fresh");
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(6)).await;
-    tokio::time::resume();
+    clock.advance(Duration::from_secs(6));
     assert_eq!(sessions.check(&token).await.unwrap_err().status(), 503);
 }
 

@@ -3,11 +3,9 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError, RwLock},
-    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
 
 use super::{Subject, User, rows::Row};
 use crate::{
@@ -22,10 +20,10 @@ pub(super) const MOST: usize = 100_000;
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 
 /// How old what is known may be: that long after a sign-out it is seen everywhere. Whoever could not look for longer asks.
-const FRESH: Duration = Duration::from_secs(5);
+const FRESH: TimeDelta = TimeDelta::seconds(5);
 
 /// How often all rows are read again, whatever was read before.
-const ALL_EVERY: Duration = Duration::from_mins(10);
+const ALL_EVERY: TimeDelta = TimeDelta::minutes(10);
 
 /// How long an answer of the database is remembered.
 const REMEMBERED_MS: i64 = 2000;
@@ -58,8 +56,8 @@ struct Rows {
     /// Those of tenants.
     members: HashMap<String, HashMap<String, (i64, When)>>,
     /// When the last look that succeeded began, and the last one for all rows.
-    looked: Option<Instant>,
-    looked_for_all: Option<Instant>,
+    looked: Option<DateTime<Utc>>,
+    looked_for_all: Option<DateTime<Utc>>,
     /// The time of the last row that was read; `None` before the first look.
     last: Option<DateTime<Utc>>,
     /// What was ended before is not all here; until when that matters.
@@ -90,10 +88,15 @@ impl Known {
         // What was issued after all that is not here has not been ended by it; an instance that did not know yet may have renewed it
         // for some seconds.
         let is_older = |floor: DateTime<Utc>| claims.issued_at <= (floor + OVERLAP).timestamp_millis();
-        let is_stale = rows.looked.is_none_or(|looked| looked.elapsed() > FRESH);
+        let is_stale = self.is_over(rows.looked, FRESH);
         let is_unknown = is_stale || rows.floor.is_some_and(|(floor, _)| is_older(floor));
         drop(rows);
         if is_unknown && !self.was_good(claims) { Verdict::Ask } else { Verdict::Good }
+    }
+
+    /// Returns whether something was longer ago than this, or never.
+    fn is_over(&self, at: Option<DateTime<Utc>>, span: TimeDelta) -> bool {
+        at.is_none_or(|at| (self.clock.now() - at).abs() > span)
     }
 
     fn was_good(&self, claims: &Claims) -> bool {
@@ -117,7 +120,7 @@ impl Known {
     /// Returns since when rows are to be read.
     pub(super) fn since(&self) -> DateTime<Utc> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        let is_for_all = rows.looked_for_all.is_none_or(|looked| looked.elapsed() > ALL_EVERY);
+        let is_for_all = self.is_over(rows.looked_for_all, ALL_EVERY);
         rows.last.filter(|_| !is_for_all).map_or(DateTime::UNIX_EPOCH, |last| last - OVERLAP)
     }
 
@@ -129,10 +132,10 @@ impl Known {
     }
 
     /// Adds what was read, the last first: all there is since [`since`](Self::since), or more than [`MOST`].
-    pub(super) fn take(&self, read: Vec<Row>, began: Instant) {
+    pub(super) fn take(&self, read: Vec<Row>, began: DateTime<Utc>) {
         let is_all = read.len() <= MOST;
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        if rows.last.is_none() || rows.looked_for_all.is_none_or(|looked| looked.elapsed() > ALL_EVERY) {
+        if self.is_over(rows.looked_for_all, ALL_EVERY) {
             rows.looked_for_all = Some(began);
         }
         rows.looked = Some(began);
@@ -202,5 +205,87 @@ impl Rows {
             members.retain(|_, (_, when)| is_kept(when));
             !members.is_empty()
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionId;
+
+    const BEGAN_MS: i64 = 1_700_000_000_000;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(BEGAN_MS + seconds * 1000).unwrap()
+    }
+
+    /// The row of a session that was ended at some second, as every number of them has one.
+    fn row(number: u128, second: i64, expires_at: DateTime<Utc>) -> Row {
+        let subject = Subject::Session(SessionId(uuid::Uuid::from_u128(number)));
+        Row { subject, epoch: 1, revoked_at: at(second), expires_at }
+    }
+
+    fn claims(number: u128, issued_second: i64) -> Claims {
+        let issued_at = at(issued_second).timestamp_millis();
+        Claims {
+            session: SessionId(uuid::Uuid::from_u128(number)),
+            epoch: 0,
+            signed_in_at: issued_at,
+            authenticated_at: issued_at,
+            issued_at,
+            expires_at: issued_at + 1,
+            user: "ann".to_owned(),
+            organisation: None,
+            tenant: None,
+            roles: Vec::new(),
+            permissions: Vec::new(),
+            own: None,
+        }
+    }
+
+    #[test]
+    fn of_too_many_the_newest_are_kept_and_older_tokens_are_asked_about() {
+        let clock = Clock::system();
+        let known = Known::new(clock.clone());
+        assert_eq!(known.verdict(&claims(1, 0)), Verdict::Ask, "nothing is known");
+        let lasts = clock.now() + TimeDelta::hours(1);
+        let most = i64::try_from(MOST).unwrap();
+        // The last first, as they are read, and one more than there is room for.
+        let rows = (0..=most).rev().map(|second| row(second.unsigned_abs().into(), second, lasts)).collect();
+        known.take(rows, clock.now());
+        assert_eq!(known.verdict(&claims(MOST as u128, 0)), Verdict::Ended, "it is among the newest");
+        assert_eq!(known.verdict(&claims(u128::MAX, 0)), Verdict::Ask, "it may have been ended before");
+        assert_eq!(known.verdict(&claims(u128::MAX, most)), Verdict::Good, "it was issued after all that is not here");
+        known.heard(&claims(u128::MAX, 0), false);
+        assert_eq!(known.verdict(&claims(u128::MAX, 0)), Verdict::Good, "the database has just been asked");
+        let kept = known.rows.read().unwrap().sessions.len();
+        assert!(kept <= MOST, "{kept}");
+        // When what was left out matters no more, nothing has to be asked.
+        clock.advance(std::time::Duration::from_hours(2));
+        known.take(Vec::new(), clock.now());
+        assert_eq!(known.verdict(&claims(u128::MAX - 1, 0)), Verdict::Good);
+    }
+
+    #[test]
+    fn a_user_is_signed_out_up_to_an_epoch() {
+        let clock = Clock::system();
+        let known = Known::new(clock.clone());
+        known.take(Vec::new(), clock.now());
+        let of = |tenant: Option<&str>, epoch| Row {
+            subject: Subject::User(User { tenant: tenant.map(str::to_owned), id: "ann".to_owned() }),
+            epoch,
+            revoked_at: at(0),
+            expires_at: clock.now() + TimeDelta::hours(1),
+        };
+        known.add(of(None, 7));
+        // One that comes late changes nothing.
+        known.add(of(None, 3));
+        let with = |epoch, tenant: Option<&str>| Claims { epoch, tenant: tenant.map(str::to_owned), ..claims(1, 0) };
+        assert_eq!(known.verdict(&with(6, None)), Verdict::Ended);
+        assert_eq!(known.verdict(&with(7, None)), Verdict::Good);
+        assert_eq!(known.verdict(&with(6, Some("acme"))), Verdict::Good);
+        known.add(of(Some("acme"), 9));
+        assert_eq!(known.verdict(&with(8, Some("acme"))), Verdict::Ended);
+        assert_eq!(known.verdict(&with(8, Some("globex"))), Verdict::Good);
     }
 }

@@ -13,8 +13,6 @@ mod states;
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use self::known::{Known, Verdict};
 pub use self::{rows::SignOuts, states::States};
 use super::{SessionId, token::Claims};
@@ -145,7 +143,7 @@ impl Ended {
     /// Reads what was ended elsewhere since it was last read.
     pub(super) async fn look(&self) -> Result<()> {
         if self.how == Revocation::Eventual {
-            let began = Instant::now();
+            let began = self.rows.clock().now();
             let rows = self.rows.since(self.known.since(), known::MOST + 1).await?;
             self.known.take(rows, began);
         }

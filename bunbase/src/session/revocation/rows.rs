@@ -76,16 +76,14 @@ impl SignOuts {
     }
 
     pub(super) async fn end(&self, subject: &Subject, lasts: Duration) -> Result<Row> {
-        let sql = match self.db.backend() {
-            DbBackend::Postgres => {
-                // A century is for ever, and no interval that overflows.
-                let lasts = i64::try_from(lasts.min(CENTURY).as_micros()).unwrap_or(i64::MAX);
-                self.db.sql(END_ON_POSTGRES).bind(subject.key()).bind(self.clock.offset_us()).bind(lasts)
-            }
-            _ => {
-                let (now, until) = (self.clock.now(), self.clock.after(lasts.min(CENTURY)));
-                self.db.sql(END_ON_SQLITE).bind(subject.key()).bind(now.timestamp_micros()).bind(now).bind(until)
-            }
+        // A century is for ever, and nothing that overflows.
+        let lasts = lasts.min(CENTURY);
+        let sql = if self.db.backend() == DbBackend::Postgres {
+            let micros = i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX);
+            self.db.sql(END_ON_POSTGRES).bind(subject.key()).bind(self.clock.offset_us()).bind(micros)
+        } else {
+            let (now, until) = (self.clock.now(), self.clock.after(lasts));
+            self.db.sql(END_ON_SQLITE).bind(subject.key()).bind(now.timestamp_micros()).bind(now).bind(until)
         };
         let rows: Vec<(i64, DateTime<Utc>, DateTime<Utc>)> = sql.columns().await?;
         let (epoch, revoked_at, expires_at) =
