@@ -19,9 +19,9 @@ use crate::observe::Metrics;
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;
 
-/// The part of the buffer that is written at a time: one eighth. What is being written cannot make room for what comes, and while the
-/// database is away it takes as long to find that out as a connection may take.
-const WRITTEN_AT_A_TIME: usize = 8;
+/// The part of the buffer that a batch is at most: a sixteenth, so that two at a time are an eighth. What is being written cannot make room for
+/// what comes, and while the database is away it takes as long to find that out as a connection may take.
+const BATCH: usize = 16;
 
 /// What is recorded, and how much of it waits.
 #[derive(Clone, Copy, Debug)]
@@ -217,7 +217,7 @@ impl Recorder {
 
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).
     pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
-        let most_bytes = most_bytes.min(self.0.limits.most_bytes / WRITTEN_AT_A_TIME);
+        let most_bytes = most_bytes.min(self.0.limits.most_bytes / BATCH);
         let mut batch = self.lock().take(most, most_bytes);
         // Not under the lock: each of them asks the system for randomness.
         for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {
@@ -226,13 +226,13 @@ impl Recorder {
         batch
     }
 
-    /// Puts records back that could not be written.
+    /// Puts records back that could not be written, where they were.
     pub(super) fn put_back(&self, batch: Vec<Entry>) {
+        let (successes, others) =
+            batch.into_iter().map(|entry| Entry { is_again: true, ..entry }).partition(|entry| entry.is_success);
         let mut waiting = self.lock();
-        for entry in batch.into_iter().rev() {
-            let entry = Entry { is_again: true, ..entry };
-            if entry.is_success { waiting.successes.push_front(entry) } else { waiting.others.push_front(entry) }
-        }
+        put_before(&mut waiting.successes, successes);
+        put_before(&mut waiting.others, others);
     }
 
     /// Lets go of records that were written, or that never can be.
@@ -313,6 +313,16 @@ impl Waiting {
         }
         batch
     }
+}
+
+/// Puts records before those that wait, but for those that another batch has put back: they are in order again.
+fn put_before(waiting: &mut VecDeque<Entry>, mut batch: Vec<Entry>) {
+    let Some(last) = batch.last().map(|entry| entry.number) else { return };
+    while let Some(earlier) = waiting.pop_front_if(|entry| entry.number < last) {
+        batch.push(earlier);
+    }
+    batch.sort_by_key(|entry| entry.number);
+    batch.into_iter().rev().for_each(|entry| waiting.push_front(entry));
 }
 
 /// Returns the number below which the end of a trace id has to be.
