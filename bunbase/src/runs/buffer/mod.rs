@@ -23,6 +23,9 @@ const RESERVE: usize = 4;
 /// what comes, and while the database is away it takes as long to find that out as a connection may take.
 const BATCH: usize = 16;
 
+/// For how many records a queue keeps room when it has fewer.
+const ROOM: usize = 4096;
+
 /// What is recorded, and how much of it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -273,7 +276,7 @@ impl Waiting {
             if fits {
                 return true;
             }
-            if let Some(victim) = self.successes.pop_front() {
+            if let Some(victim) = pop(&mut self.successes) {
                 self.free(&victim);
                 self.counts.dropped_successes += 1;
             } else if is_success {
@@ -281,7 +284,7 @@ impl Waiting {
                 return false;
             } else {
                 self.counts.dropped_others += 1;
-                match self.others.pop_front() {
+                match pop(&mut self.others) {
                     Some(victim) => self.free(&victim),
                     None => return false,
                 }
@@ -294,7 +297,7 @@ impl Waiting {
         self.next += 1;
         self.counts.recorded += 1;
         self.bytes[usize::from(!is_success)] += weight;
-        if is_success { self.successes.push_back(entry) } else { self.others.push_back(entry) }
+        push(if is_success { &mut self.successes } else { &mut self.others }, entry);
     }
 
     /// Takes from both ends in the order in which they came.
@@ -303,9 +306,9 @@ impl Waiting {
         let mut bytes = 0;
         while batch.len() < most && (bytes < most_bytes || batch.is_empty()) {
             let next = match (self.successes.front(), self.others.front()) {
-                (Some(success), Some(other)) if success.number < other.number => self.successes.pop_front(),
-                (_, Some(_)) => self.others.pop_front(),
-                (_, None) => self.successes.pop_front(),
+                (Some(success), Some(other)) if success.number < other.number => pop(&mut self.successes),
+                (_, Some(_)) => pop(&mut self.others),
+                (_, None) => pop(&mut self.successes),
             };
             let Some(entry) = next else { break };
             bytes += entry.weight;
@@ -313,6 +316,23 @@ impl Waiting {
         }
         batch
     }
+}
+
+/// Adds a record. The queue grows by a quarter and not to twice its size, because all of its room is memory that is used.
+fn push(queue: &mut VecDeque<Entry>, entry: Entry) {
+    if queue.len() == queue.capacity() {
+        queue.reserve_exact((queue.len() / 4).max(ROOM / 16));
+    }
+    queue.push_back(entry);
+}
+
+/// Takes the oldest record, and gives back the room of a queue that is half empty.
+fn pop(queue: &mut VecDeque<Entry>) -> Option<Entry> {
+    let entry = queue.pop_front()?;
+    if queue.capacity() > ROOM.max(2 * queue.len()) {
+        queue.shrink_to((queue.len() + queue.len() / 4).max(ROOM));
+    }
+    Some(entry)
 }
 
 /// Puts records before those that wait, but for those that another batch has put back: they are in order again.

@@ -166,3 +166,22 @@ fn memory_is_bounded_whatever_records_hold() {
     let lost = counts.dropped_successes + counts.dropped_others;
     assert_eq!(recorder.len() as u64 + lost, 10_000);
 }
+
+#[test]
+fn queues_have_little_more_room_than_they_need() {
+    let recorder = with_room_for(40_000);
+    let room = || {
+        let waiting = recorder.lock();
+        (waiting.successes.capacity(), waiting.others.capacity())
+    };
+    (0..60_000).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    let (successes, _) = room();
+    assert!((30_000..=37_500).contains(&successes), "{successes}");
+    // These take the place of all successes.
+    (0..60_000).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    let (successes, others) = room();
+    assert!(successes <= ROOM && (40_000..=50_000).contains(&others), "{successes} {others}");
+    assert_eq!(drain(&recorder).len(), 40_000);
+    let (successes, others) = room();
+    assert!(successes <= ROOM && others <= ROOM, "{successes} {others}");
+}
