@@ -79,6 +79,7 @@ impl Metrics {
     }
 
     /// Registers what is to be asked for before metrics are read. It limits by itself how often it asks, and may be dropped when it takes long.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn ask_first(&self, ask: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.first().push(Box::new(ask));
     }
