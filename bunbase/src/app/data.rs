@@ -14,6 +14,7 @@ use crate::{
     kv::{self, Kv, KvStore},
     limit::{self, LimitStore, Limits},
     lock::{self, LockStore, Locks},
+    observe::Metrics,
 };
 #[cfg(feature = "redis")]
 use crate::{events, redis::Redis};
@@ -30,18 +31,52 @@ pub(super) struct Data {
     pub(super) carrier: Option<Arc<dyn Carrier>>,
 }
 
+/// Redis, where its address is set: one pool for the services over all databases.
+#[derive(Clone)]
+pub(super) struct Remote {
+    #[cfg(feature = "redis")]
+    redis: Option<Redis>,
+}
+
+impl Remote {
+    #[cfg(feature = "redis")]
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        Ok(Self { redis: redis(config)? })
+    }
+
+    #[cfg(not(feature = "redis"))]
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        match config.redis.url.expose() {
+            None => Ok(Self {}),
+            Some(_) => Err(configuration("`redis.url` is set, and this program was built without the feature `redis`")),
+        }
+    }
+
+    /// Registers what is measured of it.
+    #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "as with the feature `redis`"))]
+    pub(super) fn measure(&self, #[cfg_attr(not(feature = "redis"), expect(unused))] metrics: &Metrics) {
+        #[cfg(feature = "redis")]
+        if let Some(redis) = &self.redis {
+            redis.measure(metrics);
+        }
+    }
+}
+
 impl Data {
-    pub(super) fn open(config: &Config, db: &Db, clock: &Clock, notifier: &Notifier) -> Result<Self> {
+    pub(super) fn open(
+        config: &Config,
+        db: &Db,
+        clock: &Clock,
+        notifier: &Notifier,
+        #[cfg_attr(not(feature = "redis"), expect(unused))] remote: &Remote,
+    ) -> Result<Self> {
         let has_redis = config.redis.url.expose().is_some();
         let parts = Parts {
             db,
             clock,
             #[cfg(feature = "redis")]
-            redis: redis(config)?,
+            redis: remote.redis.clone(),
         };
-        if has_redis && cfg!(not(feature = "redis")) {
-            return Err(configuration("`redis.url` is set, and this program was built without the feature `redis`"));
-        }
         let is_there = |backend| backend == DataBackend::Redis || (backend == DataBackend::Auto && has_redis);
         let (in_kv, in_lock, in_cache) =
             (is_there(config.kv.backend), is_there(config.lock.backend), is_there(config.cache.backend));

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::tools;
 use super::{
     App,
-    data::{self, Data},
+    data::{self, Data, Remote},
     logging, metrics, shards,
 };
 #[cfg(feature = "mcp")]
@@ -157,6 +157,7 @@ impl Wired {
             sessions,
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
+            remote: Remote::open(&config)?,
         };
         if registry.actions().iter().flat_map(Registered::guard_docs).any(|guard| asks_for_session(&guard)) {
             // A server that could let nobody in does not start.
@@ -175,7 +176,7 @@ impl Wired {
         let health = health(app.checks, &services.db, main.check, config.health.max_age);
         let mut builtins = builtins(&config, &document, &health);
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
-        builtins.extend(metrics::endpoint(&config, &services, &of_shards));
+        builtins.extend(metrics::endpoint(&config, &services, &of_shards, &shared.remote));
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
@@ -214,6 +215,7 @@ struct Shared {
     passwords: Passwords,
     sessions: Sessions,
     tenants: Tenants,
+    remote: Remote,
 }
 
 /// The services over one database.
@@ -227,7 +229,7 @@ impl Shared {
     fn over(&self, db: Db, shard: String) -> Result<Over> {
         let (config, clock) = (&self.config, &self.clock);
         let notifier = Notifier::start(db.clone(), clock.clone(), db.settings().of_session());
-        let data = Data::open(config, &db, clock, &notifier)?;
+        let data = Data::open(config, &db, clock, &notifier, &self.remote)?;
         let jobs = queue::open(db.clone(), clock.clone(), job_settings(config));
         let keys = idempotency::Settings { wait: config.idempotency.wait, retention: config.idempotency.retention };
         let relay_wake = Arc::<Notify>::default();

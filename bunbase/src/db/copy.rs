@@ -1,81 +1,135 @@
 //! `COPY … FROM STDIN`: how many rows get into Postgres at once.
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnAcquireErr, DbErr, RuntimeErr, SqlxError,
     sqlx::{Connection, PgConnection},
 };
+use uuid::Uuid;
 
 use super::Db;
 use crate::Result;
 
-/// Rows for one table in the text format of `COPY` (Postgres documentation, "COPY", section "Text Format").
+/// What a table begins with: the signature, no flags, nothing more in the head.
+const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// What a table ends with.
+const END: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// The length of a value that is NULL.
+const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+
+/// Midnight before 2000-01-01, from which Postgres counts, in microseconds of Unix time.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// Rows for one table in the binary format of `COPY` (Postgres documentation, "COPY", section "Binary Format"). The server reads a value as the
+/// type of its column, so each has to be written as exactly that.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    /// `COPY table (columns) FROM STDIN`.
+    /// `COPY table (columns) FROM STDIN (FORMAT binary)`.
     statement: &'static str,
-    text: String,
-    is_first: bool,
+    columns: [u8; 2],
+    bytes: Vec<u8>,
 }
 
+/// One row that is being written: a value for each column, in the statement's order.
+pub(crate) struct Row<'a>(&'a mut Vec<u8>);
+
 impl Rows {
-    /// No rows yet, for a statement without parameters.
-    pub(crate) fn new(statement: &'static str) -> Self {
-        Self { statement, text: String::new(), is_first: true }
+    /// No rows yet, for a statement without parameters that names so many columns.
+    pub(crate) fn new(statement: &'static str, columns: i16) -> Self {
+        Self { statement, columns: columns.to_be_bytes(), bytes: Vec::new() }
     }
 
     /// Returns whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.bytes.is_empty()
     }
 
-    /// Writes the next value. A NUL, which Postgres has no text with, becomes U+FFFD.
-    pub(crate) fn text(&mut self, value: &str) {
-        self.separate();
-        let mut from = 0;
-        for (at, byte) in value.bytes().enumerate() {
-            let escaped = match byte {
-                b'\\' => "\\\\",
-                b'\n' => "\\n",
-                b'\r' => "\\r",
-                b'\t' => "\\t",
-                0 => "\u{fffd}",
-                _ => continue,
-            };
-            // All of them are characters of their own in UTF-8.
-            self.text.push_str(&value[from..at]);
-            self.text.push_str(escaped);
-            from = at + 1;
+    /// Begins a row.
+    pub(crate) fn row(&mut self) -> Row<'_> {
+        if self.bytes.is_empty() {
+            self.bytes.extend_from_slice(HEAD);
         }
-        self.text.push_str(&value[from..]);
+        self.bytes.extend_from_slice(&self.columns);
+        Row(&mut self.bytes)
     }
 
-    /// Writes the next value, whose text needs no escaping: a number, a time, an id.
-    pub(crate) fn plain(&mut self, value: impl std::fmt::Display) {
-        use std::fmt::Write as _;
-        self.separate();
-        // Writing to a `String` cannot fail.
-        let _ = write!(self.text, "{value}");
+    /// Returns all rows as they are sent.
+    fn finish(mut self) -> Vec<u8> {
+        self.bytes.extend_from_slice(&END);
+        self.bytes
+    }
+}
+
+impl Row<'_> {
+    /// Writes a value of type `text`. A NUL, which Postgres has no text with, becomes U+FFFD.
+    pub(crate) fn text(self, value: &str) -> Self {
+        if value.contains('\0') {
+            self.value(value.replace('\0', "\u{fffd}").as_bytes())
+        } else {
+            self.value(value.as_bytes())
+        }
     }
 
-    /// Writes the next value, which may be NULL.
-    pub(crate) fn maybe(&mut self, value: Option<&str>) {
+    /// As [`text`](Self::text), where the value may be NULL.
+    pub(crate) fn maybe_text(self, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(value),
-            None => self.plain("\\N"),
+            None => self.null(),
         }
     }
 
-    /// Ends a row.
-    pub(crate) fn end(&mut self) {
-        self.text.push('\n');
-        self.is_first = true;
+    /// Writes bytes as a value of type `text`: 32 digits for 16 bytes.
+    pub(crate) fn hex(self, value: [u8; 16]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(value) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        self.value(&text)
     }
 
-    fn separate(&mut self) {
-        if !self.is_first {
-            self.text.push('\t');
+    /// Writes a value of type `uuid`.
+    pub(crate) fn uuid(self, value: Uuid) -> Self {
+        self.value(value.as_bytes())
+    }
+
+    /// Writes a value of type `integer`.
+    pub(crate) fn int(self, value: i32) -> Self {
+        self.value(&value.to_be_bytes())
+    }
+
+    /// As [`int`](Self::int), where the value may be NULL.
+    pub(crate) fn maybe_int(self, value: Option<i32>) -> Self {
+        match value {
+            Some(value) => self.int(value),
+            None => self.null(),
         }
-        self.is_first = false;
+    }
+
+    /// Writes a value of type `bigint`.
+    pub(crate) fn bigint(self, value: i64) -> Self {
+        self.value(&value.to_be_bytes())
+    }
+
+    /// Writes a value of type `timestamptz`, cut to microseconds.
+    pub(crate) fn time(self, value: DateTime<Utc>) -> Self {
+        self.bigint(value.timestamp_micros().saturating_sub(EPOCH_MICROS))
+    }
+
+    fn null(self) -> Self {
+        self.0.extend_from_slice(&NULL);
+        self
+    }
+
+    fn value(self, bytes: &[u8]) -> Self {
+        // No value can be as long as would not fit: the longest that Postgres takes is 1 GB, and it refuses what is cut off here.
+        let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+        self.0.extend_from_slice(&length.to_be_bytes());
+        self.0.extend_from_slice(bytes);
+        self
     }
 }
 
@@ -84,7 +138,7 @@ impl Db {
     ///
     /// # Errors
     /// As those of any statement.
-    pub(crate) async fn copy(&self, tables: &[Rows]) -> Result<()> {
+    pub(crate) async fn copy(&self, tables: Vec<Rows>) -> Result<()> {
         let wrong = |source: SqlxError| DbErr::Exec(RuntimeErr::SqlxError(source.into()));
         let result = match self.kept() {
             Some(kept) => match kept.take().await {
@@ -104,28 +158,57 @@ impl Db {
     }
 }
 
-async fn copy(connection: &mut PgConnection, tables: &[Rows]) -> std::result::Result<(), SqlxError> {
-    match tables {
-        // One statement is a transaction by itself.
-        [one] => send(connection, one).await,
-        all => {
-            let mut transaction = connection.begin().await?;
-            for rows in all {
-                send(&mut transaction, rows).await?;
-            }
-            transaction.commit().await
+async fn copy(connection: &mut PgConnection, tables: Vec<Rows>) -> std::result::Result<(), SqlxError> {
+    // One statement is a transaction by itself.
+    if tables.len() == 1 {
+        for rows in tables {
+            send(connection, rows).await?;
         }
+        return Ok(());
     }
+    let mut transaction = connection.begin().await?;
+    for rows in tables {
+        send(&mut transaction, rows).await?;
+    }
+    transaction.commit().await
 }
 
-async fn send(connection: &mut PgConnection, rows: &Rows) -> std::result::Result<(), SqlxError> {
+async fn send(connection: &mut PgConnection, rows: Rows) -> std::result::Result<(), SqlxError> {
     let mut copy = connection.copy_in_raw(rows.statement).await?;
-    match copy.send(rows.text.as_bytes()).await {
+    match copy.send(rows.finish()).await {
         Ok(_) => copy.finish().await.map(|_| ()),
         Err(error) => {
             // The connection is of no use to others in the middle of this.
             let _ = copy.abort("it could not be sent").await;
             Err(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_its_columns_and_each_value_has_its_length() {
+        let mut rows = Rows::new("COPY t (a, b, c, d) FROM STDIN (FORMAT binary)", 4);
+        assert!(rows.is_empty());
+        rows.row()
+            .int(-2)
+            .maybe_text(None)
+            .text("a\0b")
+            .time(DateTime::from_timestamp_micros(EPOCH_MICROS + 1).unwrap());
+        assert!(!rows.is_empty());
+        let expected: [&[u8]; 8] = [
+            HEAD,
+            &[0, 4],
+            &[0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe],
+            &[0xff; 4],
+            &[0, 0, 0, 5],
+            "a\u{fffd}b".as_bytes(),
+            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[0xff, 0xff],
+        ];
+        assert_eq!(rows.finish(), expected.concat());
     }
 }

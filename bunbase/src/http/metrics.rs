@@ -31,13 +31,14 @@ pub(crate) enum Readers {
 pub(crate) fn metrics(metrics: Metrics, readers: Readers) -> Builtin {
     let readers = Arc::new(readers);
     Builtin::Check(Arc::new(move |head| {
-        let answer = readers.check(&head).map(|()| {
-            HttpResponse::Ok()
+        let (may_read, metrics) = (readers.check(&head), metrics.clone());
+        Box::pin(async move {
+            may_read?;
+            Ok(HttpResponse::Ok()
                 .insert_header((header::CONTENT_TYPE, CONTENT_TYPE))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
-                .body(metrics.text())
-        });
-        Box::pin(async move { answer })
+                .body(metrics.current().await))
+        })
     }))
 }
 

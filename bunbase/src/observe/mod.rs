@@ -12,8 +12,10 @@ mod numbers;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use futures_util::future::{BoxFuture, join_all};
 use prometheus_client::{
     encoding::text,
     metrics::{counter, family::Family, histogram},
@@ -25,6 +27,9 @@ use self::numbers::Numbers;
 /// The media type of [`Metrics::text`]: OpenMetrics 1.0.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// How long somebody who reads metrics waits for those that others have to be asked for.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// The metrics of a process. Cheap to clone; a clone is the same.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -33,7 +38,11 @@ struct Inner {
     registry: Mutex<Registry>,
     /// The upper bounds of the buckets of times, in milliseconds.
     buckets_ms: Vec<f64>,
+    /// What is done before metrics are read.
+    first: Mutex<Vec<Ask>>,
 }
+
+type Ask = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Something that is counted.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +58,7 @@ pub(crate) type Labels = Vec<(&'static str, &'static str)>;
 impl Metrics {
     /// Makes an empty registry. `buckets_ms` are the upper bounds of the buckets of times, in milliseconds, ascending.
     pub fn new(buckets_ms: Vec<f64>) -> Self {
-        Self(Arc::new(Inner { registry: Mutex::default(), buckets_ms }))
+        Self(Arc::new(Inner { registry: Mutex::default(), buckets_ms, first: Mutex::default() }))
     }
 
     /// Returns all metrics as they are now, in the text format of OpenMetrics (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
@@ -58,6 +67,21 @@ impl Metrics {
         // Writing to a `String` cannot fail.
         let _ = text::encode(&mut text, &self.registry());
         text
+    }
+
+    /// As [`text`](Self::text), after those were asked who have to ask others: for at most 250 ms, and then with what they knew before.
+    pub(crate) async fn current(&self) -> String {
+        let asked: Vec<_> = self.first().iter().map(|ask| ask()).collect();
+        if !asked.is_empty() {
+            let _ = tokio::time::timeout(PATIENCE, join_all(asked)).await;
+        }
+        self.text()
+    }
+
+    /// Registers what is to be asked for before metrics are read. It limits by itself how often it asks, and may be dropped when it takes long.
+    #[cfg(any(test, feature = "redis"))]
+    pub(crate) fn ask_first(&self, ask: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        self.first().push(Box::new(ask));
     }
 
     /// Registers a counter; its name gets `_total`.
@@ -105,6 +129,10 @@ impl Metrics {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.0.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn first(&self) -> MutexGuard<'_, Vec<Ask>> {
+        self.0.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Counter {
@@ -134,7 +162,9 @@ fn sentence(help: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::Instant;
+
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -163,5 +193,18 @@ mod tests {
             assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn who_reads_does_not_wait_for_whoever_does_not_answer() {
+        let metrics = Metrics::new(vec![1.0]);
+        let asked = metrics.counter("bunbase_asked", "Asked");
+        metrics.ask_first(move || {
+            asked.count();
+            std::future::pending().boxed()
+        });
+        let began = Instant::now();
+        assert!(metrics.current().await.contains("bunbase_asked_total 1"));
+        assert!(began.elapsed() < 20 * PATIENCE, "{:?}", began.elapsed());
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Here: [`Redis`], its address, time limits, reconnection, and what an error of Redis means. Not here: what is kept, and as
 //! what (`kv`, `lock`). Every operation of more than one step is one Lua script, so that nothing comes in between. Redis may lose
-//! what it has at any time: what must not be lost is in the database too. May name: `error`, `service`.
+//! what it has at any time: what must not be lost is in the database too. May name: `error`, `service`,
+//! `observe`.
 
 mod address;
 mod breaker;
 mod manager;
+mod measure;
 mod pool;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -12,6 +12,7 @@ use super::{
     address::Address,
     breaker::Breaker,
     manager::{Connection, Manager},
+    measure::{Failure, Measures},
 };
 use crate::{
     Error, Result,
@@ -62,12 +63,13 @@ impl fmt::Debug for Settings {
 /// It connects when first used. While the server is away, calls answer 503 `redis_unavailable` at once and one of them tries
 /// again now and then, at waits that double from 100 ms to 10 s; it comes back by itself.
 #[derive(Clone)]
-pub struct Redis(Arc<Inner>);
+pub struct Redis(pub(super) Arc<Inner>);
 
-struct Inner {
-    pool: Pool<Manager>,
+pub(super) struct Inner {
+    pub(super) pool: Pool<Manager>,
     settings: Settings,
-    breaker: Breaker,
+    pub(super) breaker: Breaker,
+    pub(super) measures: Measures,
     is_cluster: bool,
     /// Closes connections that nobody uses; stops with the last handle.
     _idle: Service,
@@ -93,8 +95,14 @@ impl Redis {
             .map_err(Error::internal)?;
         let idle = close_idle(pool.clone(), settings.idle_timeout);
         let is_cluster = matches!(address, Address::Cluster(_));
-        let settings = settings.clone();
-        Ok(Self(Arc::new(Inner { pool, settings, breaker: Breaker::default(), is_cluster, _idle: idle })))
+        Ok(Self(Arc::new(Inner {
+            pool,
+            settings: settings.clone(),
+            breaker: Breaker::default(),
+            measures: Measures::default(),
+            is_cluster,
+            _idle: idle,
+        })))
     }
 
     /// Asks Redis for an answer: the health check.
@@ -127,6 +135,7 @@ impl Redis {
 
     /// Runs a command that changes nothing, again on another connection when the first one breaks.
     pub(crate) async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        self.0.measures.operation();
         let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(self.0.settings.command_timeout, command.query_async(&mut *connection)).await;
         match &answer {
@@ -141,11 +150,13 @@ impl Redis {
 
     /// Runs a command.
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        self.0.measures.operation();
         self.once(command).await
     }
 
     /// Runs a script: `SCRIPT.key(…).arg(…)`.
     pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
+        self.0.measures.operation();
         let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(self.0.settings.command_timeout, script.invoke_async(&mut *connection)).await;
         self.outcome(connection, answer)
@@ -159,12 +170,14 @@ impl Redis {
 
     async fn connection(&self) -> Result<Object<Manager>> {
         if !self.0.breaker.lets_through(self.0.settings.connect_timeout) {
+            self.0.measures.failed(Failure::Away);
             return Err(unavailable("Redis is away"));
         }
         match self.0.pool.get().await {
             Ok(connection) => Ok(connection),
             // All connections are in use: that says nothing about the server.
             Err(error @ PoolError::Timeout(deadpool::managed::TimeoutType::Wait)) => {
+                self.0.measures.failed(Failure::Busy);
                 Err(Error::new(503, "redis_busy", "every connection to Redis is in use; try again")
                     .retry(Retry::After(Duration::from_secs(1)))
                     .caused_by(error))
@@ -185,7 +198,10 @@ impl Redis {
                 }
                 return Ok(value);
             }
-            Ok(Err(error)) if !is_away(&error) => return Err(Error::internal(error)),
+            Ok(Err(error)) if !is_away(&error) => {
+                self.0.measures.failed(Failure::Refused);
+                return Err(Error::internal(error));
+            }
             Ok(Err(error)) => self.failed(error),
             Err(elapsed) => self.failed(elapsed),
         };
@@ -200,6 +216,7 @@ impl Redis {
     }
 
     fn failed(&self, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+        self.0.measures.failed(Failure::Away);
         if self.0.breaker.failed() {
             tracing::warn!(error = %source, "Redis does not answer; it is asked again until it does");
         }

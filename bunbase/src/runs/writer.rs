@@ -1,7 +1,12 @@
 //! The task that writes what the buffer holds.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{
+    error::Error as StdError,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
+use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Recorder, buffer::Entry, store};
@@ -127,17 +132,25 @@ pub(crate) async fn flush(recorder: &Recorder, db: &Db) {
 /// Writes what waits now, but not what comes meanwhile: that makes a batch of its own when there is enough of it. On failure the
 /// rest waits for the next time.
 pub(super) async fn flush_once(recorder: &Recorder, db: &Db) -> Result<()> {
-    let (rows, bytes) = store::batch_size(db);
-    let mut left = recorder.len();
-    while left > 0 {
-        let batch = recorder.take(rows, bytes);
-        if batch.is_empty() {
-            break;
+    let sizes = store::batches(db);
+    // Lanes take turns on one task, so nobody else counts in between.
+    let left = AtomicUsize::new(recorder.len());
+    let lane = async || {
+        while left.load(Ordering::Relaxed) > 0 {
+            let batch = recorder.take(sizes.most, sizes.most_bytes);
+            if batch.is_empty() {
+                break;
+            }
+            left.store(left.load(Ordering::Relaxed).saturating_sub(batch.len()), Ordering::Relaxed);
+            if let Err(error) = write(recorder, db, batch).await {
+                // The others end with what they have.
+                left.store(0, Ordering::Relaxed);
+                return Err(error);
+            }
         }
-        left = left.saturating_sub(batch.len());
-        write(recorder, db, batch).await?;
-    }
-    Ok(())
+        Ok(())
+    };
+    join_all((0..sizes.at_a_time).map(|_| lane())).await.into_iter().collect()
 }
 
 /// Writes a batch. When the database refuses it, it is halved until the record is alone that is refused; the others are written.

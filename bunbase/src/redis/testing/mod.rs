@@ -70,6 +70,19 @@ impl RedisServer {
         set("maxmemory", most.to_string()).await
     }
 
+    /// Has one key of it expire.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn expire_one(&self) -> Result<()> {
+        let redis = self.redis()?;
+        redis.run::<()>(cmd("SET").arg("own:expires").arg(1).arg("PX").arg(1)).await?;
+        while redis.read::<Option<i64>>(cmd("GET").arg("own:expires")).await?.is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+
     fn socket(&self) -> std::path::PathBuf {
         self.folder.path().join("redis.sock")
     }

@@ -19,9 +19,12 @@ use crate::observe::Metrics;
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;
 
-/// The part of the buffer that is written at a time: one eighth. What is being written cannot make room for what comes, and while the
-/// database is away it takes as long to find that out as a connection may take.
-const WRITTEN_AT_A_TIME: usize = 8;
+/// The part of the buffer that a batch is at most: a sixteenth, so that two at a time are an eighth. What is being written cannot make room for
+/// what comes, and while the database is away it takes as long to find that out as a connection may take.
+const BATCH: usize = 16;
+
+/// For how many records a queue keeps room when it has fewer.
+const ROOM: usize = 4096;
 
 /// What is recorded, and how much of it waits.
 #[derive(Clone, Copy, Debug)]
@@ -217,7 +220,7 @@ impl Recorder {
 
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).
     pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
-        let most_bytes = most_bytes.min(self.0.limits.most_bytes / WRITTEN_AT_A_TIME);
+        let most_bytes = most_bytes.min(self.0.limits.most_bytes / BATCH);
         let mut batch = self.lock().take(most, most_bytes);
         // Not under the lock: each of them asks the system for randomness.
         for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {
@@ -226,13 +229,13 @@ impl Recorder {
         batch
     }
 
-    /// Puts records back that could not be written.
+    /// Puts records back that could not be written, where they were.
     pub(super) fn put_back(&self, batch: Vec<Entry>) {
+        let (successes, others) =
+            batch.into_iter().map(|entry| Entry { is_again: true, ..entry }).partition(|entry| entry.is_success);
         let mut waiting = self.lock();
-        for entry in batch.into_iter().rev() {
-            let entry = Entry { is_again: true, ..entry };
-            if entry.is_success { waiting.successes.push_front(entry) } else { waiting.others.push_front(entry) }
-        }
+        put_before(&mut waiting.successes, successes);
+        put_before(&mut waiting.others, others);
     }
 
     /// Lets go of records that were written, or that never can be.
@@ -273,7 +276,7 @@ impl Waiting {
             if fits {
                 return true;
             }
-            if let Some(victim) = self.successes.pop_front() {
+            if let Some(victim) = pop(&mut self.successes) {
                 self.free(&victim);
                 self.counts.dropped_successes += 1;
             } else if is_success {
@@ -281,7 +284,7 @@ impl Waiting {
                 return false;
             } else {
                 self.counts.dropped_others += 1;
-                match self.others.pop_front() {
+                match pop(&mut self.others) {
                     Some(victim) => self.free(&victim),
                     None => return false,
                 }
@@ -294,7 +297,7 @@ impl Waiting {
         self.next += 1;
         self.counts.recorded += 1;
         self.bytes[usize::from(!is_success)] += weight;
-        if is_success { self.successes.push_back(entry) } else { self.others.push_back(entry) }
+        push(if is_success { &mut self.successes } else { &mut self.others }, entry);
     }
 
     /// Takes from both ends in the order in which they came.
@@ -303,9 +306,9 @@ impl Waiting {
         let mut bytes = 0;
         while batch.len() < most && (bytes < most_bytes || batch.is_empty()) {
             let next = match (self.successes.front(), self.others.front()) {
-                (Some(success), Some(other)) if success.number < other.number => self.successes.pop_front(),
-                (_, Some(_)) => self.others.pop_front(),
-                (_, None) => self.successes.pop_front(),
+                (Some(success), Some(other)) if success.number < other.number => pop(&mut self.successes),
+                (_, Some(_)) => pop(&mut self.others),
+                (_, None) => pop(&mut self.successes),
             };
             let Some(entry) = next else { break };
             bytes += entry.weight;
@@ -313,6 +316,33 @@ impl Waiting {
         }
         batch
     }
+}
+
+/// Adds a record. The queue grows by a quarter and not to twice its size, because all of its room is memory that is used.
+fn push(queue: &mut VecDeque<Entry>, entry: Entry) {
+    if queue.len() == queue.capacity() {
+        queue.reserve_exact((queue.len() / 4).max(ROOM / 16));
+    }
+    queue.push_back(entry);
+}
+
+/// Takes the oldest record, and gives back the room of a queue that is half empty.
+fn pop(queue: &mut VecDeque<Entry>) -> Option<Entry> {
+    let entry = queue.pop_front()?;
+    if queue.capacity() > ROOM.max(2 * queue.len()) {
+        queue.shrink_to((queue.len() + queue.len() / 4).max(ROOM));
+    }
+    Some(entry)
+}
+
+/// Puts records before those that wait, but for those that another batch has put back: they are in order again.
+fn put_before(waiting: &mut VecDeque<Entry>, mut batch: Vec<Entry>) {
+    let Some(last) = batch.last().map(|entry| entry.number) else { return };
+    while let Some(earlier) = waiting.pop_front_if(|entry| entry.number < last) {
+        batch.push(earlier);
+    }
+    batch.sort_by_key(|entry| entry.number);
+    batch.into_iter().rev().for_each(|entry| waiting.push_front(entry));
 }
 
 /// Returns the number below which the end of a trace id has to be.

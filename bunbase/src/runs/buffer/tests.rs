@@ -77,7 +77,7 @@ fn a_failure_finds_room_while_a_batch_is_being_written() {
     (0..100).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
     (0..20).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
     // The database hangs, and everything is full.
-    assert_eq!(recorder.take(1000, usize::MAX).len(), 10);
+    assert_eq!([(); 2].map(|()| recorder.take(1000, usize::MAX).len()), [5, 5]);
     (20..70).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
     assert_eq!(recorder.counts().dropped_others, 0);
     recorder.record(record(RunStatus::Failed, 70));
@@ -98,13 +98,32 @@ fn what_could_not_be_written_comes_first_again_and_keeps_its_id() {
 }
 
 #[test]
+fn two_batches_that_could_not_be_written_are_in_order_again() {
+    for swapped in [false, true] {
+        let recorder = with_room_for(200);
+        for attempt in 0..20 {
+            let status = if attempt % 3 == 0 { RunStatus::Failed } else { RunStatus::Succeeded };
+            recorder.record(record(status, attempt));
+        }
+        let mut batches = [recorder.take(5, usize::MAX), recorder.take(5, usize::MAX)];
+        if swapped {
+            batches.reverse();
+        }
+        for batch in batches {
+            recorder.put_back(batch);
+        }
+        assert_eq!(attempts(&drain(&recorder)), (0..20).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_batch_is_bounded_in_bytes_and_is_never_empty() {
     let recorder = with_room_for(100);
     (0..50).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
     assert_eq!(recorder.take(100, 1).len(), 1);
     assert_eq!(recorder.take(2, usize::MAX).len(), 2);
-    // An eighth of the buffer.
-    assert_eq!(recorder.take(100, usize::MAX).len(), 13);
+    // A sixteenth of the buffer.
+    assert_eq!(recorder.take(100, usize::MAX).len(), 7);
 }
 
 #[test]
@@ -146,4 +165,23 @@ fn memory_is_bounded_whatever_records_hold() {
     let counts = recorder.counts();
     let lost = counts.dropped_successes + counts.dropped_others;
     assert_eq!(recorder.len() as u64 + lost, 10_000);
+}
+
+#[test]
+fn queues_have_little_more_room_than_they_need() {
+    let recorder = with_room_for(40_000);
+    let room = || {
+        let waiting = recorder.lock();
+        (waiting.successes.capacity(), waiting.others.capacity())
+    };
+    (0..60_000).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    let (successes, _) = room();
+    assert!((30_000..=37_500).contains(&successes), "{successes}");
+    // These take the place of all successes.
+    (0..60_000).for_each(|attempt| recorder.record(record(RunStatus::Failed, attempt)));
+    let (successes, others) = room();
+    assert!(successes <= ROOM && (40_000..=50_000).contains(&others), "{successes} {others}");
+    assert_eq!(drain(&recorder).len(), 40_000);
+    let (successes, others) = room();
+    assert!(successes <= ROOM && others <= ROOM, "{successes} {others}");
 }

@@ -9,12 +9,22 @@ use crate::{
     db::{Db, DbBackend},
 };
 
-/// The most rows, and bytes of records, of one batch. On SQLite the application's writes wait for as long as a batch takes; on Postgres nobody
-/// does, and what counts is how often a commit is waited for.
-pub(super) fn batch_size(db: &Db) -> (usize, usize) {
+/// How much is written at once.
+pub(super) struct Batches {
+    /// How many batches are on their way at a time.
+    pub(super) at_a_time: usize,
+    /// The most rows of one.
+    pub(super) most: usize,
+    /// The most bytes of records of one.
+    pub(super) most_bytes: usize,
+}
+
+/// On SQLite the application's writes wait for as long as a batch takes; on Postgres nobody does, and what counts is how often a commit is
+/// waited for. There one batch is made and sent while the server stores the other.
+pub(super) fn batches(db: &Db) -> Batches {
     match db.backend() {
-        DbBackend::Postgres => (5000, 8 << 20),
-        _ => (250, 256 << 10),
+        DbBackend::Postgres => Batches { at_a_time: 2, most: 5000, most_bytes: 8 << 20 },
+        _ => Batches { at_a_time: 1, most: 250, most_bytes: 256 << 10 },
     }
 }
 
