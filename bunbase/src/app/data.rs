@@ -52,6 +52,20 @@ impl Remote {
         }
     }
 
+    /// Returns a key-value store in it, for what the framework keeps there besides.
+    #[cfg(feature = "redis")]
+    pub(super) fn kv(&self, config: &Config) -> Option<Kv> {
+        let settings = kv::Settings { max_value_bytes: bytes(config.kv.max_value_size) };
+        self.redis.clone().map(|redis| Kv::new(Arc::new(kv::Redis::new(redis)), settings))
+    }
+
+    /// Returns a key-value store in it, for what the framework keeps there besides.
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "as with the feature `redis`")]
+    pub(super) fn kv(&self, _config: &Config) -> Option<Kv> {
+        None
+    }
+
     /// Registers what is measured of it.
     #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "as with the feature `redis`"))]
     pub(super) fn measure(&self, #[cfg_attr(not(feature = "redis"), expect(unused))] metrics: &Metrics) {
@@ -254,20 +268,6 @@ impl Parts<'_> {
 #[cfg(not(feature = "redis"))]
 fn built_without(key: &str) -> Error {
     configuration(format!("`{key}` is `redis`, and this program was built without the feature `redis`"))
-}
-
-/// Returns a key-value store in Redis, where an address is set.
-#[cfg(feature = "redis")]
-pub(super) fn shared_kv(config: &Config) -> Result<Option<Kv>> {
-    let settings = kv::Settings { max_value_bytes: bytes(config.kv.max_value_size) };
-    Ok(redis(config)?.map(|redis| Kv::new(Arc::new(kv::Redis::new(redis)), settings)))
-}
-
-/// Returns a key-value store in Redis, where an address is set.
-#[cfg(not(feature = "redis"))]
-#[expect(clippy::unnecessary_wraps, reason = "as with the feature `redis`")]
-pub(super) fn shared_kv(_config: &Config) -> Result<Option<Kv>> {
-    Ok(None)
 }
 
 /// Makes the pool, where an address is set.

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::tools;
 use super::{
     App,
-    data::{self, Data, Remote},
+    data::{Data, Remote},
     logging, metrics, shards,
 };
 #[cfg(feature = "mcp")]
@@ -144,7 +144,8 @@ impl Wired {
         let clock = app.clock;
         let db = Db::open(&database(&config)).await?;
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
-        let sessions = sessions(&config, &db, &clock)?;
+        let remote = Remote::open(&config)?;
+        let sessions = sessions(&config, &db, &clock, &remote);
         let shared = Shared {
             state: Arc::new(app.state),
             config: config.clone(),
@@ -157,7 +158,7 @@ impl Wired {
             sessions,
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
-            remote: Remote::open(&config)?,
+            remote,
         };
         if registry.actions().iter().flat_map(Registered::guard_docs).any(|guard| asks_for_session(&guard)) {
             // A server that could let nobody in does not start.
@@ -286,16 +287,16 @@ fn asks_for_session(guard: &GuardDoc) -> bool {
 }
 
 /// Makes what issues and checks sessions. They are everybody's: shards have none of their own.
-fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock) -> Result<Sessions> {
+fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock, remote: &Remote) -> Sessions {
     let settings = session_settings(config);
     let rows = SignOuts::new(db.clone(), clock.clone());
     let asks = settings.revocation == Revocation::Immediate;
-    let states = if asks { data::shared_kv(config)?.as_ref().map(States::new) } else { None };
+    let states = if asks { remote.kv(config).as_ref().map(States::new) } else { None };
     let secrets = config.clone();
-    Ok(Sessions::new(settings, clock.clone(), rows, states, move || {
+    Sessions::new(settings, clock.clone(), rows, states, move || {
         let secrets = secrets.secrets(Some("sessions are signed with it"))?.unwrap_or_default();
         KeyRing::new(secrets.iter().map(LongSecret::expose))
-    }))
+    })
 }
 
 fn session_settings(config: &Config) -> session::Settings {
