@@ -41,14 +41,14 @@ async fn make_signed_item(
 struct Known(tokio::sync::OnceCell<String>);
 
 /// Signs in whoever has the password.
-#[action(post = "/sign-in", status = 200)]
-async fn sign_in(ctx: Ctx, #[sensitive] password: String) -> Result<()> {
+#[action(post = "/sign-in")]
+async fn sign_in(ctx: Ctx, #[sensitive] password: String) -> Result<bool> {
     let hash = ctx.state::<Known>()?.0.get_or_try_init(|| ctx.passwords().hash(sessions::PASSWORD)).await?;
     if !ctx.passwords().check(&password, Some(hash)).await?.is_right() {
         return Err(bunbase::Error::unauthorized("that is another password"));
     }
     ctx.session().sign_in(Grant::user(7)).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Serves it with one worker and no log, until the process is killed. `settings` are keys and values, `log.level=info`.

@@ -61,7 +61,7 @@ async fn a_sign_out_here_is_seen_there_within_five_seconds() {
 #[bunbase::test]
 async fn a_sign_out_here_is_seen_there_at_once_with_immediate() {
     let redis = bunbase::redis::testing::RedisServer::start().await.unwrap();
-    let (url, prefix) = (redis.as_ref().map(|redis| redis.url()), "sessions:");
+    let (url, prefix) = (redis.as_ref().map(bunbase::redis::testing::RedisServer::url), "sessions:");
     let shares = [None, url.as_deref().map(|url| (url, prefix))];
     for share in shares {
         let (first, second) = two(Revocation::Immediate, share).await;
