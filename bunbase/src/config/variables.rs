@@ -104,6 +104,7 @@ fn collect(
             let key = path.to_ascii_lowercase().replace("__", ".");
             found.push(Found::new(&key, Value::Text(value.clone()), source(name)));
         } else if ![environment::VARIABLE, FILE_VARIABLE].contains(&name.as_str())
+            && KEYS.iter().all(|key| key.variable != Some(name))
             && let Some(rest) = name.strip_prefix("BUNBASE_")
             && let Some(key) = KEYS.iter().find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(rest))
         {
