@@ -26,7 +26,7 @@ use crate::{
     config::{Config, Loader},
     context::{Identity, Services},
     db::Db,
-    http::{self, RunningServer},
+    http::{self, Served},
     invoke::{Calls, Invocation},
 };
 
@@ -235,19 +235,12 @@ async fn serve(app: App, config: Config) -> Result<()> {
     let databases: Vec<Db> =
         wired.shards.iter().map(|(shard, _)| shard.db.clone()).chain([wired.services.db.clone()]).collect();
     let background = Background::start(&wired, roles).await?;
-    let Wired { table, mounts, health, config, registry, .. } = wired;
-    let server = if roles.http { Some(http::serve(table, mounts, health)?) } else { None };
-    let addresses = server.as_ref().map_or(&[][..], RunningServer::addresses);
-    print(&banner::text(&config, &registry, addresses))?;
+    let Wired { table, admin, mounts, health, config, registry, .. } = wired;
+    let server = http::serve(Served { main: roles.http.then_some((table, mounts)), admin, health })?;
+    print(&banner::text(&config, &registry, server.addresses(), server.admin_addresses()))?;
     shutdown::requested().await;
     // Readiness flips first, and nothing more is taken from the queue while requests that run may end.
-    let answering = async {
-        match server {
-            Some(server) => server.stop().await,
-            None => Ok(()),
-        }
-    };
-    let (stopped, mut writer) = tokio::join!(answering, background.stop());
+    let (stopped, mut writer) = tokio::join!(server.stop(), background.stop());
     writer.stop().await;
     for db in databases {
         db.close().await;

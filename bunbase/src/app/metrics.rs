@@ -1,15 +1,11 @@
-//! What is measured, and who may read it.
+//! What is measured.
 
 use super::data::Remote;
 use crate::{
-    config::Config,
+    config::{Access, Config},
     context::Services,
     db::Db,
-    guard::ApiKeys,
-    http::{
-        builtin::Builtin,
-        metrics::{Readers, metrics},
-    },
+    http::builtin::{self, Builtin},
     observe::Metrics,
 };
 
@@ -21,23 +17,11 @@ fn register(metrics: &Metrics, services: &Services, shards: &[Db], remote: &Remo
 }
 
 /// Makes the metrics of a process, whose tenants have these databases besides, and the endpoint that serves them. Without the endpoint nothing is measured.
-pub(super) fn endpoint(
-    config: &Config,
-    services: &Services,
-    shards: &[Db],
-    remote: &Remote,
-) -> Option<(String, Builtin)> {
-    if !config.metrics.enabled {
+pub(super) fn endpoint(config: &Config, services: &Services, shards: &[Db], remote: &Remote) -> Option<Builtin> {
+    if config.metrics.access == Access::Off {
         return None;
     }
     let all = Metrics::new(config.metrics.latency_buckets.clone());
     register(&all, services, shards, remote);
-    let readers = if !config.metrics.token.is_empty() {
-        Readers::Token(ApiKeys::new().with("metrics", config.metrics.token.expose()))
-    } else if config.environment.is_development() {
-        Readers::All
-    } else {
-        Readers::Local
-    };
-    Some((config.metrics.path.clone(), metrics(all, readers)))
+    Some(builtin::metrics(all))
 }

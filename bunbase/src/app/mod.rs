@@ -11,6 +11,7 @@ mod logging;
 mod metrics;
 mod migrate;
 mod operate;
+mod pages;
 mod routes;
 mod runs;
 mod seed;

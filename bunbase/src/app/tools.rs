@@ -21,20 +21,15 @@ pub(super) fn server(
     Server::new(registry, services, about)
 }
 
-/// Adds the endpoint of the tools to those of the web server, where there are tools and they are to be served.
-pub(super) fn served(server: &Server, config: &Config, mut builtins: Vec<(String, Builtin)>) -> Vec<(String, Builtin)> {
-    if config.mcp.enabled && server.names().next().is_some() {
-        let endpoint = Endpoint::new(server, &hosts(config), &config.cors.origins, config.http.max_body_size.as_u64());
-        builtins.push((
-            config.mcp.path.clone(),
-            builtin::pass(move |passage| {
-                let endpoint = endpoint.clone();
-                let Passage { request, headers, body, trace, running } = passage;
-                Box::pin(async move { endpoint.answer(Exchange { request, headers, body, trace, running }).await })
-            }),
-        ));
-    }
-    builtins
+/// Makes the endpoint of the tools, where there are tools.
+pub(super) fn endpoint(server: &Server, config: &Config) -> Option<Builtin> {
+    server.names().next()?;
+    let endpoint = Endpoint::new(server, &hosts(config), &config.cors.origins, config.http.max_body_size.as_u64());
+    Some(builtin::pass(move |passage| {
+        let endpoint = endpoint.clone();
+        let Passage { request, headers, body, trace, running } = passage;
+        Box::pin(async move { endpoint.answer(Exchange { request, headers, body, trace, running }).await })
+    }))
 }
 
 /// Returns the names that the server may be called by; none for all.

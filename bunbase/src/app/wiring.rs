@@ -15,31 +15,30 @@ use super::tools;
 use super::{
     App,
     data::{Data, Remote},
-    logging, metrics, shards,
+    logging, metrics,
+    pages::Pages,
+    shards,
 };
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
     Error, Result,
     clock::Clock,
-    config::{self, Config, HEALTH_PATHS, LongSecret, TenantIsolation, TenantSource},
+    config::{self, Config, FrameOptions, LongSecret, TenantIsolation, TenantSource},
     context::{Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
     guard::{Credential, GuardDoc},
-    http::{self, Health, HealthCheck, Mounts, Table, builtin},
+    http::{self, Health, HealthCheck, Mounts, Table},
     idempotency::{self, Keys},
     invoke::Subscriptions,
-    openapi::{
-        self,
-        reference::{self, Reference},
-    },
+    openapi,
     password::{Costs, Passwords},
     queue,
     registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
-    seal::{Sealer, Sensitive},
+    seal::{CsrfKeys, Sealer, Sensitive},
     service,
     session::{self, KeyRing, Revocation, SameSite, Sessions, SignOuts, States},
     tenant::Tenants,
@@ -56,6 +55,8 @@ pub(crate) struct Wired {
     pub(crate) seeds: Seeds,
     pub(crate) health: Arc<Health>,
     pub(crate) table: Table,
+    /// What is built in, at an address of its own.
+    pub(crate) admin: Option<Table>,
     pub(crate) mounts: Mounts,
     /// What the relay of this process waits on.
     pub(crate) relay_wake: Arc<Notify>,
@@ -175,14 +176,21 @@ impl Wired {
         // Set once, here: the services are new.
         let _ = services.shards.set(by_name);
         let health = health(app.checks, &services.db, main.check, config.health.max_age);
-        let mut builtins = builtins(&config, &document, &health);
+        let mut pages = Pages::new(&config, &health);
+        pages.documents(&document);
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
-        builtins.extend(metrics::endpoint(&config, &services, &of_shards, &shared.remote));
+        if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote) {
+            pages.add("metrics", config.metrics.path.clone(), metrics);
+        }
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
-        let builtins = tools::served(&tools, &config, builtins);
-        let (table, calls) = Table::new(&registry, &services, settings(&config)?, builtins)?;
+        if let Some(endpoint) = tools::endpoint(&tools, &config) {
+            pages.add("mcp", config.mcp.path.clone(), endpoint);
+        }
+        let Pages { main: pages, admin, .. } = pages;
+        let admin = if admin.is_empty() { None } else { Some(Table::of_pages(admin_settings(&config)?, admin)?) };
+        let (table, calls) = Table::new(&registry, &services, settings(&config)?, pages)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -194,6 +202,7 @@ impl Wired {
             seeds: app.seeds,
             health,
             table,
+            admin,
             mounts: app.mounts,
             relay_wake,
             shards,
@@ -365,6 +374,85 @@ fn health(
     Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
 }
 
+/// Returns the names that a server answers to which listens on this host.
+fn hosts(config: &Config, listens_on: &str) -> http::Hosts {
+    let mut names = config.http.allowed_hosts.clone();
+    let is_development = config.environment.is_development();
+    if names.is_empty() && !(is_development && config::is_loopback(listens_on)) {
+        return http::Hosts::All;
+    }
+    // What says elsewhere which names there are.
+    if config.tenants.isolation != TenantIsolation::Off && config.tenants.from == TenantSource::Subdomain {
+        names.extend([config.tenants.domain.clone(), format!("*.{}", config.tenants.domain)]);
+    }
+    names.extend(config.mcp.hosts.iter().cloned());
+    http::Hosts::listed(names, is_development)
+}
+
+/// Says which pages may make requests that change something.
+fn csrf(config: &Config) -> http::Csrf {
+    if !config.security.csrf {
+        return http::Csrf::default();
+    }
+    let (cors, exempt) = (&config.cors, config.security.csrf_exempt.clone());
+    let (origins, credentials) = (cors.origins.clone(), cors.credentials);
+    let cookie = config.session.cookie.clone();
+    let config = Arc::new(config.clone());
+    let keys = move || {
+        let secrets = config.secrets(Some("tokens of sessions are made with it")).ok()??;
+        CsrfKeys::new(secrets.iter().map(LongSecret::expose)).ok()
+    };
+    http::Csrf::new(origins, credentials, exempt, &cookie, Arc::new(keys))
+}
+
+/// Returns where the certificate is, if there is one.
+fn tls(config: &Config) -> Option<http::TlsFiles> {
+    let config::TlsConfig { certificate, key, reload_interval } = &config.tls;
+    let files =
+        || http::TlsFiles { certificate: certificate.into(), key: key.into(), reload_interval: *reload_interval };
+    (!certificate.is_empty()).then(files)
+}
+
+/// Says how what is built in is served at its own address: to nobody's pages but its own, by few.
+fn admin_settings(config: &Config) -> Result<http::Settings> {
+    let address = &config.admin.addr;
+    let (host, port) = address
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+        .ok_or_else(|| Error::internal(format!("`admin.addr` is `{address}`, which is no host and port")))?;
+    Ok(http::Settings {
+        host: host.to_owned(),
+        port,
+        workers: 1,
+        cors: http::Cors::default(),
+        tls: None,
+        hosts: if config::is_loopback(host.trim_matches(['[', ']'])) {
+            http::Hosts::listed(&config.http.allowed_hosts, true)
+        } else {
+            http::Hosts::All
+        },
+        ..settings(config)?
+    })
+}
+
+fn answers(config: &Config) -> http::AnswerHeaders {
+    let security = &config.security;
+    if !security.headers {
+        return http::AnswerHeaders::least();
+    }
+    let frame = match security.frame_options {
+        FrameOptions::Deny => Some("DENY"),
+        FrameOptions::SameOrigin => Some("SAMEORIGIN"),
+        FrameOptions::Off => None,
+    };
+    http::AnswerHeaders::new(&http::Policies {
+        frame,
+        referrer: &security.referrer_policy,
+        resource: security.resource_policy.as_str(),
+        hsts: security.hsts,
+    })
+}
+
 fn settings(config: &Config) -> Result<http::Settings> {
     let http = &config.http;
     Ok(http::Settings {
@@ -373,6 +461,9 @@ fn settings(config: &Config) -> Result<http::Settings> {
         workers: http.workers,
         max_body_bytes: http.max_body_size.as_u64(),
         request_timeout: http.request_timeout.unwrap_or_default(),
+        max_uri_bytes: http.max_uri_size.as_u64(),
+        head_timeout: http.client_request_timeout.unwrap_or_default(),
+        body_timeout: http.body_timeout.unwrap_or_default(),
         keep_alive: http.keep_alive.unwrap_or_default(),
         shutdown_timeout: http.shutdown_timeout,
         cancel_on_disconnect: match http.cancel_on_disconnect {
@@ -397,27 +488,9 @@ fn settings(config: &Config) -> Result<http::Settings> {
             max_age: config.cors.max_age,
         },
         proxies: http::Proxies::new(&http.trusted_proxies, &http.client_ip_header)?,
+        tls: tls(config),
+        hosts: hosts(config, &http.host),
+        csrf: csrf(config),
+        answers: answers(config),
     })
-}
-
-fn builtins(config: &Config, document: &openapi::Document, health: &Arc<Health>) -> Vec<(String, builtin::Builtin)> {
-    let [full, live, ready] = HEALTH_PATHS.map(str::to_owned);
-    let mut all = vec![
-        (full, builtin::full(health.clone(), &config.app.version)),
-        (live, builtin::live(health.clone())),
-        (ready, builtin::ready(health.clone())),
-    ];
-    if config.openapi.enabled {
-        all.push((config.openapi.path.clone(), builtin::asset(document.asset().clone(), None)));
-        if config.docs.enabled {
-            let page = Reference::new(&config.docs.path, &config.openapi.path, &config.openapi.title);
-            for (path, asset) in page.assets() {
-                let policy = Some(reference::CONTENT_SECURITY_POLICY);
-                all.push((path.to_owned(), builtin::asset(asset.clone(), policy)));
-            }
-            let page = config.docs.path.trim_end_matches('/');
-            all.push((format!("{page}/"), builtin::redirect(page)));
-        }
-    }
-    all
 }

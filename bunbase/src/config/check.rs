@@ -33,6 +33,15 @@ pub(super) fn lease(lease: &std::time::Duration) -> Result<(), String> {
     if *lease < std::time::Duration::from_secs(1) { Err("must be at least `1s`".to_owned()) } else { Ok(()) }
 }
 
+/// A time that is measured in half seconds.
+#[expect(clippy::ref_option, reason = "all rules take a reference")]
+pub(super) fn coarse(time: &Option<std::time::Duration>) -> Result<(), String> {
+    match time {
+        Some(time) if *time < std::time::Duration::from_secs(1) => Err("must be at least `1s`, or 0".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// What one process has for itself keeps nobody else out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "all rules take a reference")]
 pub(super) fn shared(backend: &super::DataBackend) -> Result<(), String> {
@@ -79,6 +88,38 @@ pub(super) fn domain(domain: &str) -> Result<(), String> {
 pub(super) fn hosts(hosts: &[String]) -> Result<(), String> {
     match hosts.iter().find(|name| host(name).is_err()) {
         Some(name) => Err(format!("has `{name}`, which is no address and no host name without a port")),
+        None => Ok(()),
+    }
+}
+
+/// An address or a name with a port, or nothing.
+pub(super) fn listen_address(address: &str) -> Result<(), String> {
+    let is_one = address.rsplit_once(':').is_some_and(|(name, port)| {
+        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        host(name).is_ok() && port.parse::<u16>().is_ok()
+    });
+    if address.is_empty() || is_one {
+        Ok(())
+    } else {
+        Err("must be a host and a port, like `127.0.0.1:9090`".to_owned())
+    }
+}
+
+/// Names without ports, `*.` before them for all below.
+pub(super) fn host_patterns(hosts: &[String]) -> Result<(), String> {
+    let is_one = |name: &&String| host(name.strip_prefix("*.").unwrap_or(name)).is_ok();
+    match hosts.iter().find(|name| !is_one(name)) {
+        Some(name) => {
+            Err(format!("has `{name}`; write a host without a port, like `app.example.com` or `*.example.com`"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Paths as requests have them.
+pub(super) fn paths(paths: &[String]) -> Result<(), String> {
+    match paths.iter().find(|path| route(path).is_err()) {
+        Some(path) => Err(format!("has `{path}`, which is no plain path that begins with `/`")),
         None => Ok(()),
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn choose(facts: &Facts<'_>) -> Result<(Environment, String), String>
 }
 
 /// Whether only this machine can reach the host.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

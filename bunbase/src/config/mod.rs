@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use application::Application;
 
 pub use environment::Environment;
+pub(crate) use environment::is_loopback;
 pub use loader::Loader;
 pub(crate) use loader::note_version;
 pub use long_secret::LongSecret;
@@ -42,13 +43,13 @@ pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;
 pub use sections::Key;
 pub use setting::{
-    CancelOnDisconnect, DataBackend, EventTransport, LogFormat, OnFailure, Revocation, SameSite, TenantIsolation,
-    TenantSource,
+    Access, CancelOnDisconnect, DataBackend, EventTransport, FrameOptions, LogFormat, OnFailure, ResourcePolicy,
+    Revocation, SameSite, TenantIsolation, TenantSource,
 };
 pub use size::ByteSize;
 pub use table::{
     AppConfig, Config, CorsConfig, DatabaseConfig, DocsConfig, HealthConfig, HttpConfig, LogConfig, MultipartConfig,
-    OpenapiConfig,
+    OpenapiConfig, TlsConfig,
 };
 pub use url::{ConnectionUrl, RedisUrl, redact};
 pub use value::Value;

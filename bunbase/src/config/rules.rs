@@ -1,6 +1,6 @@
 //! Rules between keys, and the values that keys take from each other.
 
-use super::{Config, HEALTH_PATHS, Problem, SameSite, Source, table::KEYS};
+use super::{Access, Config, HEALTH_PATHS, Problem, SameSite, Source, table::KEYS};
 
 impl Config {
     /// Gives every key that is not set, and is like another, the other's value.
@@ -22,22 +22,24 @@ impl Config {
             let path = path.trim_end_matches('/');
             paths.push((Some(key), if path.is_empty() { "/".to_owned() } else { path.to_owned() }));
         };
-        if self.openapi.enabled {
+        let is_served = |access: Access| access != Access::Off;
+        let has_docs = is_served(self.openapi.access) && is_served(self.docs.access);
+        if is_served(self.openapi.access) {
             serve("openapi.path", &self.openapi.path);
         }
-        if self.openapi.enabled && self.docs.enabled {
+        if has_docs {
             let docs = self.docs.path.trim_end_matches('/');
             serve("docs.path", docs);
             serve("docs.path", &format!("{docs}/reference.js"));
             serve("docs.path", &format!("{docs}/boot.js"));
         }
-        if self.metrics.enabled {
+        if is_served(self.metrics.access) {
             serve("metrics.path", &self.metrics.path);
         }
-        if self.mcp.enabled {
+        if is_served(self.mcp.access) {
             serve("mcp.path", &self.mcp.path);
         }
-        if self.openapi.enabled && self.docs.enabled {
+        if has_docs {
             // Whoever adds the slash is sent to the page.
             paths.push((Some("docs.path"), format!("{}/", self.docs.path.trim_end_matches('/'))));
         }
@@ -69,11 +71,36 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "cors.origins",
         "cannot be true while `cors.origins` has `*`: any page could act as your user; list the origins".to_owned(),
     );
+    let (page, document) = (config.docs.access, config.openapi.access);
     rule(
-        config.docs.enabled && !config.openapi.enabled,
-        "docs.enabled",
-        "openapi.enabled",
-        "cannot be true while `openapi.enabled` is false: the page shows the document".to_owned(),
+        (page as u8) < document as u8,
+        "docs.access",
+        "openapi.access",
+        format!(
+            "cannot be `{}` while `openapi.access` is `{}`: the page shows the document",
+            page.as_str(),
+            document.as_str()
+        ),
+    );
+    for (key, access) in [
+        ("openapi.access", document),
+        ("docs.access", page),
+        ("metrics.access", config.metrics.access),
+        ("health.access", config.health.access),
+        ("mcp.access", config.mcp.access),
+    ] {
+        rule(
+            access == Access::Admin && config.admin.addr.is_empty() && config.sources.contains_key(key),
+            key,
+            "admin.addr",
+            "is `admin`, and `admin.addr` is not set: it would be nowhere".to_owned(),
+        );
+    }
+    rule(
+        config.tls.certificate.is_empty() != config.tls.key.is_empty(),
+        "tls.certificate",
+        "tls.key",
+        "and `tls.key` need each other: set both or neither".to_owned(),
     );
     rule(
         config.session.same_site == SameSite::None && !config.session.secure,

@@ -335,6 +335,44 @@ words! {
 }
 
 words! {
+    /// Who may see a page that is built in.
+    Access {
+        /// Everybody.
+        Public = "public",
+        /// Who sends the token, and everybody at `admin.addr`.
+        Token = "token",
+        /// Everybody at `admin.addr`, and nobody elsewhere.
+        Admin = "admin",
+        /// Nobody.
+        Off = "off",
+    }
+}
+
+words! {
+    /// Who may show answers in a frame.
+    FrameOptions {
+        /// Nobody.
+        Deny = "deny",
+        /// Pages of the same origin.
+        SameOrigin = "sameorigin",
+        /// Everybody.
+        Off = "off",
+    }
+}
+
+words! {
+    /// Whose pages may load answers without reading them.
+    ResourcePolicy {
+        /// Those of the same origin.
+        SameOrigin = "same-origin",
+        /// Those of the same site.
+        SameSite = "same-site",
+        /// All.
+        CrossOrigin = "cross-origin",
+    }
+}
+
+words! {
     /// What a service does that is in Redis while Redis is away.
     OnFailure {
         /// It does with less: the database, or no cache.

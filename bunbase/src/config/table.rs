@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport, Key, LogFormat,
-    LongSecret, OnFailure, RedisUrl, Revocation, SameSite, Source, TenantIsolation, TenantSource, check,
-    sections::sections, setting::Setting,
+    Access, Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport,
+    FrameOptions, Key, LogFormat, LongSecret, OnFailure, RedisUrl, ResourcePolicy, Revocation, SameSite, Source,
+    TenantIsolation, TenantSource, check, sections::sections, setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -39,11 +39,23 @@ sections! {
         max_body_size: ByteSize = ByteSize::from_mib(10), guide "maxRequestBodySize" "10485760 bytes", check check::positive;
         /// How long a request may take until its first byte of response. An action may set its own. 0 is no limit.
         request_timeout: Option<Duration> = Some(Duration::from_secs(30));
+        /// How long the head of a request, and the handshake of TLS, may take, at least `1s`: it is measured in half seconds. Then the
+        /// connection ends, with 408. 0 is no limit.
+        client_request_timeout: Option<Duration> = Some(Duration::from_secs(5)), check check::coarse;
+        /// How long the body of a request may take to come, and a second more for each 500 bytes. Then it is answered with 408. 0 is no limit.
+        body_timeout: Option<Duration> = Some(Duration::from_secs(20));
+        /// The longest path and query of a request. A longer one is answered with 414. The whole head may have 128 KiB and 96 headers.
+        max_uri_size: ByteSize = ByteSize::from_kib(16), check check::positive;
+        /// The names that the server answers to, such as `app.example.com` and `*.example.com`; another one in `Host` is answered with 421.
+        /// Empty is every name. In development on an address of this machine, it is `localhost`, names below it, and addresses, and those
+        /// are always among them.
+        allowed_hosts: Vec<String> = Vec::new(), check check::host_patterns;
         /// How long requests that have begun may still run at shutdown.
         shutdown_timeout: Duration = Duration::from_secs(30);
         /// How long an idle connection is kept open. 0 closes it after each response.
         keep_alive: Option<Duration> = Some(Duration::from_secs(75));
-        /// The addresses of proxies in front of this server, such as `10.0.0.0/8`, whose word for the address of the client is taken.
+        /// The addresses of proxies in front of this server, such as `10.0.0.0/8`, whose word is taken for the address of the client, and by
+        /// `X-Forwarded-Proto` and `X-Forwarded-Host`, or `Forwarded`, for the scheme and the host that it used.
         trusted_proxies: Vec<String> = Vec::new(), check check::networks;
         /// The header in which they say it: `x-forwarded-for`, `forwarded` (RFC 7239), or one with a single address.
         client_ip_header: String = "x-forwarded-for".to_owned(), check check::token;
@@ -53,6 +65,47 @@ sections! {
         compression: bool = true;
         /// The smallest response that is worth compressing.
         compression_min_size: ByteSize = ByteSize::from_kib(1);
+    }
+
+    /// What keeps browsers from being used against the users of this server.
+    security: SecurityConfig {
+        /// Whether requests that change something (not GET, HEAD or OPTIONS) are refused when a browser says that a page of another origin
+        /// makes them. `cors.origins` lists those that may; with cookies only where `cors.credentials` is true. Without a word from the
+        /// browser, a session's cookie needs the session's token in `X-CSRF-Token`.
+        csrf: bool = true;
+        /// Paths that pages of every origin may send requests to, such as the one to which an identity provider posts a form.
+        csrf_exempt: Vec<String> = Vec::new(), check check::paths;
+        /// Whether answers have the headers below, `Cross-Origin-Opener-Policy: same-origin` where they are pages, and a policy by which
+        /// nothing is loaded where they are JSON. A header that an action sets is left as it is.
+        headers: bool = true;
+        /// How long browsers remember that the server is reached by HTTPS only (`Strict-Transport-Security`). Sent over HTTPS. 0 is never.
+        hsts: Option<Duration> = None, production Some(Duration::from_hours(24 * 365));
+        /// Who may show answers in a frame: `deny`, `sameorigin`, or `off` for everybody (`X-Frame-Options`).
+        frame_options: FrameOptions = FrameOptions::Deny;
+        /// How much of an address pages tell to where they lead (`Referrer-Policy`).
+        referrer_policy: String = "strict-origin-when-cross-origin".to_owned(), check check::token;
+        /// Whose pages may show what is answered without being able to read it, such as images: `same-origin`, `same-site`, or
+        /// `cross-origin` (`Cross-Origin-Resource-Policy`). `cors` is another matter.
+        resource_policy: ResourcePolicy = ResourcePolicy::SameOrigin;
+    }
+
+    /// Encryption of connections, where no proxy in front of this server does it.
+    tls: TlsConfig {
+        /// The file with the certificate, and those between it and its authority, as PEM. Empty is without encryption.
+        certificate: String = String::new();
+        /// The file with the certificate's key, as PEM.
+        key: String = String::new();
+        /// How often the two are looked at. New connections have what is new; what is not right is logged, and what was there stays.
+        reload_interval: Duration = Duration::from_secs(10), check check::positive;
+    }
+
+    /// What is built in and not for everybody: the document and its page, metrics, the details of health, tools.
+    admin: AdminConfig {
+        /// A second address to listen on, `127.0.0.1:9090`: all that is built in is there, without a token and without encryption, and none
+        /// of the actions. Not to be reached from the internet. Empty is none.
+        addr: String = String::new(), check check::listen_address;
+        /// What callers send as `Authorization: Bearer …` to see what needs it at the server's own address. Without one it is not there.
+        token: LongSecret = LongSecret::default(), env "BUNBASE_ADMIN_TOKEN";
     }
 
     /// Uploads in `multipart/form-data`. `http.max_body_size` limits the whole request.
@@ -312,8 +365,9 @@ sections! {
 
     /// The server of the Model Context Protocol, whose tools are the actions marked `tool`.
     mcp: McpConfig {
-        /// Whether it is served over HTTP. Without tools it never is.
-        enabled: bool = true, guide "mcp" "false";
+        /// Who may reach it over HTTP, in the words of `openapi.access`. Without tools it is not served. The guards of the tools are asked
+        /// either way. Where those read `Authorization`, it is `public`: one header cannot carry two tokens.
+        access: Access = Access::Public, production Access::Token, guide "mcp" "false";
         /// Where it is served.
         path: String = "/mcp".to_owned(), check check::route;
         /// The names by which clients reach it. Another one in a request's `Host` is refused. Empty allows every name.
@@ -347,8 +401,9 @@ sections! {
 
     /// The API document.
     openapi: OpenapiConfig {
-        /// Whether the document is served.
-        enabled: bool = true, guide "openapi.enabled" "required";
+        /// Who may read the document: everybody (`public`), who sends `admin.token` (`token`), nobody but at `admin.addr` (`admin`), or nobody
+        /// (`off`). What needs the token is open at `admin.addr`.
+        access: Access = Access::Public, production Access::Token, guide "openapi.enabled" "required";
         /// Where the document is served.
         path: String = "/openapi.json".to_owned(), guide "openapi.path" "/api/openapi.json", check check::route;
         /// The title of the document.
@@ -359,8 +414,9 @@ sections! {
 
     /// The API reference page.
     docs: DocsConfig {
-        /// Whether the page is served. It needs the document.
-        enabled: bool = true, like openapi.enabled;
+        /// Who may see the page, in the words of `openapi.access`; not more than may read the document, which it shows. Browsers do not send
+        /// the token by themselves: in production the page is best looked at at `admin.addr`.
+        access: Access = Access::Public, like openapi.access;
         /// Where the page is served.
         path: String = "/docs".to_owned(), check check::route;
     }
@@ -375,20 +431,21 @@ sections! {
 
     /// What the process measures, in the text format of OpenMetrics.
     metrics: MetricsConfig {
-        /// Whether it is measured and served.
-        enabled: bool = true;
+        /// Who may read it, in the words of `openapi.access`. With `off` nothing is measured.
+        access: Access = Access::Public, production Access::Token;
         /// Where it is served.
         path: String = "/_metrics".to_owned(), check check::route;
-        /// What a collector sends as `Authorization: Bearer …`. Without one, in production, only callers on the same machine are answered, and
-        /// none that come by way of a proxy.
-        token: LongSecret = LongSecret::default(), env "BUNBASE_METRICS_TOKEN";
+        /// What a collector sends as `Authorization: Bearer …`, where it is not to know `admin.token`.
+        token: LongSecret = LongSecret::default(), like admin.token, env "BUNBASE_METRICS_TOKEN";
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
         latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
             check check::buckets;
     }
 
-    /// The health endpoints.
+    /// The health endpoints. `/_health/live` and `/_health/ready` are open to everybody, and tell nothing but the status.
     health: HealthConfig {
+        /// Who may see the details of `/_health`, in the words of `openapi.access`. All others see the status.
+        access: Access = Access::Public, production Access::Token;
         /// How old an answer of a dependency may be before it is asked again.
         max_age: Duration = Duration::from_secs(1);
     }

@@ -76,7 +76,7 @@ fn every_problem_of_every_source_is_listed_at_once() {
             "bunbase.toml:3: `http.host` must be a string, not `7`",
             "bunbase.toml:4: `http.request_timeout` needs a unit: write \"30s\" for seconds or \"30ms\" for milliseconds",
             "bunbase.toml:6: `database.maxConnections` is the reference guide's spelling; write `database.max_connections`",
-            "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, multipart, cors, database, queue, \
+            "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, security, tls, admin, multipart, cors, database, queue, \
              schedule, events, idempotency, redis, kv, lock, cache, rate_limit, session, password, tenants, webhook, mcp, persistence, openapi, docs, \
              log, metrics, health, and `application` for settings of your own",
             "BUNBASE__LOG__FORMAT in .env: `log.format` must be one of `pretty` `json`, not `xml`",
@@ -124,10 +124,12 @@ fn a_wrong_value_is_reported_even_where_another_source_counts_more() {
 
 #[test]
 fn every_default_passes_its_own_rules() {
-    for config in [Config::default(), Loader::new().load().unwrap()] {
+    for is_debug in [true, false] {
+        let defaults = Loader::new().debug_build(is_debug);
+        let config = defaults.clone().load().unwrap();
         for key in keys() {
             let text = (key.show)(&config);
-            let loader = Loader::new().file(format!("{} = {text}", key.name));
+            let loader = defaults.clone().file(format!("{} = {text}", key.name));
             assert_eq!(shown(loader), Vec::<String>::new(), "{}", key.name);
         }
     }
@@ -170,11 +172,52 @@ fn the_program_is_the_default_name_and_the_document_follows_it() {
 
 #[test]
 fn without_the_document_there_is_no_page_unless_it_is_asked_for() {
-    let config = Loader::new().set("openapi.enabled", false).load().unwrap();
-    assert!(!config.docs.enabled);
-    let problems = shown(Loader::new().file("openapi.enabled = false\ndocs.enabled = true"));
-    assert_eq!(problems.len(), 1);
-    assert!(problems[0].starts_with("bunbase.toml:2: `docs.enabled` cannot be true"), "{problems:?}");
+    let config = Loader::new().set("openapi.access", "off").load().unwrap();
+    assert_eq!(config.docs.access, Access::Off);
+    for (document, page) in [("off", "public"), ("off", "token"), ("token", "public"), ("admin", "token")] {
+        let file = format!("admin.addr = '127.0.0.1:9090'\nopenapi.access = '{document}'\ndocs.access = '{page}'");
+        let problems = shown(Loader::new().file(file));
+        assert_eq!(problems.len(), 1);
+        let start = format!("bunbase.toml:3: `docs.access` cannot be `{page}` while `openapi.access` is `{document}`");
+        assert!(problems[0].starts_with(&start), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_is_built_in_is_for_everybody_in_development_only() {
+    let accesses = |config: &Config| {
+        let Config { openapi, docs, metrics, health, mcp, .. } = config;
+        [openapi.access, docs.access, metrics.access, health.access, mcp.access]
+    };
+    assert_eq!(accesses(&Loader::new().debug_build(true).load().unwrap()), [Access::Public; 5]);
+    assert_eq!(accesses(&Loader::new().load().unwrap()), [Access::Token; 5]);
+}
+
+#[test]
+fn what_is_only_at_an_address_that_is_not_set_is_a_mistake() {
+    let problems = shown(Loader::new().file("metrics.access = 'admin'"));
+    assert_eq!(
+        problems,
+        ["bunbase.toml:1: `metrics.access` is `admin`, and `admin.addr` is not set: it would be nowhere"]
+    );
+    assert_eq!(shown(Loader::new().file("metrics.access = 'admin'\nadmin.addr = '[::1]:9090'")), Vec::<String>::new());
+    let wrong = shown(Loader::new().file("admin.addr = '9090'"));
+    assert_eq!(wrong, ["bunbase.toml:1: `admin.addr` must be a host and a port, like `127.0.0.1:9090`"]);
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    let problems = shown(Loader::new().file("tls.key = 'key.pem'"));
+    assert_eq!(problems, ["bunbase.toml:1: `tls.certificate` and `tls.key` need each other: set both or neither"]);
+}
+
+#[test]
+fn the_token_of_metrics_is_that_of_all_unless_it_has_its_own() {
+    let (all, own) = ("a token of at least 32 bytes, for all of it", "a token of at least 32 bytes, for metrics");
+    let config = Loader::new().variables([("BUNBASE_ADMIN_TOKEN", all)]).load().unwrap();
+    assert_eq!(config.metrics.token.expose(), all);
+    let loader = Loader::new().variables([("BUNBASE_ADMIN_TOKEN", all), ("BUNBASE_METRICS_TOKEN", own)]);
+    assert_eq!(loader.load().unwrap().metrics.token.expose(), own);
 }
 
 #[test]
@@ -206,7 +249,7 @@ fn paths_that_collide_name_both_keys() {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].starts_with(&format!("bunbase.toml:1: {message}")), "{problems:?}");
     }
-    for file in ["docs.path = '/mcp'\nmcp.enabled = false", "openapi.enabled = false\nmcp.path = '/openapi.json'"] {
+    for file in ["docs.path = '/mcp'\nmcp.access = 'off'", "openapi.access = 'off'\nmcp.path = '/openapi.json'"] {
         assert_eq!(shown(Loader::new().file(file)), Vec::<String>::new(), "{file}");
     }
 }

@@ -145,6 +145,7 @@ fn collect(
                 None => {}
             }
         } else if ![environment::VARIABLE, FILE_VARIABLE].contains(&name.as_str())
+            && KEYS.iter().all(|key| key.variable != Some(name))
             && let Some(rest) = name.strip_prefix("BUNBASE_")
             && let Some(key) = KEYS.iter().find(|key| key.name.replace('.', "_").eq_ignore_ascii_case(rest))
         {

@@ -32,6 +32,10 @@ pub trait RequestHead: Send + Sync + 'static {
     fn peer(&self) -> Option<IpAddr>;
     /// The address of the client, as far as the proxies in between are trusted.
     fn client_ip(&self) -> Option<IpAddr>;
+    /// Whether the client's connection is encrypted, as far as the proxies in between are trusted.
+    fn is_secure(&self) -> bool;
+    /// The host that the client named, with its port if it has one, as far as the proxies in between are trusted.
+    fn host(&self) -> Option<&str>;
 }
 
 /// The network of a client, as limits count it: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer has
@@ -96,6 +100,23 @@ impl Request {
     /// they were called from.
     pub fn client_ip(&self) -> Option<IpAddr> {
         self.0.client_ip()
+    }
+
+    /// Returns whether the client's connection is encrypted: the one to this server, or the one that a proxy of `http.trusted_proxies` says
+    /// that it has.
+    pub fn is_secure(&self) -> bool {
+        self.0.is_secure()
+    }
+
+    /// Returns `https` or `http`, as [`is_secure`](Self::is_secure) says.
+    pub fn scheme(&self) -> &'static str {
+        if self.is_secure() { "https" } else { "http" }
+    }
+
+    /// Returns the host that the client named, with its port if it has one: what proxies of `http.trusted_proxies` say, otherwise that of
+    /// the request itself. Everybody can name any, unless `http.allowed_hosts` is set.
+    pub fn host(&self) -> Option<&str> {
+        self.0.host()
     }
 
     /// Reads a parameter of the path template.

@@ -1,6 +1,7 @@
 //! The session behind a run: who is signed in, and to sign in and out.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -8,7 +9,9 @@ use std::{
 use super::{Ctx, Identity};
 use crate::{
     Error, Result,
+    config::LongSecret,
     error::{Retry, code},
+    seal::CsrfKeys,
     session::{Claims, Grant, Issued, Refused, SessionId, Sessions},
     tenant::TenantId,
 };
@@ -41,6 +44,13 @@ impl Held {
     pub(crate) fn take_cookie(&self, succeeded: bool) -> Option<String> {
         let cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         (succeeded || !cookie.on_success).then_some(cookie.value)
+    }
+
+    /// Returns the value that a cookie of this name has after this run, as far as the run says.
+    fn coming_cookie(&self, name: &str) -> Option<String> {
+        let cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, rest) = cookie.as_ref()?.value.split_once('=')?;
+        (known == name).then(|| rest.split(';').next().unwrap_or_default().to_owned())
     }
 
     /// Returns whether the answer depends on who is signed in.
@@ -226,6 +236,21 @@ impl<'c> Session<'c> {
     /// 503 when the database is away: then nothing has ended.
     pub async fn end(self, session: SessionId) -> Result<()> {
         self.sessions().end(session).await
+    }
+
+    /// Returns the token that a page shows as `X-CSRF-Token` where its browser says by no header of its own what page a request comes from: one
+    /// that is older than `Sec-Fetch-Site` and `Origin`. Good as long as the cookie that this answer leaves the browser with; `None` where there is
+    /// none.
+    ///
+    /// # Errors
+    /// 500 without `app.secret`.
+    pub fn csrf_token(self) -> Result<Option<String>> {
+        let name = &self.sessions().settings().cookie;
+        let coming = self.0.inner().session.coming_cookie(name);
+        let sent = || self.0.request().and_then(|request| request.cookie(name)).map(Cow::into_owned);
+        let Some(cookie) = coming.or_else(sent).filter(|cookie| !cookie.is_empty()) else { return Ok(None) };
+        let secrets = self.0.config().secrets(Some("tokens of pages are made with it"))?.unwrap_or_default();
+        CsrfKeys::new(secrets.iter().map(LongSecret::expose))?.token(&cookie).map(Some)
     }
 
     /// Makes a grant that of a user of the run's tenant.

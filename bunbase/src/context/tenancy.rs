@@ -147,7 +147,7 @@ impl Ctx {
         let text = match (settings.from, request) {
             (TenantSource::Header, Some(request)) => request.header(&settings.header).map(str::to_owned),
             (TenantSource::Subdomain, Some(request)) => {
-                request.header("host").and_then(|host| subdomain(host, &settings.domain)).map(str::to_owned)
+                request.host().and_then(|host| subdomain(host, &settings.domain)).map(str::to_owned)
             }
             (TenantSource::Path, _) => self.path_param::<String>(&settings.parameter).ok(),
             _ => None,

@@ -20,6 +20,14 @@ pub const BODY_TOO_LARGE: &str = "body_too_large";
 pub const FILE_TOO_LARGE: &str = "file_too_large";
 /// 413: a form has more fields or files than allowed.
 pub const TOO_MANY_PARTS: &str = "too_many_parts";
+/// 414: the path and query are longer than allowed.
+pub const URI_TOO_LONG: &str = "uri_too_long";
+/// 421: the request is for a host that the server is not.
+pub const HOST_REFUSED: &str = "host_refused";
+/// 403: a page of another origin makes the request.
+pub const CSRF_REFUSED: &str = "csrf_refused";
+/// 408: the body did not come in time.
+pub const BODY_TIMEOUT: &str = "body_timeout";
 /// 415: the body is of another content type than the one that is read.
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// 422: fields of the input are wrong; `errors` lists them.

@@ -1,13 +1,68 @@
 //! Reading a body within its limit.
 
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
 use actix_web::{
     dev::Payload,
+    error::PayloadError,
     http::header::{self, HeaderMap},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::code};
+
+/// The least that a body brings on average: for each of these bytes its time limit is a second later.
+pub const BYTES_PER_SECOND: u64 = 500;
+
+/// A body that has to keep coming: it ends with an error when its time is over. Nobody holds a connection, and what waits for it, by
+/// sending one byte now and then.
+pub(crate) struct Paced<S> {
+    body: S,
+    limit: Duration,
+    started: Instant,
+    received: u64,
+    /// Made when something has to be waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Paced<S> {
+    /// Gives a body this long, and longer as it comes; zero is without limit.
+    pub(crate) fn new(body: S, limit: Duration) -> Self {
+        Self { body, limit, started: Instant::now(), received: 0, timer: None }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.started + self.limit + Duration::from_secs(self.received / BYTES_PER_SECOND)
+    }
+}
+
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Paced<S> {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.body.poll_next_unpin(cx);
+        if let Poll::Ready(Some(Ok(chunk))) = &next {
+            self.received += chunk.len() as u64;
+        }
+        if next.is_ready() || self.limit.is_zero() {
+            return next;
+        }
+        let deadline = self.deadline();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        let over = timer.as_mut().poll(cx);
+        over.map(|()| Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
+    }
+}
 
 /// Returns the declared length of the body; `None` where it is not declared.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -17,11 +72,13 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
 /// Reads the whole body. A body of one chunk is not copied.
 ///
 /// # Errors
-/// 413 as soon as it is known to be larger than `limit` bytes; 400 when the connection breaks or its framing is wrong.
-pub(crate) async fn read(payload: &mut Payload, headers: &HeaderMap, limit: u64) -> Result<Bytes> {
+/// 413 as soon as it is known to be larger than `limit` bytes; 408 when it does not come in time; 400 when the connection breaks or
+/// its framing is wrong.
+pub(crate) async fn read(payload: &mut Payload, headers: &HeaderMap, limit: u64, patience: Duration) -> Result<Bytes> {
     if declared_length(headers).is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
+    let mut payload = Paced::new(payload, patience);
     let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(broken)?;
     if first.len() as u64 > limit {
@@ -45,8 +102,15 @@ pub(crate) fn too_large(limit: u64) -> Error {
     Error::new(413, "body_too_large", format!("the body is larger than {limit} bytes"))
 }
 
-pub(crate) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(crate) fn broken(error: PayloadError) -> Error {
+    if is_late(&error) {
+        return Error::new(408, code::BODY_TIMEOUT, "the body did not come in time; see `http.body_timeout`");
+    }
     Error::bad_request("the body broke off or is not framed correctly").caused_by(error)
+}
+
+fn is_late(error: &PayloadError) -> bool {
+    matches!(error, PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut)
 }
 
 pub(crate) fn unsupported(expected: &str) -> Error {

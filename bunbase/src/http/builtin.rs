@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{
+    access::Token,
     body,
     compress::accepted,
     health::Health,
@@ -21,8 +22,9 @@ use crate::{
     Error, Result,
     action::Reply,
     asset::Asset,
-    context::{Request, TraceId},
+    context::{Request, RequestHead, TraceId},
     error::code,
+    observe::{CONTENT_TYPE, Metrics},
 };
 
 pub(crate) use super::table::Builtin;
@@ -54,7 +56,7 @@ async fn passed(
     answer: impl Fn(Passage) -> BoxFuture<'static, Result<Reply>>,
 ) -> Result<HttpResponse> {
     let Arrival { head, mut payload, trace, running, settings } = arrival;
-    let reading = body::read(&mut payload, &head.headers, settings.max_body_bytes);
+    let reading = body::read(&mut payload, &head.headers, settings.max_body_bytes, settings.body_timeout);
     let body = match settings.request_timeout {
         limit if limit.is_zero() => reading.await?,
         limit => tokio::time::timeout(limit, reading)
@@ -65,7 +67,11 @@ async fn passed(
         // Owned: the other door may keep them longer than this request lives.
         (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes()))
     });
-    let headers = headers.collect();
+    let mut headers: Vec<_> = headers.collect();
+    if let Some(host) = head.host().filter(|_| !head.headers.contains_key(header::HOST)) {
+        // HTTP/2 has it in the request line.
+        headers.push(("host".to_owned(), Bytes::copy_from_slice(host.as_bytes())));
+    }
     let request = Request::new(head.clone());
     let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
@@ -132,14 +138,49 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
     }))
 }
 
-/// `/_health`: every check with its latency. `version` is the application's.
-pub(crate) fn full(health: Arc<Health>, version: &str) -> Builtin {
-    let version: Arc<str> = version.into();
+/// Serves what is measured.
+pub(crate) fn metrics(metrics: Metrics) -> Builtin {
     Builtin::Get(Arc::new(move |_head| {
+        let metrics = metrics.clone();
+        Box::pin(async move {
+            HttpResponse::Ok()
+                .insert_header((header::CONTENT_TYPE, CONTENT_TYPE))
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .body(metrics.current().await)
+        })
+    }))
+}
+
+/// Who may see something.
+#[derive(Clone)]
+pub(crate) enum Readers {
+    /// Everybody.
+    All,
+    /// Who brings the token.
+    Token(Token),
+    /// Nobody.
+    Nobody,
+}
+
+/// `/_health`: every check with its latency, for its readers; the status, for all others. `version` is the application's.
+pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Builtin {
+    let version: Arc<str> = version.into();
+    Builtin::Get(Arc::new(move |head| {
         let (health, version) = (health.clone(), version.clone());
+        let has_details = match &readers {
+            Readers::All => true,
+            Readers::Token(token) => token.opens(&head.headers),
+            Readers::Nobody => false,
+        };
         Box::pin(async move {
             let (report, age) = health.report().await;
             let status = if health.is_stopping() { "stopping" } else { report.status };
+            if !has_details {
+                return plain(
+                    if report.is_ready && !health.is_stopping() { 200 } else { 503 },
+                    &json!({ "status": status }),
+                );
+            }
             let body = json!({
                 "status": status,
                 "version": &*version,

@@ -1,6 +1,6 @@
 //! From a request to a message: straight into its fields, and a second, cold pass that names every mistake.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use actix_web::dev::Payload;
 use bytes::Bytes;
@@ -27,6 +27,8 @@ pub(crate) struct HttpInput {
     pub(crate) head: Arc<Head>,
     pub(crate) payload: Payload,
     pub(crate) limits: MultipartLimits,
+    /// How long the body may take to come.
+    pub(crate) patience: Duration,
 }
 
 type Texts<'h> = Result<Vec<Cow<'h, str>>, Mistake>;
@@ -64,7 +66,7 @@ async fn read_json(input: &mut HttpInput, required: bool) -> Result<Option<Bytes
     if !is_json && body::declared_length(headers).is_some_and(|length| length > 0) {
         return Err(body::unsupported("application/json"));
     }
-    let bytes = body::read(&mut input.payload, headers, input.plan.body_limit).await?;
+    let bytes = body::read(&mut input.payload, headers, input.plan.body_limit, input.patience).await?;
     match (bytes.is_empty(), is_json) {
         (true, _) if !required => Ok(None),
         (true, true) => Err(malformed("the body is empty, and JSON is expected")),

@@ -18,6 +18,10 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) client_ip: Option<IpAddr>,
+    /// Whether the client's connection is encrypted.
+    pub(crate) is_secure: bool,
+    /// The host that the client named, where a proxy of ours says it.
+    pub(crate) forwarded_host: Option<Box<str>>,
     /// The names of the route's parameters, in the order of the template.
     pub(crate) param_names: std::sync::Arc<[String]>,
     /// Where in the path each parameter's raw value is.
@@ -42,13 +46,31 @@ impl Head {
         lines.collect::<Vec<_>>().join(",")
     }
 
-    /// Returns the raw value of the first cookie of a name, without the quotes that RFC 6265 section 4.1.1 allows around it.
+    /// Returns the raw value of the first cookie of a name.
     pub(crate) fn raw_cookie(&self, name: &str) -> Option<&str> {
-        let lines = self.headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-        let is_named = |key: &str| key == name || decode_segment(key).is_ok_and(|key| key == name);
-        let value = pairs.find_map(|(key, value)| is_named(key.trim()).then_some(value))?.trim();
-        Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+        raw_cookie(&self.headers, name)
+    }
+}
+
+/// Returns the raw value of the first cookie of a name, without the quotes that RFC 6265 section 4.1.1 allows around it.
+pub(crate) fn raw_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    // A name with a prefix that browsers hold to rules (RFC 6265bis section 4.1.3) is that name only as it stands: they know no escapes, and
+    // would let another host set `%5F%5FHost-…`.
+    let is_plain = name.starts_with("__");
+    let is_named = |key: &str| key == name || (!is_plain && decode_segment(key).is_ok_and(|key| key == name));
+    let trimmed = |text: &'h str| text.trim_matches([' ', '\t']);
+    let value = pairs.find_map(|(key, value)| is_named(trimmed(key)).then(|| trimmed(value)))?;
+    Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+}
+
+/// Returns the host that a request names, with its port if it has one. One in the request line counts more than the header (RFC 9112
+/// section 3.2.2).
+pub(crate) fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+    match uri.authority() {
+        Some(authority) => authority.as_str().rsplit('@').next(),
+        None => headers.get(header::HOST)?.to_str().ok(),
     }
 }
 
@@ -111,5 +133,13 @@ impl RequestHead for Head {
 
     fn client_ip(&self) -> Option<IpAddr> {
         self.client_ip
+    }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.forwarded_host.as_deref().or_else(|| host(&self.uri, &self.headers))
     }
 }

@@ -9,15 +9,20 @@ use actix_web::{
     error::InternalError,
     http::{
         Method, StatusCode,
-        header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE},
+        header::{
+            ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW,
+            CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY,
+        },
     },
     middleware::{Next, from_fn},
     web::{self, ServiceConfig},
 };
 
 use super::{
-    problem,
+    gate, problem,
+    proxies::Way,
     service::{TRACE_HEADER, finish, log, trace_of},
+    table::Table,
 };
 use crate::{Error, context::TraceId};
 
@@ -80,28 +85,61 @@ async fn only_reads(
 /// Gives the answers of mounted services, and of the cross-origin rules, what all answers have: a trace id, a line in the log, and
 /// errors as problems.
 pub(crate) async fn dress(
+    table: Arc<Table>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
     let (method, path) = (request.method().clone(), request.path().to_owned());
-    let response = match next.call(request).await {
+    let (answers, is_secure) = (&table.settings.answers, way(&table, &request).is_secure);
+    let mut response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => {
             // A middleware of a mounted service failed. The request went with it, so the answer travels as an error.
-            let response = finish(as_problem(error.error_response(), trace), trace);
+            let response = finish(as_problem(error.error_response(), trace), trace, answers, is_secure);
             log(&method, &path, &response, started, trace);
             return Err(InternalError::from_response(error, response).into());
         }
     };
+    if !response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        // actix-cors tells origins that are not allowed what those may do that are.
+        for name in [ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
+            response.headers_mut().remove(name);
+        }
+    }
+    if !table.settings.cors.origins.is_empty() && !response.headers().contains_key(VARY) {
+        // actix-cors leaves it out where it refuses a preflight.
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    }
     if response.headers().contains_key(TRACE_HEADER) {
         return Ok(response);
     }
     let (request, response) = response.into_parts();
-    let response = finish(as_problem(response, trace), trace);
+    let response = finish(as_problem(response, trace), trace, answers, is_secure);
     log(&method, &path, &response, started, trace);
     Ok(ServiceResponse::new(request, response))
+}
+
+/// Keeps what may not come in from mounted services too.
+pub(crate) async fn guard(
+    table: Arc<Table>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let checked = gate::check(&table, request.method(), request.uri(), request.headers(), &way(&table, &request));
+    match checked {
+        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
+        Err(error) => {
+            let response = problem::respond(&error, trace_of(request.headers()));
+            Ok(request.into_response(response))
+        }
+    }
+}
+
+fn way(table: &Table, request: &ServiceRequest) -> Way {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    table.settings.proxies.way(peer, request.app_config().secure(), request.headers())
 }
 
 /// Makes a problem of an error that has no body of its own, or only text; keeps its other headers.

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    body,
+    body::{self, Paced},
     decode::{HttpInput, check_texts},
     upload::{Content, PartsDeserializer, Upload},
 };
@@ -28,6 +28,9 @@ pub(crate) struct Form {
     mistakes: Vec<(String, &'static str, String)>,
 }
 
+/// Most bytes of the name of a part: names of fields are shorter, and unknown ones are answered.
+const LONGEST_NAME: usize = 256;
+
 /// Reads a whole form; files go to memory or to temporary files as they come.
 ///
 /// # Errors
@@ -44,12 +47,20 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
         return Err(body::too_large(limit));
     }
     let payload = std::mem::replace(&mut input.payload, Payload::None);
-    let mut parts = Multipart::new(headers, limited(payload, limit));
+    let mut parts = Multipart::new(headers, limited(Paced::new(payload, input.patience), limit));
     let mut form = Form::default();
     let (mut files, mut fields) = (0_usize, 0_usize);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| broken(error, limit))?;
-        let name = part.name().unwrap_or_default().to_owned();
+        let name = part.name().unwrap_or_default();
+        if name.len() > LONGEST_NAME {
+            return Err(Error::new(
+                400,
+                "malformed_body",
+                format!("the name of a part has more than {LONGEST_NAME} bytes"),
+            ));
+        }
+        let name = name.to_owned();
         let wanted = |index: usize, field: &Field| mask >> index & 1 == 1 && wire_name(field) == name;
         let found = input.plan.fields.iter().enumerate().find(|(index, field)| wanted(*index, field));
         let Some((index, field)) = found else {
@@ -90,7 +101,7 @@ fn wire_name(field: &Field) -> &'static str {
 }
 
 /// Cuts a body off where it becomes larger than `limit`: headers and borders of parts count, too.
-fn limited(payload: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+fn limited(payload: Paced<Payload>, limit: u64) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut total = 0_u64;
     payload.map(move |chunk| {
         let chunk = chunk?;
@@ -102,6 +113,7 @@ fn limited(payload: Payload, limit: u64) -> impl Stream<Item = Result<Bytes, Pay
 fn broken(error: MultipartError, limit: u64) -> Error {
     match error {
         MultipartError::Payload(PayloadError::Overflow) => body::too_large(limit),
+        MultipartError::Payload(error @ PayloadError::Io(_)) => body::broken(error),
         error => Error::new(400, "malformed_body", format!("the body is not a form: {error}")),
     }
 }

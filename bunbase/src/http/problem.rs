@@ -31,6 +31,10 @@ pub(crate) fn respond(error: &Error, trace: TraceId) -> HttpResponse {
         // Only an answer that was kept for its idempotency key is of another trace.
         builder.insert_header(("idempotent-replayed", "true"));
     }
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // What else may come on this connection is the rest of that request.
+        builder.force_close();
+    }
     let hex = trace.to_hex();
     let problem = Problem::new(error, std::str::from_utf8(&hex).unwrap_or_default());
     builder.body(problem.to_json())

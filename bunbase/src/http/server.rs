@@ -14,58 +14,102 @@ use actix_web::{
     http::{Method, header::HeaderName},
     middleware::{Condition, from_fn},
 };
+use tokio::task::JoinHandle;
 
 use super::{
     health::Health,
-    mounts::{Mounts, dress},
+    mounts::{Mounts, dress, guard},
     service,
     settings::{Cors, Settings},
     table::Table,
+    tls::Certificates,
 };
 use crate::{Error, Result};
 
 /// The least time that connections have to end once their runs have: the last bytes of an answer are on their way.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What is served.
+#[derive(Debug)]
+pub struct Served {
+    /// The actions, what is mounted beside them, and what is built in and open there.
+    pub main: Option<(Table, Mounts)>,
+    /// What is built in, at an address of its own.
+    pub admin: Option<Table>,
+    /// Readiness, which ends when the server is about to stop.
+    pub health: Arc<Health>,
+}
+
 /// A server that listens.
 #[derive(Debug)]
 pub struct RunningServer {
+    main: Option<Listening>,
+    admin: Option<Listening>,
+    health: Arc<Health>,
+}
+
+/// One address that is listened on.
+#[derive(Debug)]
+struct Listening {
     addresses: Vec<SocketAddr>,
     handle: ServerHandle,
     table: Arc<Table>,
-    health: Arc<Health>,
-    done: tokio::task::JoinHandle<std::io::Result<()>>,
+    done: JoinHandle<std::io::Result<()>>,
+    /// What looks at the certificate's files.
+    watch: Option<JoinHandle<()>>,
 }
 
-/// Starts a server on its own worker threads and returns once the port is open.
+/// Starts a server on its own worker threads and returns once the ports are open.
 ///
 /// # Errors
-/// 500 when the address cannot be listened on; the cause names it.
-pub fn serve(table: Table, mounts: Mounts, health: Arc<Health>) -> Result<RunningServer> {
+/// 500 when an address cannot be listened on, or the certificate is not right; the cause names it.
+pub fn serve(served: Served) -> Result<RunningServer> {
+    let Served { main, admin, health } = served;
+    let main = main.map(|(table, mounts)| listen(table, mounts, "`--port` or PORT")).transpose()?;
+    let admin = admin.map(|table| listen(table, Mounts::default(), "`admin.addr`")).transpose()?;
+    Ok(RunningServer { main, admin, health })
+}
+
+fn listen(table: Table, mounts: Mounts, chosen_by: &str) -> Result<Listening> {
     let table = Arc::new(table);
     let settings = table.settings.clone();
     let address = format!("{}:{}", settings.host, settings.port);
     let cannot = |error: std::io::Error| {
         Error::internal(format!(
-            "cannot listen on {address}: {error}; is another process there? Choose another port with `--port` or PORT"
+            "cannot listen on {address}: {error}; is another process there? Choose another port with {chosen_by}"
         ))
     };
+    let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let listener = bind(&settings).map_err(cannot)?;
     let shared = table.clone();
     let mut server = HttpServer::new(move || application(shared.clone(), mounts.clone()))
         .disable_signals()
         .keep_alive(settings.keep_alive)
+        .client_request_timeout(settings.head_timeout)
         .h1_allow_half_closed(false)
         // Longer than ours, which is the one that counts.
         .shutdown_timeout(settings.shutdown_timeout.saturating_add(GRACE).as_secs() + 1);
     if settings.workers > 0 {
         server = server.workers(settings.workers);
     }
-    let server = server.listen(listener).map_err(cannot)?;
+    let mut watch = None;
+    let server = match certificates {
+        None => server.listen(listener).map_err(cannot)?,
+        Some((certificates, contents)) => {
+            let config = certificates.server()?;
+            watch = Some(tokio::spawn(certificates.watch(contents)));
+            let server = if settings.head_timeout.is_zero() {
+                server
+            } else {
+                server.tls_handshake_timeout(settings.head_timeout)
+            };
+            server.listen_rustls_0_23(listener, config).map_err(cannot)?
+        }
+    };
     let addresses = server.addrs();
     let server = server.run();
     let handle = server.handle();
-    Ok(RunningServer { addresses, handle, table, health, done: tokio::spawn(server) })
+    Ok(Listening { addresses, handle, table, done: tokio::spawn(server), watch })
 }
 
 /// Makes the actix application of one worker.
@@ -85,12 +129,18 @@ pub(crate) fn application(
     let settings = table.settings.clone();
     let is_open = !settings.cors.origins.is_empty();
     let is_mounted = !mounts.is_empty();
+    let (guarding, dressing) = (table.clone(), table.clone());
     App::new()
+        // Within the cross-origin rules, so that a page that they let in can read why it is refused here.
+        .wrap(Condition::new(is_mounted, from_fn(move |request, next| guard(guarding.clone(), request, next))))
         .wrap(Condition::new(is_open, cors(&settings.cors)))
         // The last one is the outermost: it also dresses what the cross-origin rules answer by themselves.
-        .wrap(Condition::new(is_mounted || is_open, from_fn(dress)))
+        .wrap(Condition::new(
+            is_mounted || is_open,
+            from_fn(move |request, next| dress(dressing.clone(), request, next)),
+        ))
         .configure(|config| mounts.apply(config))
-        .default_service(fn_service(move |request| service::serve(table.clone(), request)))
+        .default_service(fn_service(move |request| service::serve(table.clone(), request, is_mounted)))
 }
 
 fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
@@ -132,9 +182,14 @@ fn cors(settings: &Cors) -> ActixCors {
 }
 
 impl RunningServer {
-    /// Returns the addresses that it listens on.
+    /// Returns the addresses that it listens on, those of its own for what is built in left out.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        self.main.as_ref().map_or(&[], |listening| &listening.addresses)
+    }
+
+    /// Returns the addresses of its own for what is built in.
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        self.admin.as_ref().map_or(&[], |listening| &listening.addresses)
     }
 
     /// Stops: readiness flips, no connection is accepted any more, running requests and streams end, the workers end.
@@ -146,6 +201,21 @@ impl RunningServer {
     /// 500 when a worker failed.
     pub async fn stop(self) -> Result<()> {
         self.health.stop();
+        let Self { main, admin, .. } = self;
+        let stop = async |listening: Option<Listening>| match listening {
+            Some(listening) => listening.stop().await,
+            None => Ok(()),
+        };
+        let (main, admin) = tokio::join!(stop(main), stop(admin));
+        main.and(admin)
+    }
+}
+
+impl Listening {
+    async fn stop(self) -> Result<()> {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
         let in_flight = &self.table.in_flight;
         in_flight.stop();
         self.handle.pause().await;

@@ -12,8 +12,11 @@ use actix_web::{
 };
 
 use super::{
+    gate,
     head::Head,
+    held::Held,
     problem,
+    security::AnswerHeaders,
     table::{Arrival, Builtin, Table, Target},
 };
 use crate::{Error, context::TraceId};
@@ -26,37 +29,52 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
     parent.and_then(TraceId::from_traceparent).unwrap_or_else(TraceId::random)
 }
 
-/// Answers one request.
-pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+/// Answers one request. `is_checked` says whether it has passed the gate.
+pub(crate) async fn serve(
+    table: Arc<Table>,
+    mut request: ServiceRequest,
+    is_checked: bool,
+) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let trace = trace_of(request.headers());
     // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
     let stopping = table.in_flight.is_stopping();
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
-    let payload = request.take_payload();
-    let found = table.find(request.method(), request.uri().path());
+    let (payload, rest) = Held::new(&headers, request.take_payload());
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let client_ip = table.settings.proxies.client(peer, &headers);
+    let way = table.settings.proxies.way(peer, request.app_config().secure(), &headers);
+    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way) {
+        let response = finish(problem::respond(&error, trace), trace, &table.settings.answers, way.is_secure);
+        log(request.method(), request.uri().path(), &response, started, trace);
+        return Ok(request.into_response(rest.until_sent(response)));
+    }
+    let found = table.find(request.method(), request.uri().path());
     let head = Arc::new(Head {
         method: request.method().clone(),
         uri: request.uri().clone(),
         headers,
         peer,
-        client_ip,
+        client_ip: way.client,
+        is_secure: way.is_secure,
+        forwarded_host: way.host,
         param_names: found.param_names,
         params: found.params,
     });
     let response = match found.target {
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, trace).await,
-        Target::Builtin(Builtin::Get(answer)) => answer(head.clone()).await,
-        Target::Builtin(Builtin::Check(answer)) => {
-            answer(head.clone()).await.unwrap_or_else(|error| problem::respond(&error, trace))
-        }
-        Target::Builtin(Builtin::Post(take)) => {
-            let (running, settings) = (table.in_flight.enter(), table.settings.clone());
-            let arrival = Arrival { head: head.clone(), payload, trace, running, settings };
-            take(arrival).await.unwrap_or_else(|error| problem::respond(&error, trace))
-        }
+        Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
+            (Err(error), _) => {
+                let mut response = problem::respond(&error, trace);
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+            (Ok(()), Builtin::Get(answer)) => answer(head.clone()).await,
+            (Ok(()), Builtin::Post(take)) => {
+                let (running, settings) = (table.in_flight.enter(), table.settings.clone());
+                let arrival = Arrival { head: head.clone(), payload, trace, running, settings };
+                take(arrival).await.unwrap_or_else(|error| problem::respond(&error, trace))
+            }
+        },
         Target::Options(allow) => HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish(),
         Target::WrongMethod(allow) => {
             let detail = format!("this path does not take {}; see the header `Allow`", head.method);
@@ -66,12 +84,12 @@ pub(crate) async fn serve(table: Arc<Table>, mut request: ServiceRequest) -> Res
         }
         Target::Nothing => problem::respond(&nothing_here(), trace),
     };
-    let mut response = finish(response, trace);
+    let mut response = finish(response, trace, &table.settings.answers, head.is_secure);
     if stopping {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     log(&head.method, head.uri.path(), &response, started, trace);
-    Ok(request.into_response(response))
+    Ok(request.into_response(rest.until_sent(response)))
 }
 
 /// What is answered where nothing is served.
@@ -80,12 +98,16 @@ pub(crate) fn nothing_here() -> Error {
 }
 
 /// Adds what every response carries.
-pub(crate) fn finish<B>(mut response: HttpResponse<B>, trace: TraceId) -> HttpResponse<B> {
+pub(crate) fn finish<B>(
+    mut response: HttpResponse<B>,
+    trace: TraceId,
+    answers: &AnswerHeaders,
+    is_secure: bool,
+) -> HttpResponse<B> {
     if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
         response.headers_mut().insert(TRACE_HEADER, value);
     }
-    // A body that may be anything is never to be taken for a script.
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answers.dress(response.headers_mut(), is_secure);
     response
 }
 

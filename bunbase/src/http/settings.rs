@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Proxies;
+use super::{AnswerHeaders, Csrf, Hosts, Proxies, TlsFiles};
 
 /// Limits and switches of the HTTP door.
 #[derive(Clone, Debug)]
@@ -17,6 +17,12 @@ pub struct Settings {
     pub max_body_bytes: u64,
     /// Longest time until the first byte of an answer, where an action has no limit of its own; zero is none.
     pub request_timeout: Duration,
+    /// Longest path and query in bytes.
+    pub max_uri_bytes: u64,
+    /// How long the head of a request, and the handshake before it, may take to come; zero is without limit.
+    pub head_timeout: Duration,
+    /// How long a body may take to come, and a second more for each [`BODY_BYTES_PER_SECOND`](super::BODY_BYTES_PER_SECOND); zero is without limit.
+    pub body_timeout: Duration,
     /// How long a connection is kept without a request.
     pub keep_alive: Duration,
     /// How long running requests may take to end at shutdown.
@@ -31,8 +37,16 @@ pub struct Settings {
     pub multipart: MultipartLimits,
     /// Cross-origin rules.
     pub cors: Cors,
-    /// Whose word is taken for the address of the client.
+    /// Whose word is taken for the address of the client, and for the scheme and the host that it used.
     pub proxies: Proxies,
+    /// The certificate and its key; without them connections are not encrypted.
+    pub tls: Option<TlsFiles>,
+    /// The names that the server answers to.
+    pub hosts: Hosts,
+    /// Which pages may make requests that change something.
+    pub csrf: Csrf,
+    /// The headers of all answers.
+    pub answers: AnswerHeaders,
 }
 
 /// What happens to a run whose client leaves.
@@ -85,6 +99,9 @@ impl Default for Settings {
             workers: 0,
             max_body_bytes: 10 * 1024 * 1024,
             request_timeout: Duration::from_secs(30),
+            max_uri_bytes: 16 * 1024,
+            head_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(30),
             cancel_on_disconnect: CancelOnDisconnect::Safe,
@@ -98,6 +115,10 @@ impl Default for Settings {
             },
             cors: Cors::default(),
             proxies: Proxies::default(),
+            tls: None,
+            hosts: Hosts::All,
+            csrf: Csrf::default(),
+            answers: AnswerHeaders::default(),
         }
     }
 }

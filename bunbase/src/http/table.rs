@@ -10,6 +10,7 @@ use actix_web::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
+    access::{Page, Token},
     detach::{InFlight, Running},
     endpoint::{self, Endpoint, HttpRoute},
     head::Head,
@@ -34,8 +35,6 @@ type Handler<A, T> = Arc<dyn Fn(A) -> LocalBoxFuture<'static, T> + Send + Sync>;
 pub(crate) enum Builtin {
     /// Answers GET and HEAD.
     Get(Handler<Arc<Head>, HttpResponse>),
-    /// Answers GET and HEAD, or refuses.
-    Check(Handler<Arc<Head>, Result<HttpResponse>>),
     /// Takes POST with its body.
     Post(Handler<Arrival, Result<HttpResponse>>),
 }
@@ -52,7 +51,7 @@ pub(crate) struct Arrival {
 impl Builtin {
     fn method(&self) -> action::Method {
         match self {
-            Self::Get(_) | Self::Check(_) => action::Method::Get,
+            Self::Get(_) => action::Method::Get,
             Self::Post(_) => action::Method::Post,
         }
     }
@@ -69,7 +68,7 @@ pub struct Table {
 /// What is at one path.
 pub(crate) struct PathEntry {
     methods: [Option<Arc<HttpRoute>>; 5],
-    builtin: Option<Builtin>,
+    builtin: Option<(Builtin, Option<Token>)>,
     allow: HeaderValue,
     param_names: Arc<[String]>,
 }
@@ -78,8 +77,8 @@ pub(crate) struct PathEntry {
 pub(crate) enum Target<'t> {
     /// An action.
     Action(&'t Arc<HttpRoute>),
-    /// A built-in endpoint.
-    Builtin(&'t Builtin),
+    /// A built-in endpoint, and what opens it.
+    Builtin(&'t Builtin, Option<&'t Token>),
     /// OPTIONS at a path that exists.
     Options(&'t HeaderValue),
     /// A path that exists, by a method that it has not.
@@ -104,7 +103,7 @@ impl Table {
         registry: &Registry,
         services: &Arc<Services>,
         settings: Settings,
-        builtins: Vec<(String, Builtin)>,
+        pages: Vec<Page>,
     ) -> Result<(Self, Calls)> {
         let settings = Arc::new(settings);
         let in_flight = InFlight::default();
@@ -159,7 +158,25 @@ impl Table {
         if !problems.is_empty() {
             return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
-        for (path, builtin) in builtins {
+        let table = Self::assemble(shapes, pages, settings, in_flight)?;
+        Ok((table, Calls::new(runners.into_iter())))
+    }
+
+    /// Builds the table of what is built in alone.
+    ///
+    /// # Errors
+    /// 500 when two of them have one path.
+    pub(crate) fn of_pages(settings: Settings, pages: Vec<Page>) -> Result<Self> {
+        Self::assemble(BTreeMap::new(), pages, Arc::new(settings), InFlight::default())
+    }
+
+    fn assemble(
+        mut shapes: BTreeMap<String, PathEntry>,
+        pages: Vec<Page>,
+        settings: Arc<Settings>,
+        in_flight: InFlight,
+    ) -> Result<Self> {
+        for Page { path, builtin, token } in pages {
             let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
             if entry.builtin.is_some() {
                 return Err(Error::internal(format!("two of the built-in endpoints have the path `{path}`")));
@@ -169,7 +186,7 @@ impl Table {
                     format!("the path `{path}` is one of the built-in endpoints; move the action or the endpoint");
                 return Err(Error::internal(text));
             }
-            entry.builtin = Some(builtin);
+            entry.builtin = Some((builtin, token));
         }
         let mut table = Self { tree: matchit::Router::new(), paths: Vec::new(), settings, in_flight };
         for (shape, mut entry) in shapes {
@@ -177,7 +194,12 @@ impl Table {
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;
             table.paths.push(entry);
         }
-        Ok((table, Calls::new(runners.into_iter())))
+        Ok(table)
+    }
+
+    /// Returns whether a request is the delivery of a webhook.
+    pub(crate) fn is_webhook(&self, method: &Method, path: &str) -> bool {
+        matches!(self.find(method, path).target, Target::Action(route) if route.webhook.is_some())
     }
 
     /// Finds what a request reaches.
@@ -257,7 +279,9 @@ impl PathEntry {
         };
         match (&self.methods[slot], &self.builtin) {
             (Some(route), _) => Some(Target::Action(route)),
-            (None, Some(builtin)) if slot == self::slot(builtin.method()) => Some(Target::Builtin(builtin)),
+            (None, Some((builtin, token))) if slot == self::slot(builtin.method()) => {
+                Some(Target::Builtin(builtin, token.as_ref()))
+            }
             _ => None,
         }
     }
@@ -265,7 +289,7 @@ impl PathEntry {
     fn allowed(&self) -> HeaderValue {
         let mut names = Vec::new();
         for (method, route) in action::Method::ALL.iter().zip(&self.methods) {
-            if route.is_some() || self.builtin.as_ref().is_some_and(|builtin| builtin.method() == *method) {
+            if route.is_some() || self.builtin.as_ref().is_some_and(|(builtin, _)| builtin.method() == *method) {
                 names.push(method.as_str());
                 if *method == action::Method::Get {
                     names.push("HEAD");

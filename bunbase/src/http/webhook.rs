@@ -62,7 +62,7 @@ pub(crate) fn handle(
 
 async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: TraceId) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
-    let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit).await?;
+    let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
     let header = |name: &str| head.header(name);
     let delivery = Delivery { header: &header, body: &bytes, now: route.services.clock.now() };
     let delivery_id = webhook.verify.verify(&delivery)?;

@@ -14,6 +14,7 @@
 //! Its length shows the value's. A message that has an object with the key `$sealed` of its own comes back as it was:
 //! such an object is sealed too.
 
+mod csrf;
 mod key;
 mod sensitive;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub(crate) use self::csrf::CsrfKeys;
 use self::key::Key;
 pub use self::sensitive::Sensitive;
 use crate::{Error, Result, error::Retry};

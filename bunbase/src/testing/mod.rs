@@ -181,8 +181,9 @@ impl ListeningApp {
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), &database).await;
         let background = Background::start(&wired, Roles::of(&wired.config)).await;
         let background = background.unwrap_or_else(|error| panic!("{error:?}"));
-        let Wired { services, document, table, mounts, health, .. } = wired;
-        let server = http::serve(table, mounts, health).unwrap_or_else(|error| panic!("{error:?}"));
+        let Wired { services, document, table, admin, mounts, health, .. } = wired;
+        let all = http::Served { main: Some((table, mounts)), admin, health };
+        let server = http::serve(all).unwrap_or_else(|error| panic!("{error:?}"));
         Self { server, background, services, document, database }
     }
 
@@ -192,6 +193,14 @@ impl ListeningApp {
     /// When it listens nowhere, which does not happen after `start`.
     pub fn address(&self) -> SocketAddr {
         self.server.addresses()[0]
+    }
+
+    /// Returns the address where what is built in is served by itself, as `admin.addr` says.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn admin_address(&self) -> SocketAddr {
+        *self.server.admin_addresses().first().unwrap_or_else(|| panic!("`admin.addr` is not set"))
     }
 
     /// Returns a URL of it: `http://127.0.0.1:PORT` and the path.

@@ -45,6 +45,17 @@ impl<'a> TestRequest<'a> {
         self
     }
 
+    /// Adds a header whose value is not text.
+    ///
+    /// # Panics
+    /// When HTTP cannot carry it.
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        let name = HeaderName::try_from(name).unwrap_or_else(|_| panic!("`{name}` is not the name of a header"));
+        let value = HeaderValue::from_bytes(value).unwrap_or_else(|_| panic!("{value:?} is not the value of a header"));
+        self.headers.append(name, value);
+        self
+    }
+
     /// Sends a token of a session, as [`TestApp::sign_in`] answers it, or another one.
     ///
     /// # Panics

@@ -8,6 +8,11 @@ mod schema;
 
 use serde_json::Value;
 
+use crate::error::code;
+
+/// The codes of what the server refuses whatever the operation: the document says nothing of them.
+const REFUSALS: [&str; 4] = [code::BODY_TIMEOUT, code::CSRF_REFUSED, code::HOST_REFUSED, code::URI_TOO_LONG];
+
 /// Returns every deviation of an answer from the document, in words; none for a request that reaches no operation of it.
 ///
 /// `path` is a request's path or a template of the document, without a query. `body` is as it was sent: a content coding is
@@ -30,6 +35,9 @@ pub fn response(
     let is_head = method.eq_ignore_ascii_case("HEAD");
     let method = if is_head { "get".to_owned() } else { method.to_lowercase() };
     let Some(operation) = find(document, path).and_then(|item| item.get(method)) else { return Vec::new() };
+    if is_refusal(status, body) {
+        return Vec::new();
+    }
     let responses = &operation["responses"];
     let Some(documented) = responses.get(status.to_string()).or_else(|| responses.get("default")) else {
         let known: Vec<_> = responses.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
@@ -50,6 +58,11 @@ pub fn response(
     }
     content::check(document, documented, headers, body, &mut deviations);
     deviations
+}
+
+fn is_refusal(status: u16, body: &[u8]) -> bool {
+    let code = || serde_json::from_slice::<Value>(body).ok()?.get("code")?.as_str().map(str::to_owned);
+    matches!(status, 403 | 408 | 414 | 421) && code().is_some_and(|code| REFUSALS.contains(&code.as_str()))
 }
 
 /// Returns the path item that a path reaches: the one whose fixed segments come first, as in routing.

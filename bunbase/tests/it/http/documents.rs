@@ -125,7 +125,7 @@ async fn documents_can_be_moved_or_left_out() {
     assert!(app.get("/reference").send().await.assert_status(200).text().contains("/api.json"));
     app.get("/openapi.json").send().await.assert_status(404);
     assert_eq!(app.get("/reference/").send().await.assert_status(308).header("location"), Some("/reference"));
-    let app = TestApp::start(App::new().config("openapi.enabled", false)).await;
+    let app = TestApp::start(App::new().config("openapi.access", "off")).await;
     app.get("/openapi.json").send().await.assert_status(404);
     app.get("/docs").send().await.assert_status(404);
 }

@@ -115,7 +115,7 @@ async fn start(cancel: Option<&str>) -> (ListeningApp, Stages) {
 /// Sends a request and keeps the connection.
 async fn begin(app: &ListeningApp, method: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(app.address()).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
@@ -188,7 +188,7 @@ async fn a_shutdown_answers_what_runs_says_that_it_is_not_ready_and_takes_nothin
     let stop = tokio::spawn(app.stop());
     let ready = loop {
         // A connection that is open is still served, and is told as soon as the shutdown has begun.
-        kept.write_all(b"GET /_health/ready HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        kept.write_all(b"GET /_health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         let answer = head(&mut kept).await;
         let length = answer
             .to_lowercase()
@@ -282,7 +282,10 @@ async fn an_idle_connection_does_not_hold_the_shutdown_up() {
 async fn a_client_that_leaves_before_its_body_is_complete_runs_nothing() {
     let (app, stages) = start(None).await;
     let mut client = TcpStream::connect(app.address()).await.unwrap();
-    client.write_all(b"POST /t/lifecycle/wait HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab").await.unwrap();
+    client
+        .write_all(b"POST /t/lifecycle/wait HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nab")
+        .await
+        .unwrap();
     stages.reached(Stage::Running).await;
     drop(client);
     // An action that takes no body does not wait for one: it runs to its end.

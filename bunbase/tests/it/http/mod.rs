@@ -5,22 +5,28 @@
 
 mod answers;
 mod bodies;
+mod browser;
 mod cors;
 mod database;
 mod documents;
 mod failures;
 mod forms;
 mod guards;
+mod headers;
 mod health;
+mod hostile;
 mod lifecycle;
 mod limits;
 mod log;
 mod metrics;
 mod mounts;
+mod origins;
+mod pages;
 mod replicas;
 mod routing;
 mod streams;
 mod texts;
+mod tls;
 mod values;
 mod wire;
 

@@ -28,6 +28,14 @@ async fn connect(app: &ListeningApp, head: &str) -> TcpStream {
     stream
 }
 
+/// Sends bytes and reads until the server closes.
+pub(super) async fn exchange(app: &ListeningApp, bytes: &[u8]) -> String {
+    let mut stream = connect(app, "").await;
+    // The server may have answered and closed before all of it is sent.
+    let _ = stream.write_all(bytes).await;
+    answer(&mut stream, "\0").await
+}
+
 /// Reads until the answer holds `end`, or the server closes.
 async fn answer(stream: &mut TcpStream, end: &str) -> String {
     let mut text = Vec::new();
@@ -51,8 +59,7 @@ fn chunk(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_declared_length_beyond_the_limit_is_refused_before_the_body_comes() {
     let app = ListeningApp::start(App::new()).await;
-    let head =
-        "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1001\r\n\r\n";
+    let head = "POST /t/wire/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1001\r\n\r\n";
     let mut stream = connect(&app, head).await;
     let text = answer(&mut stream, "}").await;
     assert!(text.starts_with("HTTP/1.1 413") && text.contains("body_too_large"), "{text}");
@@ -61,7 +68,7 @@ async fn a_declared_length_beyond_the_limit_is_refused_before_the_body_comes() {
 #[tokio::test]
 async fn a_chunked_body_is_cut_off_at_the_limit() {
     let app = ListeningApp::start(App::new()).await;
-    let head = "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "POST /t/wire/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let mut stream = connect(&app, head).await;
     for _ in 0..3 {
         // The body does not end; the answer comes all the same.
@@ -74,7 +81,7 @@ async fn a_chunked_body_is_cut_off_at_the_limit() {
 #[tokio::test]
 async fn a_chunked_body_within_the_limit_is_read() {
     let app = ListeningApp::start(App::new()).await;
-    let head = "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "POST /t/wire/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     let mut stream = connect(&app, head).await;
     for part in ["{\"te", "xt\":", "\"abc\"}"] {
         stream.write_all(&chunk(part.as_bytes())).await.unwrap();
@@ -87,7 +94,7 @@ async fn a_chunked_body_within_the_limit_is_read() {
 #[tokio::test]
 async fn a_chunked_form_of_endless_small_parts_is_cut_off() {
     let app = ListeningApp::start(App::new().config("multipart.max_fields", 1_000_000)).await;
-    let head = "POST /t/wire/form HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "POST /t/wire/form HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n";
     let mut stream = connect(&app, head).await;
     let part = b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n";
     for _ in 0..200 {
@@ -103,7 +110,7 @@ async fn a_chunked_form_of_endless_small_parts_is_cut_off() {
 #[tokio::test]
 async fn a_body_that_is_framed_wrongly_is_400() {
     let app = ListeningApp::start(App::new()).await;
-    let head = "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
+    let head = "POST /t/wire/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
     let mut stream = connect(&app, head).await;
     let text = answer(&mut stream, "}").await;
     assert!(text.starts_with("HTTP/1.1 400"), "{text}");
@@ -115,7 +122,7 @@ async fn a_connection_goes_on_after_a_refusal() {
     let body = "{\"text\": 5}";
     let head = |body: &str| {
         format!(
-            "POST /t/wire/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST /t/wire/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
     };
@@ -128,8 +135,8 @@ async fn a_connection_goes_on_after_a_refusal() {
 #[tokio::test]
 async fn requests_may_come_in_one_piece() {
     let app = ListeningApp::start(App::new()).await;
-    let one = "GET /_health/live HTTP/1.1\r\nhost: x\r\n\r\n";
-    let last = "GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let one = "GET /_health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let last = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let mut stream = connect(&app, &format!("{one}{one}{last}")).await;
     let text = answer(&mut stream, "\0").await;
     assert_eq!((text.matches("HTTP/1.1 200").count(), text.matches("HTTP/1.1 404").count()), (2, 1), "{text}");
@@ -140,17 +147,18 @@ async fn requests_may_come_in_one_piece() {
 #[tokio::test]
 async fn what_is_no_request_is_refused_and_the_next_client_is_served() {
     let app = ListeningApp::start(App::new()).await;
-    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000));
-    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", format!("x-a: {}\r\n", "a".repeat(1000)).repeat(200));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(70_000));
+    let many =
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", format!("x-a: {}\r\n", "a".repeat(1000)).repeat(200));
     for (request, status) in [
         ("nonsense\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/9.9\r\nhost: x\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/9.9\r\nhost: localhost\r\n\r\n", "400 Bad Request"),
         ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nhost: x\r\nx-a: \0\r\n\r\n", "400 Bad Request"),
-        ("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nhost: localhost\r\nx-a: \0\r\n\r\n", "400 Bad Request"),
+        ("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n", "400 Bad Request"),
         (
-            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
             "400 Bad Request",
         ),
         (&long, "400 Bad Request"),
@@ -168,7 +176,7 @@ async fn what_is_no_request_is_refused_and_the_next_client_is_served() {
         assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{line:?}: {text:?}");
         assert!(text.contains("content-length: 0\r\n") && !text.contains("x-trace-id"), "{line:?}: {text:?}");
     }
-    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer(&mut next, "}").await.starts_with("HTTP/1.1 200"));
 }
 
@@ -178,6 +186,6 @@ async fn a_head_that_does_not_end_is_408() {
     let mut slow = connect(&app, "GET / HTTP/1.1\r\nhost:").await;
     let text = answer(&mut slow, "\0").await;
     assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text:?}");
-    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut next = connect(&app, "GET /_health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer(&mut next, "}").await.starts_with("HTTP/1.1 200"));
 }

@@ -41,7 +41,7 @@ async fn list_at(app: &TestApp, host: &str) -> TestResponse {
 async fn a_name_that_is_not_the_servers_is_refused() {
     let app = TestApp::start(App::new()).await;
     let refused = list_at(&app, "evil.example:3000").await;
-    assert_eq!((refused.status(), refused.code().as_str()), (403, "forbidden"));
+    assert_eq!((refused.status(), refused.code().as_str()), (421, "host_refused"));
     for host in ["localhost", "127.0.0.1:3000", "[::1]:3000"] {
         result(list_at(&app, host).await);
     }
@@ -88,6 +88,6 @@ async fn the_door_can_be_elsewhere_or_closed() {
     let app = TestApp::start(App::new().config("mcp.path", "/tools")).await;
     app.post("/mcp").send().await.assert_status(404);
     app.post("/tools").header("host", "localhost").send().await.assert_status(406);
-    let app = TestApp::start(App::new().config("mcp.enabled", false)).await;
+    let app = TestApp::start(App::new().config("mcp.access", "off")).await;
     app.post("/mcp").send().await.assert_status(404);
 }

@@ -114,6 +114,12 @@ async fn prove(ctx: Ctx) -> Result<()> {
     Ok(())
 }
 
+/// Gives a page its token.
+#[action(get = "/page-token")]
+async fn page_token(ctx: Ctx) -> Result<Option<String>> {
+    ctx.session().csrf_token()
+}
+
 /// Tells who is signed in.
 #[action(get = "/me", tool)]
 async fn me(#[guard] user: SignedIn) -> Result<Known> {

@@ -148,3 +148,31 @@ async fn a_cookie_that_is_used_is_renewed_and_a_token_on_request() {
     app.post("/t/sessions/sign-out").bearer(&token).send().await.assert_status(204);
     send_with(app.get("/t/sessions/me"), &renewed).await.assert_status(401);
 }
+
+#[bunbase::test]
+async fn a_cookie_that_another_host_has_set_is_not_taken_for_one_with_a_prefix() {
+    let app = TestApp::start(super::app().config("session.secure", true)).await;
+    let (ann, eve) = (app.sign_in(grant("ann")).await, app.sign_in(grant("eve")).await);
+    for name in
+        ["%5F%5FHost-bunbase_session", "__%48ost-bunbase_session", "\u{2000}__Host-bunbase_session", "bunbase_session"]
+    {
+        // Before the other one: of two that are of one name the first would count.
+        let cookies = format!("{name}={eve}; __Host-bunbase_session={ann}");
+        let value = cookies.into_bytes();
+        let answer = app.get("/t/sessions/me").header_bytes("cookie", &value).send().await.assert_status(200);
+        assert_eq!(answer.json::<Known>().user, "ann", "{name}");
+    }
+}
+
+#[bunbase::test]
+async fn a_browser_that_says_nothing_of_its_page_needs_the_pages_token() {
+    let app = TestApp::start(app()).await;
+    let cookie = cookie_of(&app, "ann").await;
+    assert_eq!(app.get("/t/sessions/page-token").send().await.json::<Option<String>>(), None);
+    let answer = app.get("/t/sessions/page-token").cookie(COOKIE, &cookie).send().await;
+    let token = answer.json::<Option<String>>().unwrap();
+    let prove = || app.post("/t/sessions/prove").cookie(COOKIE, &cookie);
+    assert_eq!(prove().send().await.assert_status(403).code(), "csrf_refused");
+    prove().header("x-csrf-token", "of-another-page").send().await.assert_status(403);
+    prove().header("x-csrf-token", &token).send().await.assert_status(204);
+}
