@@ -186,3 +186,21 @@ fn paths_are_found_in_every_form() {
     let expected = ["error", "db", "http", "guard"].map(str::to_owned);
     assert_eq!(named(&code), BTreeSet::from(expected));
 }
+
+/// `docs/SECURITY.md` says of what is defended which test shows it; each of them exists.
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/SECURITY.md")).expect("it is readable");
+    let places = [("it/", "bunbase/tests/it/"), ("src/", "bunbase/src/"), ("accounts", "examples/accounts/tests.rs")];
+    let mut named = 0;
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((path, test)) = quoted.split_once(": ") else { continue };
+        let Some((place, folder)) = places.iter().find(|(place, _)| path.starts_with(place)) else { continue };
+        let file = root.join(path.replacen(place, folder, 1));
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(text.contains(&format!("fn {test}(")), "{quoted} is not there");
+        named += 1;
+    }
+    assert!(named > 200, "{named}");
+}

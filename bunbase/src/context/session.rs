@@ -171,6 +171,8 @@ impl<'c> Session<'c> {
     pub async fn sign_in(self, grant: Grant) -> Result<Issued> {
         self.end_old().await?;
         let issued = self.sessions().begin(self.here(grant)).await?;
+        let (user, session) = (&issued.claims.user, issued.claims.session);
+        tracing::info!(target: "bunbase::session", user, %session, "signed in");
         Ok(self.stand(issued))
     }
 
@@ -207,7 +209,10 @@ impl<'c> Session<'c> {
     /// # Errors
     /// 503 when the database is away: then nothing has ended.
     pub async fn sign_out(self) -> Result<()> {
-        self.end_old().await?;
+        if let Standing::SignedIn(claims) = self.0.standing().await? {
+            self.sessions().end(claims.session).await?;
+            tracing::info!(target: "bunbase::session", user = claims.user, session = %claims.session, "signed out");
+        }
         let held = &self.0.inner().session;
         held.stands(Standing::Missing);
         held.answers(self.sessions().settings().clear(), false);
@@ -224,6 +229,7 @@ impl<'c> Session<'c> {
         let user = user.to_string();
         let tenant = self.0.tenant().map(TenantId::as_str);
         self.sessions().end_all(tenant, &user).await?;
+        tracing::info!(target: "bunbase::session", user, "signed out everywhere");
         match self.0.standing().await? {
             Standing::SignedIn(claims) if claims.user == user => self.sign_out().await,
             _ => Ok(()),

@@ -90,7 +90,7 @@ impl Csrf {
         }
         match headers.get(SITE_HEADER).map(header::HeaderValue::as_bytes) {
             Some(b"same-origin" | b"none") => Ok(()),
-            None if !headers.contains_key(header::COOKIE) && !headers.contains_key(header::ORIGIN) => Ok(()),
+            None if !headers.contains_key(header::COOKIE) => Ok(()),
             site => rules
                 .check(site.is_some(), headers, host, is_secure)
                 .or_else(|error| if rules.exempt.iter().any(|exempt| exempt == path) { Ok(()) } else { Err(error) }),
