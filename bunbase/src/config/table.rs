@@ -22,7 +22,8 @@ sections! {
         /// What this process does: `http`, `worker`, `scheduler`. `--roles` sets it too.
         roles: Vec<String> = words(["http", "worker", "scheduler"]), check check::roles;
         /// What keys are derived from: at least 32 bytes that nobody can guess. Needed for sessions, and where actions have `#[sensitive]` fields.
-        secret: LongSecret = LongSecret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET";
+        secret: LongSecret = LongSecret::default(), says "in development one that is kept beside the SQLite file", env "BUNBASE_SECRET",
+            guide "auth.sessionSecret" "none";
         /// Secrets that `app.secret` has replaced. What was sealed under them can still be opened, and sessions that they signed go on.
         previous_secrets: Vec<LongSecret> = Vec::new();
     }
@@ -304,9 +305,9 @@ sections! {
     /// Sessions of people who sign in: tokens signed with `app.secret`, in a cookie or as `Authorization: Bearer …`.
     session: SessionConfig {
         /// The name of the cookie. Where it is secure and has no domain, `__Host-` comes before it.
-        cookie: String = "bunbase_session".to_owned(), check check::token;
+        cookie: String = "bunbase_session".to_owned(), guide "auth.cookie.name" "bunbase_session", check check::token;
         /// Whether browsers send the cookie over https only.
-        secure: bool = false, production true;
+        secure: bool = false, production true, guide "auth.cookie.secure" "false";
         /// With which requests of other sites browsers send it: `strict` none, `lax` when somebody follows a link, `none` all.
         same_site: SameSite = SameSite::Lax;
         /// The domain whose hosts all get the cookie. Empty is the one host that set it.
@@ -314,7 +315,7 @@ sections! {
         /// How long a session goes on without being used.
         idle_timeout: Duration = Duration::from_hours(24), check check::positive;
         /// How long a session goes on however much it is used. Until then a sign-out is remembered.
-        lifetime: Duration = Duration::from_hours(24 * 7), guide "session.maxAge" "604800 s", check check::positive;
+        lifetime: Duration = Duration::from_hours(24 * 7), guide "auth.expiresIn" "604800 s", check check::positive;
         /// How old a cookie's token is when the next answer brings a new one of the same session.
         renew_after: Duration = Duration::from_mins(10);
         /// How soon a session that was ended is refused: `eventual` is everywhere within five seconds, and costs a request nothing; `immediate`

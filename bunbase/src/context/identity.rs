@@ -1,10 +1,10 @@
 //! Who causes a run.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::tenant::TenantId;
+use crate::{session::Claims, tenant::TenantId};
 
 /// Who causes a run. A guard establishes it; jobs, events and calls carry it on, and guards behind those doors find it here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,22 @@ impl Identity {
             Self::Service { name } => format!("service:{name}"),
             Self::User { id, organisation: None, .. } => format!("user:{id}"),
             Self::User { id, organisation: Some(organisation), .. } => format!("user:{id}@{organisation}"),
+        }
+    }
+}
+
+/// Who causes a run, as its context keeps it: whoever is signed in is not copied before somebody asks.
+#[derive(Debug)]
+pub(crate) enum Who {
+    Known(Identity),
+    SignedIn(Arc<Claims>),
+}
+
+impl Who {
+    pub(super) fn identity(&self) -> Identity {
+        match self {
+            Self::Known(identity) => identity.clone(),
+            Self::SignedIn(claims) => Identity::of(claims),
         }
     }
 }

@@ -17,7 +17,7 @@ mod transaction;
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex as StdMutex, OnceLock, PoisonError, RwLock,
@@ -28,7 +28,7 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 pub use self::{
     database::{Database, Primary},
@@ -42,7 +42,7 @@ pub use self::{
 };
 pub(crate) use self::{
     database::{Lazy, Scope},
-    identity::Caused,
+    identity::{Caused, Who},
     session::{Held, Standing},
     tenancy::Entered,
     transaction::Shared,
@@ -83,14 +83,15 @@ pub(crate) struct Inner {
     pub(crate) door: Door,
     pub(crate) attempt: AtomicU32,
     /// Who causes it; a guard may establish that.
-    pub(crate) identity: RwLock<Identity>,
+    pub(crate) who: RwLock<Who>,
     pub(crate) job: Option<Job>,
     pub(crate) request: Option<Request>,
     /// The message's fields, behind a door that has no path.
     pub(crate) fields: Option<Value>,
     /// The names of the actions that led here, this one last.
     pub(crate) chain: Vec<&'static str>,
-    pub(crate) provided: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    /// What providers have made: seldom more than two, so a list is found through sooner than a map.
+    pub(crate) provided: StdMutex<Vec<(TypeId, Box<dyn Any + Send + Sync>)>>,
     /// What it gathers for its record.
     pub(crate) notes: Notes,
     /// The session behind the request, shared with the runs that are called from here.
@@ -230,12 +231,16 @@ impl Ctx {
 
     /// Returns who causes this run: what a guard has established, or who enqueued, emitted or called it.
     pub fn identity(&self) -> Identity {
-        self.0.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.who.read().unwrap_or_else(PoisonError::into_inner).identity()
     }
 
     /// Establishes who causes this run; for guards and providers that have checked it.
     pub fn identify(&self, identity: Identity) {
-        *self.0.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
+        self.is_by(Who::Known(identity));
+    }
+
+    pub(crate) fn is_by(&self, who: Who) {
+        *self.0.who.write().unwrap_or_else(PoisonError::into_inner) = who;
     }
 
     /// Returns the job behind this run; `None` behind doors without a queue.
@@ -339,14 +344,16 @@ impl Ctx {
     /// # Errors
     /// The guard's refusal.
     pub async fn provide<P: Provider>(&self) -> Result<P> {
-        if let Some(value) =
-            self.0.provided.lock().await.get(&TypeId::of::<P>()).and_then(|value| value.downcast_ref::<P>())
-        {
-            return Ok(value.clone());
+        let provided = || self.0.provided.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = provided().iter().find_map(|(kind, value)| {
+            if *kind == TypeId::of::<P>() { value.downcast_ref::<P>().cloned() } else { None }
+        });
+        if let Some(value) = known {
+            return Ok(value);
         }
         // Not under the lock: a provider may ask for another one.
         let value = P::provide(self).await.map_err(Into::into)?;
-        self.0.provided.lock().await.insert(TypeId::of::<P>(), Box::new(value.clone()));
+        provided().push((TypeId::of::<P>(), Box::new(value.clone())));
         Ok(value)
     }
 }

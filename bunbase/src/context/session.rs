@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Ctx, Identity};
+use super::{Ctx, Identity, Who};
 use crate::{
     Error, Result,
     config::LongSecret,
@@ -298,7 +298,7 @@ impl<'c> Session<'c> {
         let sessions = self.sessions();
         held.answers(sessions.settings().set(&issued.token, sessions.left(&issued)), true);
         held.stands(Standing::SignedIn(issued.claims.clone()));
-        self.0.identify(Identity::of(&issued.claims));
+        self.0.is_by(Who::SignedIn(issued.claims.clone()));
         issued
     }
 }

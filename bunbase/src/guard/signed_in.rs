@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Result,
     action::ErrorVariant,
-    context::{Ctx, Identity, Standing},
+    context::{Ctx, Identity, Standing, Who},
     session::{Claims, Refused, SessionId, at},
 };
 
@@ -154,7 +154,7 @@ impl Provider for SignedIn {
     async fn provide(ctx: &Ctx) -> Result<Self, Self::Error> {
         let variant = match ctx.standing().await? {
             Standing::SignedIn(claims) => {
-                ctx.identify(Identity::of(&claims));
+                ctx.is_by(Who::SignedIn(claims.clone()));
                 return Ok(Self(Source::Token(claims)));
             }
             Standing::Missing => MISSING,

@@ -21,7 +21,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::call::read;
@@ -41,7 +41,7 @@ pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
-    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId},
+    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId, Who},
     db::Run,
     guard::DynGuard,
     registry::Registered,
@@ -145,12 +145,12 @@ impl Runner {
             trace,
             door,
             attempt: attempt.into(),
-            identity: identity.into(),
+            who: std::sync::RwLock::new(Who::Known(identity)),
             job,
             request,
             fields,
             chain,
-            provided: Mutex::default(),
+            provided: std::sync::Mutex::default(),
             notes: runs::Notes::default(),
             session,
             headers: std::sync::Mutex::default(),
