@@ -198,8 +198,8 @@ fn every_test_that_the_security_page_names_is_there() {
         let Some((path, test)) = quoted.split_once(": ") else { continue };
         let Some((place, folder)) = places.iter().find(|(place, _)| path.starts_with(place)) else { continue };
         let file = root.join(path.replacen(place, folder, 1));
-        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        assert!(text.contains(&format!("fn {test}(")), "{quoted} is not there");
+        let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(source.contains(&format!("fn {test}(")), "{quoted} is not there");
         named += 1;
     }
     assert!(named > 200, "{named}");
