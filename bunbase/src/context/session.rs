@@ -85,7 +85,7 @@ impl Ctx {
     /// #[action(post = "/sign-in", status = 204)]
     /// async fn sign_in(ctx: Ctx, #[sensitive] code: String) -> Result<()> {
     ///     if code != "opensesame" {
-    ///         return Err(Error::unauthorized("that code is wrong"));
+    ///         return Err(bunbase::Error::unauthorized("that code is wrong"));
     ///     }
     ///     ctx.session().sign_in(Grant::user(7).role("keeper")).await?;
     ///     Ok(())
