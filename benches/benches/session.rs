@@ -10,9 +10,8 @@ use bunbase::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt;
 
-/// Makes sessions over an empty database in memory, which a check does not ask.
-fn sessions() -> Sessions {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+/// Makes sessions over an empty database in memory, which lives as long as the runtime and which a check does not ask.
+fn sessions(runtime: &tokio::runtime::Runtime) -> Sessions {
     runtime.block_on(async {
         let db = Db::open(&bunbase::db::Settings::new("sqlite::memory:")).await.expect("a database");
         Plan::new().up(&db).await.expect("its tables");
@@ -25,8 +24,12 @@ fn sessions() -> Sessions {
 }
 
 fn session(criterion: &mut Criterion) {
-    let sessions = sessions();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let sessions = sessions(&runtime);
+    let _inside = runtime.enter();
+    // As a server does: what is older than five seconds is not trusted.
+    let _watch = sessions.watch();
     let grants = [
         ("a user", Grant::user(7)),
         ("a user with a role, two permissions and an organisation", {
