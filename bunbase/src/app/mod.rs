@@ -15,8 +15,10 @@ mod pages;
 mod routes;
 mod runs;
 mod seed;
+mod serving;
 mod shards;
 mod shutdown;
+mod signing_in;
 mod tenants;
 #[cfg(feature = "mcp")]
 mod tools;

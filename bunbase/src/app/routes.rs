@@ -29,8 +29,7 @@ pub(super) fn guards(registry: &Registry) -> String {
     for action in registry.actions() {
         let sources = action.guard_sources();
         if sources.is_empty() {
-            let none = ["-", "anybody may call it", "", ""].map(str::to_owned);
-            rows.push([vec![action.name.to_owned()], none.to_vec()].concat());
+            rows.push([action.name, "-", "anybody may call it", "", ""].map(str::to_owned));
         }
         for (number, (source, guard)) in (1..).zip(sources) {
             let asks: Vec<_> = guard.security.iter().map(|alternative| names(alternative)).collect();
@@ -42,11 +41,10 @@ pub(super) fn guards(registry: &Registry) -> String {
                 }
             }
             let name = if number == 1 { action.name.to_owned() } else { String::new() };
-            rows.push(vec![name, format!("{number} {source}"), guard.name, asks.join(" | "), codes.join(", ")]);
+            rows.push([name, format!("{number} {source}"), guard.name, asks.join(" | "), codes.join(", ")]);
         }
     }
-    let rows = rows.into_iter().filter_map(|row| <[String; 5]>::try_from(row).ok());
-    operate::table(["ACTION", "FROM", "GUARD", "ASKS FOR", "REFUSES WITH"], rows)
+    operate::table(["ACTION", "FROM", "GUARD", "ASKS FOR", "REFUSES WITH"], rows.into_iter())
 }
 
 fn names(alternative: &[Security]) -> String {

@@ -17,30 +17,29 @@ use super::{
     data::{Data, Remote},
     logging, metrics,
     pages::Pages,
-    shards,
+    serving, shards, signing_in,
 };
 #[cfg(feature = "mcp")]
 use crate::mcp;
 use crate::{
     Error, Result,
     clock::Clock,
-    config::{self, Config, FrameOptions, LongSecret, TenantIsolation, TenantSource},
+    config::{Config, LongSecret, TenantIsolation, TenantSource},
     context::{Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
-    guard::{Credential, GuardDoc},
-    http::{self, Health, HealthCheck, Mounts, Table},
+    http::{Health, HealthCheck, Mounts, Table},
     idempotency::{self, Keys},
     invoke::Subscriptions,
     openapi,
-    password::{Costs, Passwords},
+    password::Passwords,
     queue,
     registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
-    seal::{CsrfKeys, Sealer, Sensitive},
+    seal::{Sealer, Sensitive},
     service,
-    session::{self, KeyRing, Revocation, SameSite, Sessions, SignOuts, States},
+    session::Sessions,
     tenant::Tenants,
 };
 
@@ -85,7 +84,7 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         body_limit_bytes: Some(config.http.max_body_size.as_u64()),
         servers: Vec::new(),
         tenants: config.tenants.isolation != TenantIsolation::Off,
-        session_cookie: session_settings(config).cookie,
+        session_cookie: signing_in::settings(config).cookie,
         tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)
@@ -146,7 +145,7 @@ impl Wired {
         let db = Db::open(&database(&config)).await?;
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
         let remote = Remote::open(&config)?;
-        let sessions = sessions(&config, &db, &clock, &remote);
+        let sessions = signing_in::sessions(&config, &db, &clock, &remote);
         let shared = Shared {
             state: Arc::new(app.state),
             config: config.clone(),
@@ -155,13 +154,13 @@ impl Wired {
             recorder: recorder(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
-            passwords: passwords(&config)?,
+            passwords: signing_in::passwords(&config)?,
             sessions,
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
             remote,
         };
-        if registry.actions().iter().flat_map(Registered::guard_docs).any(|guard| asks_for_session(&guard)) {
+        if registry.actions().iter().flat_map(Registered::guard_docs).any(|guard| signing_in::is_asked_for(&guard)) {
             // A server that could let nobody in does not start.
             shared.sessions.keys()?;
         }
@@ -189,8 +188,9 @@ impl Wired {
             pages.add("mcp", config.mcp.path.clone(), endpoint);
         }
         let Pages { main: pages, admin, .. } = pages;
-        let admin = if admin.is_empty() { None } else { Some(Table::of_pages(admin_settings(&config)?, admin)?) };
-        let (table, calls) = Table::new(&registry, &services, settings(&config)?, pages)?;
+        let admin =
+            if admin.is_empty() { None } else { Some(Table::of_pages(serving::admin_settings(&config)?, admin)?) };
+        let (table, calls) = Table::new(&registry, &services, serving::settings(&config)?, pages)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -284,53 +284,6 @@ fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
     Sealer::new(secrets.iter().map(LongSecret::expose)).map(Some)
 }
 
-fn passwords(config: &Config) -> Result<Passwords> {
-    let password = &config.password;
-    let memory_kib = u32::try_from(password.memory.as_u64() / 1024).unwrap_or(u32::MAX);
-    let costs = Costs { memory_kib, passes: password.passes, lanes: password.lanes };
-    Passwords::new(costs, password.min_length)
-}
-
-fn asks_for_session(guard: &GuardDoc) -> bool {
-    guard.credentials().any(|security| security.credential == Credential::Session)
-}
-
-/// Makes what issues and checks sessions. They are everybody's: shards have none of their own.
-fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock, remote: &Remote) -> Sessions {
-    let settings = session_settings(config);
-    let rows = SignOuts::new(db.clone(), clock.clone());
-    let asks = settings.revocation == Revocation::Immediate;
-    let states = if asks { remote.kv(config).as_ref().map(States::new) } else { None };
-    let secrets = config.clone();
-    Sessions::new(settings, clock.clone(), rows, states, move || {
-        let secrets = secrets.secrets(Some("sessions are signed with it"))?.unwrap_or_default();
-        KeyRing::new(secrets.iter().map(LongSecret::expose))
-    })
-}
-
-fn session_settings(config: &Config) -> session::Settings {
-    let session = &config.session;
-    let same_site = match session.same_site {
-        config::SameSite::Strict => SameSite::Strict,
-        config::SameSite::Lax => SameSite::Lax,
-        config::SameSite::None => SameSite::None,
-    };
-    let (cookie, attributes) =
-        session::Settings::cookie_of(&session.cookie, session.secure, same_site, &session.domain);
-    session::Settings {
-        idle_timeout: session.idle_timeout,
-        lifetime: session.lifetime,
-        renew_after: session.renew_after,
-        revocation: match session.revocation {
-            config::Revocation::Off => Revocation::Off,
-            config::Revocation::Eventual => Revocation::Eventual,
-            config::Revocation::Immediate => Revocation::Immediate,
-        },
-        cookie,
-        attributes,
-    }
-}
-
 fn recorder(config: &Config) -> Recorder {
     let persistence = &config.persistence;
     if !persistence.enabled {
@@ -372,125 +325,4 @@ fn health(
         None => {}
     }
     Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
-}
-
-/// Returns the names that a server answers to which listens on this host.
-fn hosts(config: &Config, listens_on: &str) -> http::Hosts {
-    let mut names = config.http.allowed_hosts.clone();
-    let is_development = config.environment.is_development();
-    if names.is_empty() && !(is_development && config::is_loopback(listens_on)) {
-        return http::Hosts::All;
-    }
-    // What says elsewhere which names there are.
-    if config.tenants.isolation != TenantIsolation::Off && config.tenants.from == TenantSource::Subdomain {
-        names.extend([config.tenants.domain.clone(), format!("*.{}", config.tenants.domain)]);
-    }
-    names.extend(config.mcp.hosts.iter().cloned());
-    http::Hosts::listed(names, is_development)
-}
-
-/// Says which pages may make requests that change something.
-fn csrf(config: &Config) -> http::Csrf {
-    if !config.security.csrf {
-        return http::Csrf::default();
-    }
-    let (cors, exempt) = (&config.cors, config.security.csrf_exempt.clone());
-    let (origins, credentials) = (cors.origins.clone(), cors.credentials);
-    let cookie = config.session.cookie.clone();
-    let config = Arc::new(config.clone());
-    let keys = move || {
-        let secrets = config.secrets(Some("tokens of sessions are made with it")).ok()??;
-        CsrfKeys::new(secrets.iter().map(LongSecret::expose)).ok()
-    };
-    http::Csrf::new(origins, credentials, exempt, &cookie, Arc::new(keys))
-}
-
-/// Returns where the certificate is, if there is one.
-fn tls(config: &Config) -> Option<http::TlsFiles> {
-    let config::TlsConfig { certificate, key, reload_interval } = &config.tls;
-    let files =
-        || http::TlsFiles { certificate: certificate.into(), key: key.into(), reload_interval: *reload_interval };
-    (!certificate.is_empty()).then(files)
-}
-
-/// Says how what is built in is served at its own address: to nobody's pages but its own, by few.
-fn admin_settings(config: &Config) -> Result<http::Settings> {
-    let address = &config.admin.addr;
-    let (host, port) = address
-        .rsplit_once(':')
-        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
-        .ok_or_else(|| Error::internal(format!("`admin.addr` is `{address}`, which is no host and port")))?;
-    Ok(http::Settings {
-        host: host.to_owned(),
-        port,
-        workers: 1,
-        cors: http::Cors::default(),
-        tls: None,
-        hosts: if config::is_loopback(host.trim_matches(['[', ']'])) {
-            http::Hosts::listed(&config.http.allowed_hosts, true)
-        } else {
-            http::Hosts::All
-        },
-        ..settings(config)?
-    })
-}
-
-fn answers(config: &Config) -> http::AnswerHeaders {
-    let security = &config.security;
-    if !security.headers {
-        return http::AnswerHeaders::least();
-    }
-    let frame = match security.frame_options {
-        FrameOptions::Deny => Some("DENY"),
-        FrameOptions::SameOrigin => Some("SAMEORIGIN"),
-        FrameOptions::Off => None,
-    };
-    http::AnswerHeaders::new(&http::Policies {
-        frame,
-        referrer: &security.referrer_policy,
-        resource: security.resource_policy.as_str(),
-        hsts: security.hsts,
-    })
-}
-
-fn settings(config: &Config) -> Result<http::Settings> {
-    let http = &config.http;
-    Ok(http::Settings {
-        host: http.host.clone(),
-        port: http.port,
-        workers: http.workers,
-        max_body_bytes: http.max_body_size.as_u64(),
-        request_timeout: http.request_timeout.unwrap_or_default(),
-        max_uri_bytes: http.max_uri_size.as_u64(),
-        head_timeout: http.client_request_timeout.unwrap_or_default(),
-        body_timeout: http.body_timeout.unwrap_or_default(),
-        keep_alive: http.keep_alive.unwrap_or_default(),
-        shutdown_timeout: http.shutdown_timeout,
-        cancel_on_disconnect: match http.cancel_on_disconnect {
-            config::CancelOnDisconnect::Safe => http::CancelOnDisconnect::Safe,
-            config::CancelOnDisconnect::Always => http::CancelOnDisconnect::Always,
-            config::CancelOnDisconnect::Never => http::CancelOnDisconnect::Never,
-        },
-        compression: http.compression,
-        compression_min_bytes: http.compression_min_size.as_u64(),
-        multipart: http::MultipartLimits {
-            max_files: config.multipart.max_files,
-            max_fields: config.multipart.max_fields,
-            max_file_bytes: config.multipart.max_file_size.as_u64(),
-            memory_limit_bytes: config.multipart.memory_limit.as_u64(),
-        },
-        cors: http::Cors {
-            origins: config.cors.origins.clone(),
-            credentials: config.cors.credentials,
-            methods: config.cors.methods.clone(),
-            headers: config.cors.headers.clone(),
-            exposed_headers: config.cors.exposed_headers.clone(),
-            max_age: config.cors.max_age,
-        },
-        proxies: http::Proxies::new(&http.trusted_proxies, &http.client_ip_header)?,
-        tls: tls(config),
-        hosts: hosts(config, &http.host),
-        csrf: csrf(config),
-        answers: answers(config),
-    })
 }

@@ -7,6 +7,8 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hkdf::Hkdf;
+use sha2::Sha256;
 
 use super::{
     Config, ConfigErrors, Problem, Value,
@@ -86,6 +88,16 @@ impl LongSecret {
             Err(error) => Err(failed("written", error)),
         }
     }
+}
+
+/// Derives a key of a secret, or a name that does not tell it: `about` says what it is for, since one secret has several uses.
+///
+/// Source: RFC 5869, HKDF, with SHA-256 and without salt.
+pub(crate) fn derive<const BYTES: usize>(secret: &str, about: &[u8]) -> Result<[u8; BYTES]> {
+    let mut derived = [0; BYTES];
+    let source = Hkdf::<Sha256>::new(None, secret.as_bytes());
+    source.expand(about, &mut derived).map_err(|_| Error::internal("HKDF failed"))?;
+    Ok(derived)
 }
 
 /// Writes a file that was not there, whole or not at all.

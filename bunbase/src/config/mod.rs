@@ -38,6 +38,7 @@ pub(crate) use environment::is_loopback;
 pub use loader::Loader;
 pub(crate) use loader::note_version;
 pub use long_secret::LongSecret;
+pub(crate) use long_secret::derive;
 pub use page::page;
 pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;

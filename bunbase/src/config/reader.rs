@@ -106,10 +106,8 @@ struct InFile(String);
 
 impl InFile {
     fn read(path: &str) -> Result<Self, ReadError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Self(text.trim_end_matches(['\n', '\r']).to_owned())),
-            Err(error) => Err(ReadError(format!("is in the file {path:?}, which cannot be read: {error}"))),
-        }
+        let failed = |error| ReadError(format!("is in the file {path:?}, which cannot be read: {error}"));
+        secret::in_file(path).map(Self).map_err(failed)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as a reader answers")]

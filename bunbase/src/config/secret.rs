@@ -27,6 +27,13 @@ pub(super) const NAME: &str = "bunbase::config::Secret";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret<T = String>(T);
 
+/// Reads a setting that is in a file. Editors and `echo` end a file with a line break, which belongs to no setting.
+pub(super) fn in_file(path: &str) -> std::io::Result<String> {
+    let mut text = std::fs::read_to_string(path)?;
+    text.truncate(text.trim_end_matches(['\n', '\r']).len());
+    Ok(text)
+}
+
 impl<T> Secret<T> {
     /// Hides a value.
     pub const fn new(value: T) -> Self {

@@ -325,11 +325,11 @@ words! {
 words! {
     /// How soon a session that was ended is refused.
     Revocation {
-        /// Never.
+        /// Never: a token is good until it expires. Nothing is kept anywhere.
         Off = "off",
-        /// Everywhere within five seconds.
+        /// Everywhere within five seconds, and at once by the instance that ended it. A request costs no I/O.
         Eventual = "eventual",
-        /// Everywhere at once.
+        /// Everywhere at once: each request asks.
         Immediate = "immediate",
     }
 }

@@ -5,7 +5,7 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
-use super::{Problem, Source, Value, environment, found::Found, table::KEYS};
+use super::{Problem, Source, Value, environment, found::Found, secret, table::KEYS};
 
 /// Names the configuration file.
 pub(super) const FILE_VARIABLE: &str = "BUNBASE_CONFIG";
@@ -104,9 +104,8 @@ fn value_of(
     if variables.contains_key(name) {
         return Some(Err(problem(format!("is set, and so is {name}: unset one of them"))));
     }
-    Some(match std::fs::read_to_string(path) {
-        // Editors and `echo` end a file with a line break, which belongs to no setting.
-        Ok(text) => Ok((text.trim_end_matches(['\n', '\r']).to_owned(), source(&in_file))),
+    Some(match secret::in_file(path) {
+        Ok(text) => Ok((text, source(&in_file))),
         Err(error) => Err(problem(format!("names the file {path:?}, which cannot be read: {error}"))),
     })
 }

@@ -43,6 +43,7 @@ pub use self::{
 pub(crate) use self::{
     database::{Lazy, Scope},
     identity::{Caused, Who},
+    request::bearer,
     session::{Held, Standing},
     tenancy::Entered,
     transaction::Shared,

@@ -141,6 +141,12 @@ impl Request {
     }
 }
 
+/// Returns the token of `Authorization: Bearer …`, whose value this is (RFC 6750 section 2.1).
+pub(crate) fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 pub(super) fn read<T: FromText>(place: Place, name: &str, texts: &[Cow<'_, str>]) -> Result<T, InvalidInput> {
     T::from_texts(texts).map_err(|mistake| {
         let pointer = format!("/{name}");

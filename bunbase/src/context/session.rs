@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Ctx, Identity, Who};
+use super::{Ctx, Identity, Who, request::bearer};
 use crate::{
     Error, Result,
     config::LongSecret,
@@ -153,12 +153,6 @@ impl Ctx {
     }
 }
 
-/// Returns the token of `Authorization: Bearer …` (RFC 6750 section 2.1).
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 impl<'c> Session<'c> {
     /// Signs somebody in: the answer sets the cookie, if the run succeeds, and the token that is returned does as
     /// `Authorization: Bearer …`. A session that the request came with is ended, so a token that somebody else knew before is worth nothing
@@ -209,8 +203,7 @@ impl<'c> Session<'c> {
     /// # Errors
     /// 503 when the database is away: then nothing has ended.
     pub async fn sign_out(self) -> Result<()> {
-        if let Standing::SignedIn(claims) = self.0.standing().await? {
-            self.sessions().end(claims.session).await?;
+        if let Some(claims) = self.end_old().await? {
             tracing::info!(target: "bunbase::session", user = claims.user, session = %claims.session, "signed out");
         }
         let held = &self.0.inner().session;
@@ -286,11 +279,11 @@ impl<'c> Session<'c> {
         }
     }
 
-    async fn end_old(self) -> Result<()> {
-        match self.0.standing().await? {
-            Standing::SignedIn(claims) => self.sessions().end(claims.session).await,
-            _ => Ok(()),
-        }
+    /// Ends the session that the request came with, and returns what it said.
+    async fn end_old(self) -> Result<Option<Arc<Claims>>> {
+        let Standing::SignedIn(claims) = self.0.standing().await? else { return Ok(None) };
+        self.sessions().end(claims.session).await?;
+        Ok(Some(claims))
     }
 
     fn stand(self, issued: Issued) -> Issued {

@@ -2,6 +2,8 @@
 
 use std::{cell::Cell, fmt};
 
+use crate::db::hex;
+
 /// A W3C trace id: 16 bytes, not all zero, written as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId([u8; 16]);
@@ -79,13 +81,7 @@ impl TraceId {
 
     /// Returns the 32 digits without allocating.
     pub fn to_hex(self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        text
+        hex(self.0)
     }
 }
 

@@ -62,6 +62,17 @@ impl Rows {
     }
 }
 
+/// Returns the 32 lower-case hexadecimal digits of 16 bytes, without allocating.
+pub(crate) fn hex(bytes: [u8; 16]) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
+
 impl Row<'_> {
     /// Writes a value of type `text`. A NUL, which Postgres has no text with, becomes U+FFFD.
     pub(crate) fn text(self, value: &str) -> Self {
@@ -82,13 +93,7 @@ impl Row<'_> {
 
     /// Writes bytes as a value of type `text`: 32 digits for 16 bytes.
     pub(crate) fn hex(self, value: [u8; 16]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(value) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        self.value(&text)
+        self.value(&hex(value))
     }
 
     /// Writes a value of type `uuid`.

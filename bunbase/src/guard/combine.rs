@@ -1,7 +1,5 @@
 //! Guards that are made of others.
 
-use std::{future::Future, pin::Pin};
-
 use super::{DynGuard, Guard, GuardDoc, Security};
 use crate::{Error, Result, context::Ctx};
 
@@ -66,23 +64,6 @@ pub fn all(guards: impl Guards) -> All {
     All(guards.into_guards())
 }
 
-type Checked<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
-
-impl Any {
-    fn ask<'a>(&'a self, ctx: &'a Ctx) -> Checked<'a> {
-        Box::pin(async move {
-            let mut closest: Option<Error> = None;
-            for guard in &self.0 {
-                let Err(error) = guard.check(ctx).await else { return Ok(()) };
-                if closest.as_ref().is_none_or(|known| rank(&error) > rank(known)) {
-                    closest = Some(error);
-                }
-            }
-            closest.map_or(Ok(()), Err)
-        })
-    }
-}
-
 /// Returns how close to letting through a refusal was.
 fn rank(error: &Error) -> u8 {
     match error.status() {
@@ -97,7 +78,14 @@ impl Guard for Any {
     type Error = Error;
 
     async fn check(&self, ctx: &Ctx) -> Result<()> {
-        self.ask(ctx).await
+        let mut closest: Option<Error> = None;
+        for guard in &self.0 {
+            let Err(error) = guard.check(ctx).await else { return Ok(()) };
+            if closest.as_ref().is_none_or(|known| rank(&error) > rank(known)) {
+                closest = Some(error);
+            }
+        }
+        closest.map_or(Ok(()), Err)
     }
 
     fn name(&self) -> String {

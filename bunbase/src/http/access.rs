@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use actix_web::http::header::{self, HeaderMap};
 
 use super::table::Builtin;
-use crate::{Error, Result, guard::ApiKeys};
+use crate::{Error, Result, context::bearer, guard::ApiKeys};
 
 /// Something built in, and where it is.
 pub(crate) struct Page {
@@ -31,7 +31,8 @@ impl Token {
 
     /// Returns whether a request brings it.
     pub(crate) fn opens(&self, headers: &HeaderMap) -> bool {
-        bearer(headers).is_some_and(|sent| self.keys.holder(sent).is_some())
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        authorization.and_then(bearer).is_some_and(|sent| self.keys.holder(sent).is_some())
     }
 
     /// # Errors
@@ -49,11 +50,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({})", self.key)
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 #[cfg(test)]

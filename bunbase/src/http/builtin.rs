@@ -175,11 +175,9 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
         Box::pin(async move {
             let (report, age) = health.report().await;
             let status = if health.is_stopping() { "stopping" } else { report.status };
+            let code = if report.is_ready && !health.is_stopping() { 200 } else { 503 };
             if !has_details {
-                return plain(
-                    if report.is_ready && !health.is_stopping() { 200 } else { 503 },
-                    &json!({ "status": status }),
-                );
+                return plain(code, &json!({ "status": status }));
             }
             let body = json!({
                 "status": status,
@@ -188,7 +186,7 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
                 "age_ms": u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
                 "checks": report.checks,
             });
-            plain(if report.is_ready && !health.is_stopping() { 200 } else { 503 }, &body)
+            plain(code, &body)
         })
     }))
 }

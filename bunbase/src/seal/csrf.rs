@@ -3,11 +3,10 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{Error, Result};
+use crate::{Error, Result, config::derive};
 
 /// What the key is derived for.
 const FOR_KEY: &[u8] = b"bunbase csrf v1 key";
@@ -29,9 +28,7 @@ impl CsrfKeys {
     /// 500 when there is no secret.
     pub(crate) fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Result<Self> {
         let key = |secret: S| {
-            let mut key = [0; 32];
-            let source = Hkdf::<Sha256>::new(None, secret.as_ref().as_bytes());
-            source.expand(FOR_KEY, &mut key).map_err(|_| Error::internal("HKDF failed"))?;
+            let key: [u8; 32] = derive(secret.as_ref(), FOR_KEY)?;
             Hmac::new_from_slice(&key).map_err(Error::internal)
         };
         let keys = secrets.into_iter().map(key).collect::<Result<Vec<_>>>()?;

@@ -7,11 +7,9 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use hkdf::Hkdf;
-use sha2::Sha256;
 
 use super::VERSION;
-use crate::{Error, Result};
+use crate::{Error, Result, config::derive};
 
 /// Bytes of the random nonce before each sealed value: enough to draw one for each value that there will ever be.
 const NONCE_BYTES: usize = 24;
@@ -28,14 +26,8 @@ pub(super) struct Key {
 
 impl Key {
     /// Derives the key of a secret.
-    ///
-    /// Source: RFC 5869, HKDF, with SHA-256 and without salt.
     pub(super) fn of(secret: &str) -> Result<Self> {
-        let source = Hkdf::<Sha256>::new(None, secret.as_bytes());
-        let (mut key, mut name) = ([0; 32], [0; 6]);
-        let expand = |about, bytes: &mut [u8]| source.expand(about, bytes).map_err(|_| Error::internal("HKDF failed"));
-        expand(FOR_KEY, &mut key)?;
-        expand(FOR_NAME, &mut name)?;
+        let (key, name): ([u8; 32], [u8; 6]) = (derive(secret, FOR_KEY)?, derive(secret, FOR_NAME)?);
         Ok(Self { id: URL_SAFE_NO_PAD.encode(name), cipher: XChaCha20Poly1305::new(&key.into()) })
     }
 

@@ -1,8 +1,8 @@
 //! Sealing: `#[sensitive]` values of messages that are stored, encrypted and bound to their place.
 //!
 //! Here: which values of a message those are, the keys, and the form in which a sealed value stands in JSON. Not here:
-//! where messages are stored (`queue`, `events`), and where the secret comes from (`config`). May name: `schema`,
-//! `error`.
+//! where messages are stored (`queue`, `events`), and where the secret comes from (`config`). May name: `config`,
+//! `schema`, `error`.
 //!
 //! A sealed value is an object in the place of the value: `{"$sealed": "v1.KEY.DATA"}`. `KEY` names the key and `DATA`
 //! is base64url (RFC 4648 section 5, without padding) of a random nonce of 24 bytes and the value's JSON under

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::token::PREFIX;
-use crate::{Error, Result};
+use crate::{Error, Result, config::derive};
 
 /// Bytes of a key's name.
 pub(super) const NAME_BYTES: usize = 4;
@@ -69,11 +68,7 @@ impl KeyRing {
 
 impl Key {
     fn of(secret: &str) -> Result<Self> {
-        let source = Hkdf::<Sha256>::new(None, secret.as_bytes());
-        let (mut key, mut name) = ([0; 32], [0; NAME_BYTES]);
-        let expand = |about, bytes: &mut [u8]| source.expand(about, bytes).map_err(|_| Error::internal("HKDF failed"));
-        expand(FOR_KEY, &mut key)?;
-        expand(FOR_NAME, &mut name)?;
+        let (key, name): ([u8; 32], _) = (derive(secret, FOR_KEY)?, derive(secret, FOR_NAME)?);
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).map_err(Error::internal)?;
         mac.update(PREFIX.as_bytes());
         Ok(Self { name, mac })

@@ -1,7 +1,8 @@
 //! Sessions: who is signed in, as a signed token that any instance can check by itself.
 //!
 //! Here: the token's format and its keys, what signs out ([`Revocation`]), and [`Sessions`], which issues and checks tokens. Not here:
-//! where a request carries its token, and who is told (`context`, `guard`). May name: `db`, `kv`, `clock`, `error`.
+//! where a request carries its token, and who is told (`context`, `guard`). May name: `config`, `db`, `kv`,
+//! `clock`, `error`.
 //!
 //! # The token
 //!
@@ -43,8 +44,9 @@ pub use self::{
     grant::Grant,
     id::SessionId,
     keys::KeyRing,
-    revocation::{Revocation, SignOuts, States},
+    revocation::{SignOuts, States},
     sessions::{Issued, Refused, Sessions},
-    settings::{SameSite, Settings},
+    settings::Settings,
     token::Claims,
 };
+pub use crate::config::{Revocation, SameSite};

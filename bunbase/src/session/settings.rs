@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Revocation;
+use super::{Revocation, SameSite};
 
 /// How long sessions live and how a cookie carries them.
 #[derive(Clone, Debug)]
@@ -19,18 +19,6 @@ pub struct Settings {
     pub cookie: String,
     /// What follows the cookie's value, but for its age: `; Path=/; HttpOnly; Secure; SameSite=Lax`.
     pub attributes: String,
-}
-
-/// With which requests of other sites a browser sends the cookie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SameSite {
-    /// With none.
-    Strict,
-    /// When somebody follows a link.
-    #[default]
-    Lax,
-    /// With all of them; the cookie must be secure.
-    None,
 }
 
 impl Default for Settings {

@@ -4,7 +4,7 @@
 //! agree. A user has an epoch there; raising it ends every session that began under an older one. Rows are few: sign-outs of one
 //! `session.lifetime`.
 //!
-//! How an instance learns of them is [`Revocation`]. Eventually: each reads every two seconds what was added and keeps it in memory
+//! How an instance learns of them is [`Revocation`](crate::config::Revocation). Eventually: each reads every two seconds what was added and keeps it in memory
 //! ([`known`]); one that could not read for five seconds asks for every request, until it can. At once: it asks for every request, Redis where there is one ([`states`]), otherwise the database.
 
 mod known;
@@ -15,20 +15,8 @@ use std::time::Duration;
 
 use self::known::{Known, Verdict};
 pub use self::{rows::SignOuts, states::States};
-use super::{SessionId, token::Claims};
+use super::{Revocation, SessionId, token::Claims};
 use crate::Result;
-
-/// How soon a session that was ended is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Revocation {
-    /// Never: a token is good until it expires. Nothing is kept anywhere.
-    Off,
-    /// Everywhere within five seconds, and at once by the instance that ended it. A request costs no I/O.
-    #[default]
-    Eventual,
-    /// Everywhere at once: each request asks.
-    Immediate,
-}
 
 /// How often an instance reads what was ended elsewhere.
 pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);

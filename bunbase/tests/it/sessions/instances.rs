@@ -26,12 +26,7 @@ async fn token_of(app: &ListeningApp, user: &str) -> String {
 /// Two instances over one database, and over Redis where that is given.
 async fn two(how: Revocation, redis: Option<(&str, &str)>) -> (ListeningApp, ListeningApp) {
     let configured = || {
-        let how = match how {
-            Revocation::Immediate => "immediate",
-            Revocation::Eventual => "eventual",
-            Revocation::Off => "off",
-        };
-        let app = app().config("session.revocation", how);
+        let app = app().config("session.revocation", how.as_str());
         match redis {
             Some((url, prefix)) => app.config("redis.url", url).config("redis.prefix", prefix),
             None => app,
