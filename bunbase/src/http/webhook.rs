@@ -21,6 +21,7 @@ use crate::{
     error::Place,
     queue::{Due, NewJob},
     registry::{Registered, Route},
+    runs,
     schema::{Checker, Field},
     webhook::{Delivery, Verify},
 };
@@ -128,10 +129,9 @@ async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes,
     Ok(())
 }
 
-/// Writes the headers that say something about the delivery. Credentials are left out, and what is a sensitive field: a signature is
-/// neither, it signs this body only.
+/// Writes the headers that say something about the delivery. Credentials are left out, by their names, and what is a sensitive
+/// field: a signature is neither, it signs this body only.
 fn headers(plan: &Plan, head: &Head) -> Result<String> {
-    const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
     let is_sensitive = |name: &header::HeaderName| {
         plan.texts.iter().any(|(index, source)| {
             plan.fields[*index].sensitive && matches!(source, TextSource::Header(field) if field == name)
@@ -139,7 +139,7 @@ fn headers(plan: &Plan, head: &Head) -> Result<String> {
     };
     let mut all = Map::new();
     for (name, value) in &head.headers {
-        if !SECRET.contains(name)
+        if !runs::is_secret_header(name.as_str())
             && !is_sensitive(name)
             && let Ok(text) = value.to_str()
         {

@@ -16,6 +16,7 @@ mod store;
 mod tests;
 mod writer;
 
+pub(crate) use self::redact::is_secret_header;
 #[cfg(feature = "testing")]
 pub(crate) use self::writer::flush;
 pub use self::{

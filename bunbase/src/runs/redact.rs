@@ -46,6 +46,15 @@ pub(super) fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|secret| is(secret))
 }
 
+/// Returns whether a header of this name holds a credential: as a field of its name would, or by its last word (`X-Gitlab-Token`).
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    const LAST: [&str; 5] = ["apikey", "key", "password", "secret", "token"];
+    // Says which of several calls one is, and opens nothing.
+    const HARMLESS: &str = "idempotency-key";
+    let last = name.rsplit(['-', '_']).next().unwrap_or_default();
+    is_secret(name) || (LAST.iter().any(|word| last.eq_ignore_ascii_case(word)) && !name.eq_ignore_ascii_case(HARMLESS))
+}
+
 /// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
 pub(super) fn text(text: String) -> String {
     static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -78,7 +87,7 @@ impl Redaction {
     pub fn of(fields: &'static [Field], output: Option<&Node>, components: &BTreeMap<String, SchemaObject>) -> Self {
         let is_credential = |field: &&Field| match field.source {
             Source::Cookie => true,
-            Source::Header => is_secret(field.param.unwrap_or(field.name)),
+            Source::Header => is_secret_header(field.param.unwrap_or(field.name)),
             _ => false,
         };
         let output = output.map(|schema| (json!(schema), json!(components)));
@@ -220,6 +229,16 @@ mod tests {
         }
         for name in ["author", "cookies_eaten", "tokens", "page", ""] {
             assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_credential_by_its_last_word_too() {
+        for name in ["X-Api-Key", "x-gitlab-token", "X-Shop-Secret", "Ocp-Apim-Subscription-Key", "cookie", "Token"] {
+            assert!(is_secret_header(name), "{name}");
+        }
+        for name in ["Idempotency-Key", "X-Hub-Signature-256", "webhook-id", "X-Token-Kind", "keys", ""] {
+            assert!(!is_secret_header(name), "{name}");
         }
     }
 

@@ -145,6 +145,20 @@ async fn a_delivery_is_kept_as_it_came() {
 }
 
 #[tokio::test]
+async fn credentials_in_headers_are_not_kept() {
+    let app = start().await;
+    let secrets = ["Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Gitlab-Token", "X-Shop-Secret"];
+    let delivery = order(&app, "msg_1", r#"{"order": 7, "lines": []}"#).header("idempotency-key", "k-1");
+    let delivery = secrets.iter().fold(delivery, |delivery, name| delivery.header(name, "a=hunter2"));
+    delivery.send().await.assert_status(202);
+    let headers: String = app.db().sql("SELECT headers FROM webhook_deliveries").scalar().await.unwrap();
+    assert!(!headers.contains("hunter2"), "{headers}");
+    let headers: Value = serde_json::from_str(&headers).unwrap();
+    assert_eq!((headers["webhook-id"].as_str(), headers["idempotency-key"].as_str()), (Some("msg_1"), Some("k-1")));
+    assert!(headers["webhook-signature"].is_string(), "it signs this body only");
+}
+
+#[tokio::test]
 async fn a_delivery_that_is_not_signed_so_leaves_nothing() {
     let app = start().await;
     let body = r#"{"order": 7}"#;
