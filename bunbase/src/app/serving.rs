@@ -22,6 +22,11 @@ fn hosts(config: &Config, listens_on: &str) -> http::Hosts {
     }
     names.extend(config.mcp.hosts.iter().cloned());
     http::Hosts::listed(names, is_development)
+/// Returns whether the server answers only to names that are listed.
+pub(super) fn lists_hosts(config: &Config) -> bool {
+    !matches!(hosts(config, &config.http.host), http::Hosts::All)
+}
+
 }
 
 /// Says which pages may make requests that change something.

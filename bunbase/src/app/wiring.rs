@@ -85,6 +85,12 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         servers: Vec::new(),
         tenants: config.tenants.isolation != TenantIsolation::Off,
         session_cookie: signing_in::settings(config).cookie,
+        refusals: openapi::Refusals {
+            cross_site: config.security.csrf,
+            slow_bodies: config.http.body_timeout.is_some(),
+            long_targets: true,
+            other_hosts: serving::lists_hosts(config),
+        },
         tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)

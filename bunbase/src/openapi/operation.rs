@@ -7,6 +7,7 @@ use super::{
     responses::{self, Traits},
 };
 use crate::{
+    action::Method,
     guard::ACROSS_TENANTS,
     registry::{Registered, Route, WebhookRoute},
 };
@@ -30,6 +31,7 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
             || guards.iter().any(|guard| guard.open_errors || guard.hidden_errors),
         timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
         idempotent: meta.idempotent,
+        is_safe: route.method == Method::Get,
     };
     let mut parameters = parameters::of(action, route, names, &mut builder.generator);
     if meta.idempotent {

@@ -10,7 +10,7 @@ use schemars::schema::{InstanceType, SchemaObject};
 use serde_json::{Value, json};
 
 use super::{
-    Builder,
+    Builder, Refusals,
     parameters::not_null,
     problem::{self, PROBLEM, raw},
 };
@@ -44,6 +44,14 @@ pub(super) struct Traits {
     pub(super) timeout: bool,
     /// Whether it takes an idempotency key.
     pub(super) idempotent: bool,
+    /// Whether it changes nothing.
+    pub(super) is_safe: bool,
+}
+
+impl Traits {
+    fn has_body(self) -> bool {
+        self.json || self.form
+    }
 }
 
 /// Returns the status and the answer of a success.
@@ -96,6 +104,7 @@ pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<
         found.insert(status, response_ref(name));
     }
     found
+    failures.extend(before(builder.info.refusals, true));
 }
 
 /// Returns the headers of an answer that is kept.
@@ -189,7 +198,9 @@ pub(super) fn failures(
     }
     let challenged = guards.iter().any(|guard| !guard.security.is_empty());
     let mut found = BTreeMap::new();
-    for (name, variants) in own(traits) {
+    let refusals = builder.info.refusals;
+    let cross_site = (refusals.cross_site && !traits.is_safe).then_some(CROSS_SITE);
+    for (name, variants) in own(traits).into_iter().chain(cross_site).chain(before(refusals, traits.has_body())) {
         let status = variants[0].status;
         match declared.get_mut(&status) {
             // The action says what the framework says anyway, such as by `#[error(internal)]`.
@@ -243,7 +254,7 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
         own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
     }
-    if traits.json || traits.form {
+    if traits.has_body() {
         own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
     }
     match (traits.input, traits.idempotent) {
@@ -253,6 +264,19 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         (false, false) => {}
     }
     if traits.idempotent {
+/// The answer to a page of another origin. Whoever delivers to a webhook is let in, because of the signature.
+const CROSS_SITE: (&str, &[ErrorVariant]) = ("CrossSite", &[problem::CROSS_SITE]);
+
+/// Returns how a request to any route is refused, as [`own`] does.
+fn before(refusals: Refusals, has_body: bool) -> impl Iterator<Item = (&'static str, &'static [ErrorVariant])> {
+    let all: [(bool, &str, &[ErrorVariant]); 3] = [
+        (refusals.slow_bodies && has_body, "SlowBody", &[problem::SLOW_BODY]),
+        (refusals.long_targets, "LongTarget", &[problem::LONG_TARGET]),
+        (refusals.other_hosts, "OtherHost", &[problem::OTHER_HOST]),
+    ];
+    all.into_iter().filter(|(is_possible, ..)| *is_possible).map(|(_, name, variants)| (name, variants))
+}
+
         own.push(("StillRunning", &[problem::STILL_RUNNING]));
     }
     own.push(("InternalError", &[problem::INTERNAL]));
