@@ -37,7 +37,7 @@ use crate::{
     registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
-    seal::{Sealer, Sensitive},
+    seal::{PageKeys, Sealer, Sensitive},
     service,
     session::Sessions,
     tenant::Tenants,
@@ -162,6 +162,7 @@ impl Wired {
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
             sessions,
+            page_keys: signing_in::page_keys(&config),
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
             remote,
@@ -194,9 +195,13 @@ impl Wired {
             pages.add("mcp", config.mcp.path.clone(), endpoint);
         }
         let Pages { main: pages, admin, .. } = pages;
-        let admin =
-            if admin.is_empty() { None } else { Some(Table::of_pages(serving::admin_settings(&config)?, admin)?) };
-        let (table, calls) = Table::new(&registry, &services, serving::settings(&config)?, pages)?;
+        let keys = &services.page_keys;
+        let admin = if admin.is_empty() {
+            None
+        } else {
+            Some(Table::of_pages(serving::admin_settings(&config, keys)?, admin)?)
+        };
+        let (table, calls) = Table::new(&registry, &services, serving::settings(&config, keys)?, pages)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -230,6 +235,7 @@ struct Shared {
     broadcast: BTreeSet<String>,
     passwords: Passwords,
     sessions: Sessions,
+    page_keys: PageKeys,
     tenants: Tenants,
     remote: Remote,
 }
@@ -274,6 +280,7 @@ impl Shared {
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),
             sessions: self.sessions.clone(),
+            page_keys: self.page_keys.clone(),
             tenants: self.tenants.clone(),
             shard,
             shards: OnceLock::new(),

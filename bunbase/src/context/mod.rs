@@ -67,7 +67,7 @@ use crate::{
     runs::{Logged, Notes, Recorder},
     schedule::Schedules,
     schema::FromText,
-    seal::{Sealer, Sensitive},
+    seal::{PageKeys, Sealer, Sensitive},
     session::Sessions,
     tenant::{TenantId, Tenants},
 };
@@ -159,6 +159,8 @@ pub struct Services {
     /// Who is signed in.
     pub sessions: Sessions,
     /// Whose data is where.
+    /// What makes tokens of pages, and checks them.
+    pub(crate) page_keys: PageKeys,
     pub tenants: Tenants,
     /// The shard that these are of; empty for the main database.
     pub(crate) shard: String,

@@ -1,17 +1,12 @@
 //! Requests that somebody else's page makes in a user's name.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
-
 use actix_web::http::{
     Method,
     header::{self, HeaderMap},
 };
 
 use super::head::raw_cookie;
-use crate::{Error, Result, error::code, seal::CsrfKeys};
+use crate::{Error, Result, error::code, seal::PageKeys};
 
 /// The header in which a page shows a token of its session.
 const TOKEN_HEADER: &str = "x-csrf-token";
@@ -38,36 +33,19 @@ struct Rules {
     exempt: Vec<String>,
     /// The names that the cookie of a session may have.
     cookies: [String; 2],
-    keys: Keys,
-}
-
-/// The keys of tokens, made when the first one is looked at: who has no sessions needs no secret.
-#[derive(Clone)]
-struct Keys {
-    made: Arc<OnceLock<Option<CsrfKeys>>>,
-    make: MakeKeys,
-}
-
-/// Makes the keys of tokens, if there is a secret for them.
-pub(crate) type MakeKeys = Arc<dyn Fn() -> Option<CsrfKeys> + Send + Sync>;
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Keys").field(&self.made).finish()
-    }
+    keys: PageKeys,
 }
 
 impl Csrf {
     /// Lets pages of these origins in, with cookies where `credentials` says so, and everybody to the exempt paths. `cookie` is the name of
-    /// the cookie of sessions, with and without the prefix `__Host-`; where `make` makes no keys, no token is right.
+    /// the cookie of sessions, with and without the prefix `__Host-`; where there are no `keys`, no token is right.
     pub(crate) fn new(
         origins: Vec<String>,
         credentials: bool,
         exempt: Vec<String>,
         cookie: &str,
-        make: MakeKeys,
+        keys: PageKeys,
     ) -> Self {
-        let keys = Keys { made: Arc::default(), make };
         let cookies = [format!("__Host-{cookie}"), cookie.to_owned()];
         Self { rules: Some(Rules { origins, credentials, exempt, cookies, keys }) }
     }
@@ -121,8 +99,8 @@ impl Rules {
     /// Asks for a token where the cookie of a session is there: every one of them, because only the session knows which one counts.
     fn check_token(&self, headers: &HeaderMap) -> Result<()> {
         let sent = headers.get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
-        let keys = || self.keys.made.get_or_init(|| (self.keys.make)()).as_ref();
-        let is_shown = |cookie: &str| sent.zip(keys()).is_some_and(|(token, keys)| keys.accepts(token, cookie));
+        let is_right = |token: &str, cookie: &str| self.keys.get().is_ok_and(|keys| keys.accepts(token, cookie));
+        let is_shown = |cookie: &str| sent.is_some_and(|token| is_right(token, cookie));
         if self.cookies.iter().filter_map(|name| raw_cookie(headers, name)).all(is_shown) {
             return Ok(());
         }
@@ -156,6 +134,7 @@ mod tests {
 
     use super::*;
 
+    use crate::seal::CsrfKeys;
     const LISTED: &str = "https://listed.example";
     const COOKIE: &str = "a=b";
 
@@ -164,8 +143,12 @@ mod tests {
     }
 
     fn csrf(credentials: bool) -> Csrf {
+    fn none() -> PageKeys {
+        PageKeys::new(|| Err(Error::internal("there is no secret")))
+    }
+
         let exempt = vec!["/callback".to_owned()];
-        Csrf::new(vec![LISTED.to_owned()], credentials, exempt, "session", Arc::new(|| Some(keys())))
+        Csrf::new(vec![LISTED.to_owned()], credentials, exempt, "session", PageKeys::new(|| Ok(keys())))
     }
 
     fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -205,7 +188,7 @@ mod tests {
         // It could sign its visitor in as somebody else.
         assert!(!passes(&csrf(true), &foreign("https://evil.example")));
         assert!(passes(&csrf(false), &foreign(LISTED)));
-        let any = Csrf::new(vec!["*".to_owned()], false, Vec::new(), "session", Arc::new(|| None));
+        let any = Csrf::new(vec!["*".to_owned()], false, Vec::new(), "session", none());
         assert!(passes(&any, &foreign("https://evil.example")));
         assert!(!passes(
             &any,
@@ -253,7 +236,7 @@ mod tests {
         // A cookie that a neighbour has set does not make its token count for the other one.
         let planted = [("cookie", "__Host-session=other; session=value"), ("x-csrf-token", token.as_str())];
         assert!(!passes(&csrf, &planted));
-        let keyless = Csrf::new(Vec::new(), false, Vec::new(), "session", Arc::new(|| None));
+        let keyless = Csrf::new(Vec::new(), false, Vec::new(), "session", none());
         assert!(!passes(&keyless, &[("cookie", "session=value"), ("x-csrf-token", &token)]));
     }
 
