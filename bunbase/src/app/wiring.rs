@@ -186,13 +186,13 @@ impl Wired {
         pages.documents(&document);
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
         if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote) {
-            pages.add("metrics", config.metrics.path.clone(), metrics);
+            pages.add("metrics", &config.metrics.path, &metrics);
         }
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
         if let Some(endpoint) = tools::endpoint(&tools, &config) {
-            pages.add("mcp", config.mcp.path.clone(), endpoint);
+            pages.add("mcp", &config.mcp.path, &endpoint);
         }
         let Pages { main: pages, admin, .. } = pages;
         let keys = &services.page_keys;
