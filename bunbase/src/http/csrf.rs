@@ -17,7 +17,8 @@ const SITE_HEADER: &str = "sec-fetch-site";
 /// Refuses requests that change something and come from a page of another origin, unless that is listed.
 ///
 /// Browsers since 2023 say by `Sec-Fetch-Site` where a request comes from; those before them, and all of them over plain HTTP, by
-/// `Origin`. Who says neither is no browser, or an old one, and needs a token if it has the cookie of a session.
+/// `Origin`, with cookies and without: a page that signs its visitor in as somebody else needs none. Who says neither is no browser, or one of
+/// before 2020, and needs a token if it has the cookie of a session.
 ///
 /// Source: OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet"; Go, `net/http.CrossOriginProtection`.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,7 @@ impl Csrf {
         }
         match headers.get(SITE_HEADER).map(header::HeaderValue::as_bytes) {
             Some(b"same-origin" | b"none") => Ok(()),
-            None if !headers.contains_key(header::COOKIE) => Ok(()),
+            None if !headers.contains_key(header::COOKIE) && !headers.contains_key(header::ORIGIN) => Ok(()),
             site => rules
                 .check(site.is_some(), headers, host, is_secure)
                 .or_else(|error| if rules.exempt.iter().any(|exempt| exempt == path) { Ok(()) } else { Err(error) }),
@@ -133,8 +134,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
     use crate::seal::CsrfKeys;
+
     const LISTED: &str = "https://listed.example";
     const COOKIE: &str = "a=b";
 
@@ -142,11 +143,11 @@ mod tests {
         CsrfKeys::new(["a secret of at least 32 bytes, for tests of tokens"]).unwrap()
     }
 
-    fn csrf(credentials: bool) -> Csrf {
     fn none() -> PageKeys {
         PageKeys::new(|| Err(Error::internal("there is no secret")))
     }
 
+    fn csrf(credentials: bool) -> Csrf {
         let exempt = vec!["/callback".to_owned()];
         Csrf::new(vec![LISTED.to_owned()], credentials, exempt, "session", PageKeys::new(|| Ok(keys())))
     }
@@ -212,7 +213,10 @@ mod tests {
             assert_eq!(passes(&csrf(true), &[("cookie", COOKIE), ("origin", origin)]), expected, "{origin}");
         }
         assert!(!passes(&csrf(false), &[("cookie", COOKIE), ("origin", LISTED)]));
-        assert!(passes(&csrf(false), &[("origin", "https://evil.example")]));
+        // Without a cookie as well: it could sign its visitor in as somebody else.
+        assert!(!passes(&csrf(true), &[("origin", "https://evil.example")]));
+        assert!(passes(&csrf(true), &[("origin", "https://app.example")]));
+        assert!(passes(&csrf(false), &[("origin", LISTED)]));
         let plain = |origin: &str, host: &str| {
             let headers = map(&[("cookie", COOKIE), ("origin", origin)]);
             csrf(true).check(&Method::POST, "/", &headers, Some(host), false).is_ok()
@@ -225,6 +229,7 @@ mod tests {
     #[test]
     fn who_says_nothing_needs_a_token_only_with_a_session() {
         let csrf = csrf(true);
+        assert!(passes(&csrf, &[]) && passes(&csrf, &[("content-type", "application/x-www-form-urlencoded")]));
         assert!(passes(&csrf, &[("cookie", COOKIE)]));
         assert!(passes(&csrf, &[("authorization", "Bearer x")]));
         let token = keys().token("value").unwrap();
