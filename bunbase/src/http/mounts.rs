@@ -127,11 +127,11 @@ pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let checked = gate::check(&table, request.method(), request.uri(), request.headers(), &way(&table, &request));
-    match checked {
+    let (way, trace) = (way(&table, &request), trace_of(request.headers()));
+    match gate::check(&table, request.method(), request.uri(), request.headers(), &way, trace) {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => {
-            let response = problem::respond(&error, trace_of(request.headers()));
+            let response = problem::respond(&error, trace);
             Ok(request.into_response(response))
         }
     }

@@ -1,4 +1,4 @@
-//! Metrics: what a process measures, in one registry, and its text for whoever collects it.
+//! Metrics: what a process measures, in one registry, and its text for whoever collects it; and the lines of the log about who was refused.
 //!
 //! Here: [`Metrics`], and the words in which a room registers what it measures: a counter, a histogram of times, numbers that are read when
 //! they are asked for. Each room keeps the handles that it got, with their labels resolved, so that measuring looks nothing up. Not here: what
@@ -8,6 +8,7 @@
 //! of routes, never paths, ids or texts.
 
 mod numbers;
+mod refusals;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ use prometheus_client::{
 };
 
 use self::numbers::Numbers;
+pub(crate) use self::refusals::Refusal;
 
 /// The media type of [`Metrics::text`]: OpenMetrics 1.0.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
