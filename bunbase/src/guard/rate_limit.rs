@@ -24,8 +24,8 @@ pub const DAY: Duration = Duration::from_hours(24);
 
 /// Begins a limit: `rate_limit(100).per(MINUTE).by_ip()` in `guards = […]` of an action or a module.
 ///
-/// It counts each action apart, unless it is [shared](RateLimit::shared), and what comes from outside: requests and tools. Jobs, events,
-/// schedules and calls between actions pass. Every answer carries `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and
+/// It counts each action apart, unless it is [shared](RateLimit::shared), and what comes from outside: requests, tools, and deliveries of
+/// webhooks, as they arrive and once their signature is found to be right. Jobs, events, schedules and calls between actions pass. Every answer carries `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and
 /// `RateLimit-Policy`; one that is refused is 429 `rate_limited` with `Retry-After`.
 ///
 /// Where calls are counted, and so for how many instances a limit is one, says `rate_limit.backend`.
@@ -148,7 +148,13 @@ impl RateLimit {
 
     /// Returns who is counted; `None` for who is not.
     fn key(&self, ctx: &Ctx) -> Result<Option<String>, Error> {
-        if !matches!(ctx.door(), Door::Http | Door::Tool) {
+        let arrives = match ctx.door() {
+            Door::Http | Door::Tool => true,
+            // The job of a delivery is not another one.
+            Door::Webhook => ctx.job().is_none(),
+            _ => false,
+        };
+        if !arrives {
             return Ok(None);
         }
         // A tool over standard input has no address: whoever calls it has the machine.
@@ -230,6 +236,10 @@ impl Guard for RateLimit {
     }
 
     fn admits_everybody(&self) -> bool {
+        true
+    }
+
+    fn counts_deliveries(&self) -> bool {
         true
     }
 

@@ -9,16 +9,17 @@ use uuid::Uuid;
 
 use super::{
     body, decode,
-    endpoint::HttpRoute,
+    endpoint::{HttpRoute, with_headers_of_guards},
     head::Head,
     plan::{BodyPlan, Plan, TextSource},
 };
 use crate::{
     Error, Result,
     action::{Door, Method},
-    context::{Identity, RequestHead, TraceId},
+    context::{Ctx, Identity, Request, RequestHead, Scope, TraceId},
     db,
     error::Place,
+    invoke::Invocation,
     queue::{Due, NewJob},
     registry::{Registered, Route},
     runs,
@@ -52,16 +53,41 @@ pub(crate) fn handle(
 ) -> Pin<Box<dyn Future<Output = HttpResponse>>> {
     Box::pin(async move {
         let running = route.in_flight.enter();
-        let received = receive(&route, &head, payload, trace).await;
+        let ctx = open(&route, &head, trace);
+        let received = receive(&route, &head, payload, &ctx).await;
         drop(running);
-        match received {
-            Ok(answer) => answer,
-            Err(error) => route.refuse(&error, trace),
-        }
+        let answer = received.unwrap_or_else(|error| {
+            ctx.log_refusal(error.status(), error.code());
+            route.refuse(&error, trace)
+        });
+        with_headers_of_guards(answer, &ctx)
     })
 }
 
-async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: TraceId) -> Result<HttpResponse> {
+/// Opens the context in which guards count the delivery. The action runs in another one, with its job.
+fn open(route: &HttpRoute, head: &Arc<Head>, trace: TraceId) -> Ctx {
+    let call = Invocation {
+        trace,
+        door: Door::Webhook,
+        identity: Identity::Anonymous,
+        tenant: None,
+        attempt: 1,
+        job: None,
+        request: Some(Request::new(head.clone())),
+        fields: None,
+        chain: Vec::new(),
+        caller: None,
+        scope: Scope::Alone,
+    };
+    route.runner.open(&route.services, call)
+}
+
+/// Returns who causes the runs of a webhook.
+fn sender(action: &str) -> Identity {
+    Identity::service(format!("webhook:{action}"))
+}
+
+async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, ctx: &Ctx) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
     let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
     let header = |name: &str| head.header(name);
@@ -70,6 +96,9 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
     if let Some(answer) = webhook.verify.handshake(&delivery) {
         return Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(answer));
     }
+    ctx.identify(sender(webhook.action));
+    // Now, because who does not sign must not use up the limit of who does.
+    route.runner.count_delivery(ctx).await?;
     let input = input(&route.plan, head, &bytes)?;
     let meta = route.runner.meta;
     let job = NewJob {
@@ -84,8 +113,8 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
         group: None,
         door: Door::Webhook.as_str(),
         origin: Some(delivery_id.clone()),
-        identity: serde_json::to_string(&Identity::service(format!("webhook:{}", webhook.action)))?,
-        traceparent: trace.to_traceparent(),
+        identity: serde_json::to_string(&sender(webhook.action))?,
+        traceparent: ctx.trace_id().to_traceparent(),
     };
     store(route, head, &delivery_id, &bytes, job).await?;
     Ok(HttpResponse::Accepted().json(json!({ "delivery_id": delivery_id })))
