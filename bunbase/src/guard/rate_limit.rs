@@ -358,6 +358,7 @@ impl ActionError for RateLimited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::{DynGuard, all, any, api_key, signed_in};
 
     fn taken(remaining: u32, more_in_ms: u64) -> Taken {
         Taken { is_allowed: true, remaining, more_in: Duration::from_millis(more_in_ms) }
@@ -373,6 +374,20 @@ mod tests {
         headers.sort();
         let expected = [(LIMIT, "5"), (POLICY, "100;w=60, 5;w=1, 1000;w=3600"), (REMAINING, "2"), (RESET, "1")];
         assert_eq!(headers, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    #[test]
+    fn a_limit_among_other_guards_counts_no_deliveries_and_is_known_not_to() {
+        let limit = || rate_limit(1).per(DAY);
+        let counts = |guard: &dyn DynGuard| {
+            let doc = guard.describe();
+            (doc.counts_deliveries, doc.counts_nothing_of_deliveries())
+        };
+        assert_eq!(counts(&limit()), (true, false));
+        assert_eq!(counts(&all((limit(), limit()))), (true, false));
+        assert_eq!(counts(&all((limit(), signed_in()))), (false, true));
+        assert_eq!(counts(&any((all((limit(), signed_in())), api_key()))), (false, true));
+        assert_eq!(counts(&signed_in()), (false, false));
     }
 
     #[test]
