@@ -273,7 +273,7 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
     wired.prepare().await?;
     let mut writer = background::writer(&wired.services);
     let calls = Calls::of(&wired.services)?;
-    let call = Invocation { identity, ..Invocation::fresh(Door::Call) };
+    let call = Invocation { identity, ..Invocation::fresh(&wired.services, Door::Call) };
     let answer = calls.call_by_name(&wired.services, action, call, input).await;
     writer.stop().await;
     wired.close().await;

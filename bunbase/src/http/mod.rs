@@ -35,6 +35,7 @@ mod service;
 mod settings;
 mod table;
 mod tls;
+mod traced;
 mod upload;
 mod webhook;
 

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     Error, Result,
     action::{self, CachePolicy},
-    context::{Services, TraceId},
+    context::Services,
     guard::{Credential, GuardDoc},
     invoke::{Calls, Runner},
+    observe::trace::{Parent, Tracer},
     registry::{Registry, Route},
 };
 
@@ -43,7 +44,7 @@ pub(crate) enum Builtin {
 pub(crate) struct Arrival {
     pub(crate) head: Arc<Head>,
     pub(crate) payload: Payload,
-    pub(crate) trace: TraceId,
+    pub(crate) trace: Parent,
     pub(crate) running: Running,
     pub(crate) settings: Arc<Settings>,
 }
@@ -63,6 +64,7 @@ pub struct Table {
     paths: Vec<PathEntry>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
+    pub(crate) tracer: Tracer,
 }
 
 /// What is at one path.
@@ -158,7 +160,7 @@ impl Table {
         if !problems.is_empty() {
             return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
-        let table = Self::assemble(shapes, pages, settings, in_flight)?;
+        let table = Self { tracer: services.tracer.clone(), ..Self::assemble(shapes, pages, settings, in_flight)? };
         Ok((table, Calls::new(runners.into_iter())))
     }
 
@@ -188,7 +190,8 @@ impl Table {
             }
             entry.builtin = Some((builtin, token));
         }
-        let mut table = Self { tree: matchit::Router::new(), paths: Vec::new(), settings, in_flight };
+        let tracer = Tracer::off();
+        let mut table = Self { tree: matchit::Router::new(), paths: Vec::new(), settings, in_flight, tracer };
         for (shape, mut entry) in shapes {
             entry.allow = entry.allowed();
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;

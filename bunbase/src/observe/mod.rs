@@ -8,6 +8,10 @@
 //! of routes, never paths, ids or texts.
 
 mod numbers;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
+pub(crate) mod redact;
+pub mod trace;
 
 use std::{
     fmt,
