@@ -18,6 +18,7 @@ use super::{
     logging, metrics,
     pages::Pages,
     serving, shards, signing_in,
+    telemetry::Telemetry,
 };
 #[cfg(feature = "mcp")]
 use crate::mcp;
@@ -60,6 +61,8 @@ pub(crate) struct Wired {
     pub(crate) mounts: Mounts,
     /// What the relay of this process waits on.
     pub(crate) relay_wake: Arc<Notify>,
+    /// What sends spans; stopped when nothing runs any more.
+    pub(crate) telemetry: Telemetry,
     /// The services of each shard, and what its relay waits on.
     pub(crate) shards: Vec<(Arc<Services>, Arc<Notify>)>,
     #[cfg(feature = "mcp")]
@@ -146,6 +149,7 @@ impl Wired {
         let db = Db::open(&database(&config)).await?;
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
         let remote = Remote::open(&config)?;
+        let telemetry = Telemetry::start(&config)?;
         let sessions = signing_in::sessions(&config, &db, &clock, &remote);
         let shared = Shared {
             state: Arc::new(app.state),
@@ -153,8 +157,8 @@ impl Wired {
             sealer: sealer(&registry, &config)?.map(Arc::new),
             clock,
             recorder: recorder(&config),
-            tracer: Tracer::off(),
-            names_runs: false,
+            tracer: telemetry.tracer(),
+            names_runs: logging::names_runs(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
@@ -181,7 +185,7 @@ impl Wired {
         let mut pages = Pages::new(&config, &health);
         pages.documents(&document);
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
-        if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote) {
+        if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote, &telemetry) {
             pages.add("metrics", config.metrics.path.clone(), metrics);
         }
         #[cfg(feature = "mcp")]
@@ -208,6 +212,7 @@ impl Wired {
             admin,
             mounts: app.mounts,
             relay_wake,
+            telemetry,
             shards,
             #[cfg(feature = "mcp")]
             tools,

@@ -1,6 +1,6 @@
 //! What no log holds: credentials.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use regex::Regex;
 
@@ -40,6 +40,14 @@ pub(crate) fn is_secret(name: &str) -> bool {
 
 /// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
 pub(crate) fn text(text: String) -> String {
+    match cleaned(&text) {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(_) => text,
+    }
+}
+
+/// As [`text`]; one that has none is borrowed.
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
             r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|[^\r\n]*)"#,
@@ -47,10 +55,17 @@ pub(crate) fn text(text: String) -> String {
         .ok()
     });
     static BEARER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\bbearer\s+[a-z0-9._~+/-]{8,}=*").ok());
-    let replace = |text: String, pattern: &LazyLock<Option<Regex>>, with: &str| match &**pattern {
-        Some(pattern) if pattern.is_match(&text) => pattern.replace_all(&text, with).into_owned(),
-        _ => text,
+    // What every pattern needs: most texts are short and have none of it.
+    if !text.contains(|sign: char| sign == ':' || sign == '=' || sign.is_whitespace()) {
+        return Cow::Borrowed(text);
+    }
+    let replace = |text: &str, pattern: &LazyLock<Option<Regex>>, with: &str| match &**pattern {
+        Some(pattern) if pattern.is_match(text) => Some(pattern.replace_all(text, with).into_owned()),
+        _ => None,
     };
-    let text = replace(text, &HEADER, "$1$2[sensitive]");
-    replace(text, &BEARER, "Bearer [sensitive]")
+    let text = replace(text, &HEADER, "$1$2[sensitive]").map_or(Cow::Borrowed(text), Cow::Owned);
+    match replace(&text, &BEARER, "Bearer [sensitive]") {
+        Some(replaced) => Cow::Owned(replaced),
+        None => text,
+    }
 }

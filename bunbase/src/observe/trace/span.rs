@@ -88,10 +88,6 @@ impl Span {
         Self(None)
     }
 
-    pub(crate) const fn is_none(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Has it begun so long ago.
     pub(crate) fn since(mut self, ago: Duration) -> Self {
         if let Some(open) = &mut self.0 {
@@ -118,11 +114,6 @@ impl Span {
             state: record.state.clone(),
             is_remote: false,
         })
-    }
-
-    /// Has it never been.
-    pub(crate) fn forget(mut self) {
-        self.0 = None;
     }
 }
 
