@@ -1,30 +1,76 @@
 //! Where `tracing` events go: to standard error, and to the records of the runs that they happen in.
 
 use std::io::IsTerminal;
+#[cfg(feature = "otlp")]
+use std::sync::OnceLock;
 
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use super::log_line::JsonLine;
+#[cfg(feature = "otlp")]
+use super::telemetry;
+#[cfg(feature = "otlp")]
+use crate::observe::otlp::LogExport;
 use crate::{
+    Result,
     config::{Config, LogFormat},
     runs::RunLog,
 };
 
 /// Sends the log to standard error, in the configured form, and to the records of runs. A subscriber that the application has set
 /// stays.
-pub(super) fn start(config: &Config) {
+///
+/// # Errors
+/// 500 when it is to be sent to a collector, and cannot be.
+pub(super) fn start(config: &Config) -> Result<()> {
+    #[cfg(feature = "otlp")]
+    let sent = exporting(config)?.map(|sent| sent.with_filter(filter(&config.log.level)));
+    #[cfg(not(feature = "otlp"))]
+    let sent = None::<tracing_subscriber::layer::Identity>;
     let base = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.log.format {
         LogFormat::Pretty => base.with_target(false).compact().boxed(),
-        LogFormat::Json => base.json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Json => base.event_format(JsonLine).boxed(),
     };
     let lines = lines.with_filter(filter(&config.log.level));
+    let runs = keeps_runs(config).then(|| RunLog::new().with_filter(filter(&config.persistence.log_level)));
     // It fails only when there is a subscriber already.
-    let _ = if keeps_runs(config) {
-        let runs = RunLog::new().with_filter(filter(&config.persistence.log_level));
-        tracing_subscriber::registry().with(lines).with(runs).try_init()
-    } else {
-        tracing_subscriber::registry().with(lines).try_init()
-    };
+    let _ = tracing_subscriber::registry().with(lines).with(runs).with(sent).try_init();
+    Ok(())
+}
+
+/// What sends the log to a collector: one for the process, as the log is.
+#[cfg(feature = "otlp")]
+static SENT: OnceLock<LogExport> = OnceLock::new();
+
+#[cfg(feature = "otlp")]
+fn exporting(config: &Config) -> Result<Option<LogExport>> {
+    if let Some(sent) = telemetry::logs(config)? {
+        // A second one has no subscriber.
+        let _ = SENT.set(sent);
+    }
+    Ok(SENT.get().cloned())
+}
+
+/// Returns what sends the log to a collector, if something does.
+#[cfg(feature = "otlp")]
+pub(super) fn exported() -> Option<&'static LogExport> {
+    SENT.get()
+}
+
+/// Sends the lines that are left. Those that come afterwards are not sent.
+#[cfg_attr(not(feature = "otlp"), expect(clippy::unused_async, reason = "there are none"))]
+pub(super) async fn stop(_config: &Config) {
+    #[cfg(feature = "otlp")]
+    if let Some(sent) = SENT.get() {
+        let patience = _config.otlp.flush_timeout;
+        telemetry::blocking(move || sent.stop(patience)).await;
+    }
+}
+
+/// Returns whether lines say which run they belong to.
+pub(super) fn names_runs(config: &Config) -> bool {
+    config.log.format == LogFormat::Json || config.log.otlp
 }
 
 /// Returns whether what runs log is recorded.

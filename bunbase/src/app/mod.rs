@@ -7,6 +7,7 @@ mod data;
 mod database;
 #[cfg(feature = "entity")]
 mod entity;
+mod log_line;
 mod logging;
 mod metrics;
 mod migrate;
@@ -19,6 +20,7 @@ mod serving;
 mod shards;
 mod shutdown;
 mod signing_in;
+pub(crate) mod telemetry;
 mod tenants;
 #[cfg(feature = "mcp")]
 mod tools;

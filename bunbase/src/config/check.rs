@@ -18,6 +18,27 @@ pub(super) fn share<T: Copy + Into<f64>>(share: &T) -> Result<(), String> {
     if (0.0..=1.0).contains(&(*share).into()) { Ok(()) } else { Err("must be from 0 to 1".to_owned()) }
 }
 
+/// A collector's address, or none.
+pub(super) fn collector(url: &str) -> Result<(), String> {
+    let wrong = || Err("must be the address of a collector, like `http://localhost:4318`".to_owned());
+    match url.parse::<::url::Url>() {
+        _ if url.is_empty() => Ok(()),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Err("must not have a name or a password in it; they go into the headers".to_owned())
+        }
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
+        _ => wrong(),
+    }
+}
+
+/// Attributes, each as `name=value`.
+pub(super) fn pairs(pairs: &[String]) -> Result<(), String> {
+    match pairs.iter().find(|pair| pair.split_once('=').is_none_or(|(name, _)| name.trim().is_empty())) {
+        Some(pair) => Err(format!("has `{pair}`; write attributes as `name=value`")),
+        None => Ok(()),
+    }
+}
+
 /// Bounds of buckets.
 pub(super) fn buckets(bounds: &[f64]) -> Result<(), String> {
     let is_ascending = bounds.is_sorted_by(|a, b| a < b);

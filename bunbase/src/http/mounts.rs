@@ -21,8 +21,9 @@ use actix_web::{
 use super::{
     gate, problem,
     proxies::Way,
-    service::{TRACE_HEADER, finish, log, trace_of},
+    service::{TRACE_HEADER, finish, log},
     table::Table,
+    traced::arrive,
 };
 use crate::{Error, context::TraceId};
 
@@ -90,7 +91,7 @@ pub(crate) async fn dress(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
-    let trace = trace_of(request.headers());
+    let trace = arrive(&table.tracer, request.headers()).trace;
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let (answers, is_secure) = (&table.settings.answers, way(&table, &request).is_secure);
     let mut response = match next.call(request).await {
@@ -130,7 +131,7 @@ pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let (way, trace) = (way(&table, &request), trace_of(request.headers()));
+    let (way, trace) = (way(&table, &request), arrive(&table.tracer, request.headers()).trace);
     match gate::check(&table, request.method(), request.uri(), request.headers(), &way, trace) {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => {

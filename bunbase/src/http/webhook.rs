@@ -12,17 +12,21 @@ use super::{
     endpoint::{HttpRoute, with_headers_of_guards},
     head::Head,
     plan::{BodyPlan, Plan, TextSource},
+    traced,
 };
 use crate::{
     Error, Result,
     action::{Door, Method},
-    context::{Ctx, Identity, Request, RequestHead, Scope, TraceId},
+    context::{Ctx, Identity, Request, RequestHead, Scope},
     db,
     error::Place,
     invoke::Invocation,
+    observe::{
+        redact,
+        trace::{Kind, Parent},
+    },
     queue::{Due, NewJob},
     registry::{Registered, Route},
-    runs,
     schema::{Checker, Field},
     webhook::{Delivery, Verify},
 };
@@ -49,25 +53,36 @@ pub(crate) fn handle(
     route: Arc<HttpRoute>,
     head: Arc<Head>,
     payload: Payload,
-    trace: TraceId,
+    parent: Parent,
 ) -> Pin<Box<dyn Future<Output = HttpResponse>>> {
     Box::pin(async move {
         let running = route.in_flight.enter();
-        let ctx = open(&route, &head, trace);
-        let received = receive(&route, &head, payload, &ctx).await;
-        drop(running);
-        let answer = received.unwrap_or_else(|error| {
-            ctx.log_refusal(error.status(), error.code());
-            route.refuse(&error, trace)
+        let mut span = route.services.tracer.span(&parent, Kind::Server, "webhook");
+        span.write(|span| {
+            traced::describe_route(span, &head, &route.plan.template);
+            span.set("bunbase.action", route.runner.name);
         });
+        let below = span.below().unwrap_or_else(|| parent.clone());
+        let ctx = open(&route, &head, &parent);
+        let received = receive(&route, &head, payload, &ctx, &below).await;
+        drop(running);
+        let answer = match received {
+            Ok(answer) => answer,
+            Err(error) => {
+                span.write(|span| span.refused(error.status(), error.code()));
+                ctx.log_refusal(error.status(), error.code());
+                route.refuse(&error, parent.trace)
+            }
+        };
+        span.write(|span| span.set("http.response.status_code", answer.status().as_u16()));
         with_headers_of_guards(answer, &ctx)
     })
 }
 
-/// Opens the context in which guards count the delivery. The action runs in another one, with its job.
-fn open(route: &HttpRoute, head: &Arc<Head>, trace: TraceId) -> Ctx {
+/// Opens the context in which guards count the delivery. The action runs in another one, with its job, so this one is no run of a trace.
+fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent) -> Ctx {
     let call = Invocation {
-        trace,
+        trace: Parent { sampled: false, ..parent.clone() },
         door: Door::Webhook,
         identity: Identity::Anonymous,
         tenant: None,
@@ -87,7 +102,13 @@ fn sender(action: &str) -> Identity {
     Identity::service(format!("webhook:{action}"))
 }
 
-async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, ctx: &Ctx) -> Result<HttpResponse> {
+async fn receive(
+    route: &HttpRoute,
+    head: &Head,
+    mut payload: Payload,
+    ctx: &Ctx,
+    parent: &Parent,
+) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
     let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
     let header = |name: &str| head.header(name);
@@ -114,7 +135,7 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, ctx: &Ctx
         door: Door::Webhook.as_str(),
         origin: Some(delivery_id.clone()),
         identity: serde_json::to_string(&sender(webhook.action))?,
-        traceparent: ctx.trace_id().to_traceparent(),
+        traceparent: parent.traceparent(),
     };
     store(route, head, &delivery_id, &bytes, job).await?;
     Ok(HttpResponse::Accepted().json(json!({ "delivery_id": delivery_id })))
@@ -168,7 +189,7 @@ fn headers(plan: &Plan, head: &Head) -> Result<String> {
     };
     let mut all = Map::new();
     for (name, value) in &head.headers {
-        if !runs::is_secret_header(name.as_str())
+        if !redact::is_secret_header(name.as_str())
             && !is_sensitive(name)
             && let Ok(text) = value.to_str()
         {
