@@ -125,5 +125,6 @@ pub(super) fn settings(config: &Config, keys: &PageKeys) -> Result<http::Setting
         hosts: hosts(config, &http.host),
         csrf: csrf(config, keys),
         answers: answers(config),
+        logs_all: config.log.requests == config::RequestLog::All,
     })
 }
