@@ -96,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn a_header_is_a_credential_by_its_last_word_too() {
+        for name in ["X-Api-Key", "x-gitlab-token", "X-Shop-Secret", "Ocp-Apim-Subscription-Key", "cookie", "Token"] {
+            assert!(is_secret_header(name), "{name}");
+        }
+        for name in ["Idempotency-Key", "X-Hub-Signature-256", "webhook-id", "X-Token-Kind", "keys", ""] {
+            assert!(!is_secret_header(name), "{name}");
+        }
+    }
+
+    #[test]
     fn headers_in_texts_are_left_out_and_the_rest_stays() {
         for (given, left) in [
             ("GET /a\nAuthorization: Basic aHVudGVyMg==\nAccept: a", "GET /a\nAuthorization: [sensitive]\nAccept: a"),
