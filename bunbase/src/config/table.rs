@@ -531,6 +531,15 @@ sections! {
             check check::buckets;
     }
 
+    /// What helps to find out why something is slow: the level of the log, the state of the runtime, profiles. It tells much and costs much
+    /// while it is used, so it is off.
+    debug: DebugConfig {
+        /// Who may use it, in the words of `openapi.access`.
+        access: Access = Access::Off;
+        /// What its paths begin with: `…/log`, `…/log/level`, `…/runtime`, and with the features for profiling `…/cpu` and `…/heap`.
+        path: String = "/_debug".to_owned(), check check::route;
+    }
+
     /// The health endpoints. `/_health/live` and `/_health/ready` are open to everybody, and tell nothing but the status.
     health: HealthConfig {
         /// Who may see the details of `/_health`, in the words of `openapi.access`. All others see the status.
