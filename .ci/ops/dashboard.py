@@ -159,11 +159,12 @@ plugins.register_default_plugins()
 with open(sys.argv[1], encoding="utf-8") as file:
     document = json.load(file)
 check_object(document, dashboard.Dashboard, "dashboard")
-layout(document["panels"])
 sources(document)
+if not problems:
+    layout(document["panels"])
 # It reads it, too, and has every query afterwards.
-read = dashboard.Dashboard.from_json(document)
-if not all(panel.targets for panel in read.panels if isinstance(panel, dashboard.Panel)):
+read = None if problems else dashboard.Dashboard.from_json(document)
+if read and not all(panel.targets for panel in read.panels if isinstance(panel, dashboard.Panel)):
     wrong("dashboard", "a panel has no query")
 for problem in problems:
     print(problem, file=sys.stderr)
