@@ -1,5 +1,6 @@
-"""Checks the collector's configuration as far as that goes without a collector, which no registry of packages has: everything that a pipeline
-names is there, everything that is there is used, and the order of processors is the one that the collector's own documentation asks for.
+"""Checks the collector's configuration as far as that goes without a collector, which no registry of packages has: everything
+that a pipeline names is there, everything that is there is used, and the order of processors is the one that the collector's own
+documentation asks for.
 
 Prints the scrape configuration in it, as a file of Prometheus, for promtool.
 """
@@ -29,7 +30,9 @@ for name, pipeline in document["service"]["pipelines"].items():
         problems.append(f"{name}: memory_limiter comes first and batch last, not {order}")
 for kind in KINDS:
     if used[kind] != set(document[kind]):
-        problems.append(f"{kind}: {sorted(used[kind] ^ set(document[kind]))} is used and not there, or there and not used")
+        problems.append(
+            f"{kind}: {sorted(used[kind] ^ set(document[kind]))} is used and not there, or there and not used"
+        )
 if set(document["service"]["extensions"]) != set(document["extensions"]):
     problems.append("the extensions are not those of `service`")
 for signal in ("traces", "metrics", "logs"):

@@ -1,7 +1,7 @@
-"""Holds a Grafana dashboard against Grafana's own schema, as `grafana-foundation-sdk` has it: Python types that Grafana generates from it.
+"""Holds a Grafana dashboard against Grafana's own schema, as `grafana-foundation-sdk` has it: types that Grafana makes from it.
 
-The types are read as they stand: their annotations say what each value must be, `to_json` how each field is spelt. What they do not know is a
-mistake, except for a few fields that Grafana reads and the schema leaves out.
+The types are read as they stand: their annotations say what each value must be, `to_json` how each field is spelt. What they do
+not know is a mistake, except for a few fields that Grafana reads and the schema leaves out.
 """
 
 import enum
@@ -14,7 +14,7 @@ import typing
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.models import common, dashboard, prometheus
 
-# Of a query: what tells Prometheus from other data sources, in Grafana's own exports.
+# What Grafana's own exports have besides.
 LEFT_OUT = {
     "VariableModel": {"id", "definition"},
     "AnnotationQuery": {"titleFormat", "textFormat", "step"},

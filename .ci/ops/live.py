@@ -1,6 +1,6 @@
-"""Runs what docs/ops describes: three instances and a worker behind nginx and HAProxy, scraped by Prometheus, one of them killed.
+"""Runs what docs/ops describes: three instances and a worker behind nginx and HAProxy, scraped by Prometheus.
 
-Arguments: the folder of the examples' binaries, a folder for everything that is written, and two databases.
+Arguments: the folder of the examples' binaries, a folder for everything that is written, two databases, and Redis.
 """
 
 import calendar
@@ -15,10 +15,10 @@ import subprocess
 import sys
 import threading
 import time
-
-import yaml
+from pathlib import Path
 
 import names
+import yaml
 from processes import fail, free_port, get, kill, start, stop, stop_all, wait
 from proxies import Proxy, certificate, what_is_let_in, what_is_not_repeated
 
@@ -33,12 +33,11 @@ def step(text):
 
 
 def written(name, text):
-    path = os.path.join(FOLDER, name)
+    path = Path(FOLDER, name)
     # Once: somebody may be reading it.
-    if not os.path.exists(path):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    return path
+    if not path.exists():
+        path.write_text(text)
+    return str(path)
 
 
 def environment(database, **more):
@@ -60,7 +59,15 @@ def environment(database, **more):
 
 
 def one_line(program, arguments, variables):
-    done = subprocess.run([program, *arguments], cwd=FOLDER, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=FOLDER,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     if done.returncode:
         fail(f"{os.path.basename(program)} {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -70,26 +77,33 @@ def what_is_written_can_be_read():
     """Has the application read every variable and every command line of docs/ops: a name that it does not know is an error."""
     secret = written("any", TOKEN)
     url = written("any-url", "sqlite::memory:")
-    files = lambda name, value: value if not name.endswith("_FILE") else (url if "URL" in name else secret)  # noqa: E731
+
+    def in_file(name, value):
+        return (url if "URL" in name else secret) if name.endswith("_FILE") else str(value)
+
     sets, commands = {}, []
-    with open("docs/ops/systemd/bunbase@.service", encoding="utf-8") as unit:
-        text = unit.read()
-    sets["systemd"] = dict(line.split("=", 1) for line in re.findall(r"^Environment=(.+)$", text.replace("%i", "3000"), re.M))
-    commands += [line.split()[1:] for line in re.findall(r"^ExecStart=(.+)$", text, re.M)]
+    text = Path("docs/ops/systemd/bunbase@.service").read_text()
+    sets["systemd"] = dict(
+        line.split("=", 1) for line in re.findall(r"^Environment=(.+)$", text.replace("%i", "3000"), re.MULTILINE)
+    )
+    commands += [line.split()[1:] for line in re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)]
     for path in sorted(glob.glob("docs/ops/kubernetes/*.yaml")):
-        for document in yaml.safe_load_all(open(path, encoding="utf-8")):
+        for document in yaml.safe_load_all(Path(path).read_text()):
             if document["kind"] == "ConfigMap":
                 sets["kubernetes"] = document["data"]
             for container in document.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
                 commands.append(container["args"])
-    with open("docs/ops/docker/compose.yaml", encoding="utf-8") as file:
-        services = yaml.safe_load(file)["services"]
+    services = yaml.safe_load(Path("docs/ops/docker/compose.yaml").read_text())["services"]
     for service in services.values():
         if service["image"] == "bunbase-app":
             sets["compose"] = service["environment"]
             commands.append(service["command"])
     for name, variables in sets.items():
-        one_line(JOBS, ["--version"], {key: str(files(key, value)) for key, value in variables.items() if key != "REDIS_URL_FILE"})
+        one_line(
+            JOBS,
+            ["--version"],
+            {key: in_file(key, value) for key, value in variables.items() if key != "REDIS_URL_FILE"},
+        )
         print(f"   {name}: {len(variables)} variables")
     for command in commands:
         one_line(JOBS, [*command, "--help"], {})
@@ -98,9 +112,8 @@ def what_is_written_can_be_read():
 
 def health_command():
     """Returns what the Dockerfile's HEALTHCHECK runs."""
-    with open("docs/ops/docker/Dockerfile", encoding="utf-8") as file:
-        text = file.read().replace("\\\n", "")
-    return json.loads(re.search(r"^HEALTHCHECK .*? CMD (\[.*\])$", text, re.M)[1])
+    text = Path("docs/ops/docker/Dockerfile").read_text().replace("\\\n", "")
+    return json.loads(re.search(r"^HEALTHCHECK .*? CMD (\[.*\])$", text, re.MULTILINE)[1])
 
 
 def traffic(base, catalog):
@@ -170,28 +183,84 @@ def one_is_killed(proxies, victim, ports):
     print(f"   {count[0]} reads around a kill and {50 * len(proxies)} writes after it, all answered; each write once")
 
 
+def one_is_taken_out(proxy, instance):
+    """Writes go on through HAProxy while an instance is taken out and then stopped, and none of them is lost."""
+    failures, count, done = [], [0], threading.Event()
+
+    def write(number):
+        client = proxy.client()
+        while not done.is_set():
+            order = {"key": f"{number}-{count[0]}-{secrets.token_hex(8)}", "items": [{"sku": "tea", "quantity": 1}]}
+            try:
+                status, text = proxy.ask("POST", "/orders", body=order, connection=client)
+            except OSError as error:
+                status, text = 0, repr(error)
+            count[0] += 1
+            if status != 201:
+                failures.append(f"{status} {text}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    wait("writes", lambda: count[0] > 20)
+    if answer := proxy.say("set server bunbase/two state drain"):
+        fail(f"HAProxy says {answer}")
+    wait("no request being there", lambda: proxy.requests_at("two") == 0)
+    code = stop(instance, 40)
+    at_stop = count[0]
+    wait("writes after the stop", lambda: count[0] > at_stop + 50)
+    done.set()
+    for thread in threads:
+        thread.join(20)
+    if code or failures:
+        fail(f"the instance ended with {code}; {len(failures)} of {count[0]} writes failed: {failures[:3]}")
+    print(f"   {count[0]} writes while an instance was taken out and stopped, all answered")
+
+
 def prometheus(targets):
     """Starts Prometheus with the configuration of docs/ops."""
-    with open("docs/ops/prometheus/prometheus.yml", encoding="utf-8") as file:
-        text = file.read()
-    listed = re.search(r"^ +- targets: (\[\"10\.0\.1\.10:3000\".*\])$", text, re.M)[1]
-    for old, new in [(listed, json.dumps(targets)), ("/etc/prometheus/bunbase-metrics-token", f"{FOLDER}/metrics-token"), ("_interval: 15s", "_interval: 1s")]:
+    text = Path("docs/ops/prometheus/prometheus.yml").read_text()
+    listed = re.search(r"^ +- targets: (\[\"10\.0\.1\.10:3000\".*\])$", text, re.MULTILINE)[1]
+    for old, new in [
+        (listed, json.dumps(targets)),
+        ("/etc/prometheus/bunbase-metrics-token", f"{FOLDER}/metrics-token"),
+        ("_interval: 15s", "_interval: 1s"),
+    ]:
         text = text.replace(old, new)
     text = re.sub(r"(\w+)\.rules\.yml", lambda found: f"{os.getcwd()}/docs/ops/prometheus/{found[0]}", text)
     config, port = written("prometheus.yml", text), free_port()
     one_line("promtool", ["check", "config", config], {})
-    start("prometheus", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={FOLDER}/tsdb", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"], FOLDER)
+    start(
+        "prometheus",
+        [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={FOLDER}/tsdb",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ],
+        FOLDER,
+    )
     live = names.Live(f"http://127.0.0.1:{port}")
-    is_up = lambda: [one["value"][1] for one in live.get("query", query='up{job="bunbase"}')["result"]] == ["1"] * len(targets)  # noqa: E731
-    wait("all instances being scraped", is_up, 30)
+
+    def all_are_up():
+        return [one["value"][1] for one in live.get("query", query='up{job="bunbase"}')["result"]] == ["1"] * len(
+            targets
+        )
+
+    wait("all instances being scraped", all_are_up, 30)
     return live
 
 
 def lint(text):
     """Has promtool look at a scrape."""
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-    # The names are those of the reference guide, in milliseconds. It reads the older format, in which a counter's type has its `_total` too.
-    known = re.compile(r"(metric names should not contain abbreviated units|counter metrics should have \"_total\" suffix|no help text|non-counter metrics should not have \"_total\" suffix)$")
+    # The names are those of the reference guide, in milliseconds. It reads the older format, in which a counter's type has
+    # its `_total` too.
+    known = re.compile(
+        r"(metric names should not contain abbreviated units|counter metrics should have \"_total\" suffix|no help text"
+        r"|non-counter metrics should not have \"_total\" suffix)$"
+    )
     lines = [line for line in done.stderr.splitlines() if line and not known.search(line)]
     if lines or done.returncode not in (0, 3):
         fail(f"promtool check metrics: {done.stderr}")
@@ -206,15 +275,25 @@ def main():
     one_line(JOBS, ["migrate", "up"], environment(DATABASE))
     one_line(CATALOG, ["migrate", "up"], environment(SECOND))
     ports = [free_port() for _ in range(3)]
-    instances = [start(f"instance-{port}", [JOBS, "serve", "--roles", "http"], FOLDER, environment(DATABASE, PORT=str(port))) for port in ports]
+    instances = [
+        start(f"instance-{port}", [JOBS, "serve", "--roles", "http"], FOLDER, environment(DATABASE, PORT=str(port)))
+        for port in ports
+    ]
     admin, other = free_port(), free_port()
-    worker = start("worker", [JOBS, "serve", "--roles", "worker,scheduler"], FOLDER, environment(DATABASE, BUNBASE__ADMIN__ADDR=f"127.0.0.1:{admin}"))
+    worker = start(
+        "worker",
+        [JOBS, "serve", "--roles", "worker,scheduler"],
+        FOLDER,
+        environment(DATABASE, BUNBASE__ADMIN__ADDR=f"127.0.0.1:{admin}"),
+    )
     catalog = start("catalog", [CATALOG, "serve"], FOLDER, environment(SECOND, PORT=str(other)))
     for port in [*ports, other, admin]:
         for path in ("/_health/live", "/_health/ready"):
             wait(f"{path} at {port}", lambda port=port, path=path: get(f"http://127.0.0.1:{port}{path}")[0] == 200)
     checked = subprocess.run(health_command(), env={**os.environ, "PORT": str(ports[0])}, check=False)
-    down = subprocess.run(health_command(), env={**os.environ, "PORT": str(free_port())}, check=False, stderr=subprocess.DEVNULL)
+    down = subprocess.run(
+        health_command(), env={**os.environ, "PORT": str(free_port())}, check=False, stderr=subprocess.DEVNULL
+    )
     if checked.returncode or not down.returncode:
         fail("the Dockerfile's HEALTHCHECK does not tell an instance from none")
     if (status := get(f"http://127.0.0.1:{ports[0]}/_metrics")[0]) != 401:
@@ -227,7 +306,12 @@ def main():
     # The order that cannot be fulfilled is given up after its last attempt.
     wait("a dead letter", lambda: json.loads(get(f"http://{bases[1]}/orders/summary")[1])["failed"] == 1, 30)
     time_of_that = time.time()
-    wait("scrapes after that", lambda: all(one["lastError"] == "" and scraped(one) > time_of_that for one in live.get("targets")["activeTargets"]))
+    wait(
+        "scrapes after that",
+        lambda: all(
+            one["lastError"] == "" and scraped(one) > time_of_that for one in live.get("targets")["activeTargets"]
+        ),
+    )
     token = {"Authorization": f"Bearer {TOKEN}"}
     for base in bases:
         lint(get(f"http://{base}/_metrics", token)[1])
@@ -260,11 +344,12 @@ def main():
         wait(f"{proxy.name} to see its instances", lambda proxy=proxy: proxy.ask("GET", "/orders/summary")[0] == 200)
         what_is_let_in(proxy)
     one_is_killed(proxies, instances[0], ports)
+    one_is_taken_out(proxies[1], instances[1])
 
     step("the end")
     for proxy in proxies:
         stop(proxy.process)
-    for process in [*instances[1:], worker, catalog]:
+    for process in [instances[2], worker, catalog]:
         if code := stop(process, 40):
             fail(f"{process.name} ended with {code}")
     stop_all()

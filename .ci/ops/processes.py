@@ -21,7 +21,12 @@ def start(name, command, folder, environment=None):
     """Starts a program whose output goes to a file, which is shown when something fails."""
     with open(os.path.join(folder, f"{name}.log"), "ab") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **(environment or {})}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
         )
     process.name, process.log = name, log.name
     running.append(process)
