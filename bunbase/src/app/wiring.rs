@@ -31,6 +31,7 @@ use crate::{
     http::{Health, HealthCheck, Mounts, Table},
     idempotency::{self, Keys},
     invoke::Subscriptions,
+    observe::Metrics,
     openapi,
     password::Passwords,
     queue,
@@ -152,6 +153,7 @@ impl Wired {
             sealer: sealer(&registry, &config)?.map(Arc::new),
             clock,
             recorder: recorder(&config),
+            metrics: metrics::open(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
@@ -177,8 +179,10 @@ impl Wired {
         let health = health(app.checks, &services.db, main.check, config.health.max_age);
         let mut pages = Pages::new(&config, &health);
         pages.documents(&document);
-        let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
-        if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote) {
+        let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.clone()).collect();
+        let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
+        metrics::register(&services, &of_shards, &shared.remote, queues);
+        if let Some(metrics) = metrics::endpoint(&config, &services.metrics) {
             pages.add("metrics", config.metrics.path.clone(), metrics);
         }
         #[cfg(feature = "mcp")]
@@ -219,6 +223,7 @@ struct Shared {
     sealer: Option<Arc<Sealer>>,
     clock: Clock,
     recorder: Recorder,
+    metrics: Metrics,
     cpu: Arc<Semaphore>,
     calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
     broadcast: BTreeSet<String>,
@@ -252,18 +257,19 @@ impl Shared {
                 Some(carrier) => events.over(carrier),
                 None => events,
             },
-            schedules: Schedules::new(db.clone(), clock.clone()),
+            schedules: Schedules::new(db.clone(), clock.clone()).measured(&self.metrics),
             keys: Keys::new(&db, clock, &keys),
-            kv: data.kv,
+            kv: data.kv.measured(&self.metrics),
             locks: data.locks,
-            cache: data.cache,
-            limits: data.limits,
+            cache: data.cache.measured(&self.metrics),
+            limits: data.limits.measured(&self.metrics),
             sealer: self.sealer.clone(),
             db,
             clock: clock.clone(),
             notifier,
             jobs,
             recorder: self.recorder.clone(),
+            metrics: self.metrics.clone(),
             cpu: self.cpu.clone(),
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),

@@ -62,6 +62,7 @@ use crate::{
     kv::Kv,
     limit::Limits,
     lock::Locks,
+    observe::Metrics,
     password::Passwords,
     queue::{JobStore, Wake},
     runs::{Logged, Notes, Recorder},
@@ -148,6 +149,8 @@ pub struct Services {
     pub sealer: Option<Arc<Sealer>>,
     /// Where jobs are kept.
     pub jobs: Arc<dyn JobStore>,
+    /// What is measured.
+    pub metrics: Metrics,
     /// What remembers every run.
     pub recorder: Recorder,
     /// How many runs that compute may do so at a time: as many as there are cores.
@@ -252,6 +255,11 @@ impl Ctx {
     /// Returns the time, cut to microseconds: what both databases keep. A test may move it.
     pub fn now(&self) -> DateTime<Utc> {
         self.0.services.clock.now()
+    }
+
+    /// Returns what the process measures, for metrics of the application's own: `ctx.metrics().counter("shop_sold", "…").inc(&[])`.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.services.metrics
     }
 
     /// Returns the clock that the framework itself waits on; a test may move it.
