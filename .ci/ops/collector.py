@@ -35,9 +35,9 @@ for kind in KINDS:
         )
 if set(document["service"]["extensions"]) != set(document["extensions"]):
     problems.append("the extensions are not those of `service`")
-for signal in ("traces", "metrics", "logs"):
-    if "otlp" not in document["service"]["pipelines"][signal]["receivers"]:
-        problems.append(f"{signal} are not taken by OTLP")
+for signal, receiver in (("traces", "otlp"), ("metrics", "prometheus"), ("logs", "otlp")):
+    if receiver not in document["service"]["pipelines"][signal]["receivers"]:
+        problems.append(f"{signal} do not come by {receiver}")
 protocols = document["receivers"]["otlp"]["protocols"]
 if {name: one["endpoint"].rsplit(":", 1)[1] for name, one in protocols.items()} != {"grpc": "4317", "http": "4318"}:
     problems.append("OTLP is at 4317 (gRPC) and 4318 (HTTP)")

@@ -20,11 +20,13 @@ from pathlib import Path
 import names
 import yaml
 from processes import fail, free_port, get, kill, start, stop, stop_all, wait
-from proxies import Proxy, certificate, what_is_let_in, what_is_not_repeated
+from proxies import Fake, Proxy, certificate, what_is_let_in, what_is_not_repeated
 
 BINARIES, FOLDER, DATABASE, SECOND, REDIS = sys.argv[1:6]
 JOBS, CATALOG = f"{BINARIES}/jobs", f"{BINARIES}/catalog"
 TOKEN = secrets.token_hex(32)
+# It takes what it is sent.
+COLLECTOR = Fake(answers=True)
 began = time.monotonic()
 
 
@@ -52,6 +54,7 @@ def environment(database, **more):
         "BUNBASE__DATABASE__MIGRATE_ON_START": "false",
         "DATABASE_URL_FILE": written(f"url-{database.rsplit('/', 1)[1].split('?')[0]}", database),
         "REDIS_URL_FILE": written("redis-url", REDIS),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{COLLECTOR.port}",
         "BUNBASE_SECRET_FILE": written("secret", TOKEN),
         "BUNBASE_METRICS_TOKEN_FILE": written("metrics-token", TOKEN),
         **more,
@@ -268,6 +271,9 @@ def what_is_named_is_there(live):
         if not problems or time.monotonic() > until:
             break
         time.sleep(1)
+    sent = {path for _, path, _ in COLLECTOR.seen}
+    if "/v1/traces" not in sent:
+        problems.append(f"the collector was sent {sent or 'nothing'}, and no traces")
     for rule in [rule for group in live.get("rules")["groups"] for rule in group["rules"]]:
         if rule["health"] == "err":
             problems.append(f"rule {rule['name']}: {rule['lastError']}")

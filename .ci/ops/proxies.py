@@ -179,8 +179,8 @@ def tested(command):
 class Fake:
     """An instance that counts what it is asked, and may close the connection instead of answering."""
 
-    def __init__(self):
-        self.seen, self.answers, self.lock = [], False, threading.Lock()
+    def __init__(self, answers=False):
+        self.seen, self.answers, self.lock = [], answers, threading.Lock()
         fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -198,10 +198,8 @@ class Fake:
                         self.close_connection = True
                         return
                 self.send_response(200)
-                self.send_header("content-length", "2")
+                self.send_header("content-length", "0")
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(b"ok")
 
             do_GET = do_POST = do_PUT = do_HEAD = handle_any
 
