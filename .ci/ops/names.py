@@ -1,6 +1,6 @@
 """Asserts that every metric, and every label of it, that a dashboard or a rule names is there in a live Prometheus.
 
-The names are taken out of the expressions by a parser of PromQL. Every expression is also run.
+The names are taken out of the expressions by a parser of PromQL. Every expression is also run, and every panel shows something.
 """
 
 import json
@@ -36,7 +36,7 @@ def of_dashboard(path):
 
 def plain(expression):
     """Puts values in the place of Grafana's variables."""
-    expression = re.sub(r"\$__(rate_)?interval|\$__range", "1m", expression)
+    expression = re.sub(r"\$__(rate_)?interval|\$__range", "5m", expression)
     return re.sub(r"\$(job|instance)\b", ".*", expression)
 
 
@@ -95,7 +95,7 @@ class Live:
 
 
 def check(live, expressions, recorded):
-    """Returns what is wrong: metrics and labels that are not there, and expressions that fail."""
+    """Returns what is wrong: metrics and labels that are not there, expressions that fail, panels that show nothing."""
     there, problems, seen = live.names(), [], set()
     for where, expression in expressions:
         found, groups = selectors(expression)
@@ -115,7 +115,8 @@ def check(live, expressions, recorded):
             if len(of_ours) == len(names) and not known.issuperset(labels):
                 problems.append(f"{where}: {', '.join(names)} has no label {', '.join(sorted(set(labels) - known))}")
         try:
-            live.get("query", query=expression)
+            if not live.get("query", query=expression)["result"] and where.startswith("panel"):
+                problems.append(f"{where}: shows nothing: {expression}")
         except urllib.error.HTTPError as error:
             problems.append(f"{where}: {error.read().decode()}")
     return problems, seen, there
