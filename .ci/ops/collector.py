@@ -1,6 +1,7 @@
-"""Checks the collector's configuration as far as that goes without a collector, which no registry of packages has: everything
-that a pipeline names is there, everything that is there is used, and the order of processors is the one that the collector's own
-documentation asks for.
+"""Checks the collector's configuration as far as that goes without a collector, which no registry of packages has.
+
+Everything that a pipeline names is there, everything that is there is used, and processors are in the order that the
+collector's own documentation asks for.
 
 Prints the scrape configuration in it, as a file of Prometheus, for promtool.
 """

@@ -1,6 +1,6 @@
-"""Holds a Grafana dashboard against Grafana's own schema, as `grafana-foundation-sdk` has it: types that Grafana makes from it.
+"""Holds a dashboard against Grafana's own schema, by the types that Grafana makes from it (`grafana-foundation-sdk`).
 
-The types are read as they stand: their annotations say what each value must be, `to_json` how each field is spelt. What they do
+They are read as they stand: their annotations say what each value must be, `to_json` how each field is spelt. What they do
 not know is a mistake, except for a few fields that Grafana reads and the schema leaves out.
 """
 

@@ -77,7 +77,7 @@ def one_line(program, arguments, variables):
 
 
 def what_is_written_can_be_read():
-    """Has the application read every variable and every command line of docs/ops: a name that it does not know is an error."""
+    """Has the application read every variable and command of docs/ops: a name that it does not know is an error."""
     secret = written("any", TOKEN)
     url = written("any-url", "sqlite::memory:")
 
@@ -290,8 +290,8 @@ def what_is_named_is_there(live):
 def lint(text):
     """Has promtool look at a scrape."""
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-    # The names are those of the reference guide, in milliseconds. It reads the older format, in which a counter's type has
-    # its `_total` too.
+    # The names are those of the reference guide, in milliseconds. It reads the older format, in which the type of a
+    # counter has its `_total` too.
     known = re.compile(
         r"(metric names should not contain abbreviated units|counter metrics should have \"_total\" suffix|no help text"
         r"|non-counter metrics should not have \"_total\" suffix)$"

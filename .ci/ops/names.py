@@ -1,6 +1,7 @@
 """Asserts that every metric, and every label of it, that a dashboard or a rule names is there in a live Prometheus.
 
-The names are taken out of the expressions by a parser of PromQL. Every expression is also run, and every panel shows something.
+The names are taken out of the expressions by a parser of PromQL. Every expression is run, and every panel shows
+something.
 """
 
 import json
