@@ -155,7 +155,7 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
         Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
         Command::Migrate { step } => print(&migrate::run(&app, &config, step.unwrap_or(MigrateStep::Up)).await?),
         Command::Seed(arguments) => {
-            logging::start(&config);
+            logging::start(&config)?;
             print(&seed::run(app, &config, arguments).await?)
         }
         Command::Db { step } => print(&database::run(&config, step).await?),
@@ -223,19 +223,20 @@ fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Conf
 }
 
 async fn serve(app: App, config: Config) -> Result<()> {
-    logging::start(&config);
+    logging::start(&config)?;
     let wired = Wired::new(app, config).await?;
     wired.prepare().await?;
     if wired.config.database.seed_on_start {
         wired.seeds.run(&wired.services.db, &[]).await?;
     }
     // Not waited for: a database that is away keeps no process from starting.
+    tokio::spawn(logging::look_after());
     tokio::spawn(warn_if_crowded(wired.services.db.clone(), format!("{} ", wired.config.app.name)));
     let roles = Roles::of(&wired.config);
     let databases: Vec<Db> =
         wired.shards.iter().map(|(shard, _)| shard.db.clone()).chain([wired.services.db.clone()]).collect();
     let background = Background::start(&wired, roles).await?;
-    let Wired { table, admin, mounts, health, config, registry, .. } = wired;
+    let Wired { table, admin, mounts, health, config, registry, telemetry, .. } = wired;
     let server = http::serve(Served { main: roles.http.then_some((table, mounts)), admin, health })?;
     print(&banner::text(&config, &registry, server.addresses(), server.admin_addresses()))?;
     shutdown::requested().await;
@@ -245,7 +246,9 @@ async fn serve(app: App, config: Config) -> Result<()> {
     for db in databases {
         db.close().await;
     }
+    telemetry.stop().await;
     tracing::info!("stopped");
+    logging::stop(&config).await;
     stopped
 }
 
@@ -264,7 +267,7 @@ async fn warn_if_crowded(db: Db, name: String) {
 }
 
 async fn call(app: App, config: Config, action: &str, json: &str, identity: Identity) -> Result<()> {
-    logging::start(&config);
+    logging::start(&config)?;
     let text = if json == "-" { std::io::read_to_string(std::io::stdin())? } else { json.to_owned() };
     let input: Value = serde_json::from_str(&text).map_err(|error| {
         usage(&format!("the input is not JSON: {error}; write one object of all fields, such as '{{\"id\": 1}}'"))
@@ -273,10 +276,12 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
     wired.prepare().await?;
     let mut writer = background::writer(&wired.services);
     let calls = Calls::of(&wired.services)?;
-    let call = Invocation { identity, ..Invocation::fresh(Door::Call) };
+    let call = Invocation { identity, ..Invocation::fresh(&wired.services, Door::Call) };
     let answer = calls.call_by_name(&wired.services, action, call, input).await;
     writer.stop().await;
     wired.close().await;
+    wired.telemetry.stop().await;
+    logging::stop(&wired.config).await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),
         Err(error) if error.fields().is_empty() => Err(error),
@@ -286,7 +291,7 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
 
 /// Opens the application without serving it, and prints what a look at its tables answers.
 async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result<String>) -> Result<()> {
-    logging::start(&config);
+    logging::start(&config)?;
     let wired = Wired::new(app, config).await?;
     wired.prepare().await?;
     let text = f(&wired.services).await;
@@ -296,13 +301,15 @@ async fn look(app: App, config: Config, f: impl AsyncFnOnce(&Services) -> Result
 
 #[cfg(feature = "mcp")]
 async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
-    logging::start(&config);
+    logging::start(&config)?;
     let wired = Wired::new(app, config).await?;
     wired.prepare().await?;
     let mut writer = background::writer(&wired.services);
     let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
     writer.stop().await;
     wired.close().await;
+    wired.telemetry.stop().await;
+    logging::stop(&wired.config).await;
     served
 }
 

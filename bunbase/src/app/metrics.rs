@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::data::Remote;
+use super::{data::Remote, telemetry::Telemetry};
 use crate::{
     config::{Access, Config},
     context::Services,
@@ -27,12 +27,19 @@ pub(super) fn open(config: &Config) -> Metrics {
 
 /// Has every service register what it measures, those of the shards together with those of the main database. A service that measures
 /// something adds its line here. `queues` are those that are there although nothing waits in them.
-pub(super) fn register(services: &Services, shards: &[Arc<Services>], remote: &Remote, queues: Vec<String>) {
+pub(super) fn register(
+    services: &Services,
+    shards: &[Arc<Services>],
+    remote: &Remote,
+    telemetry: &Telemetry,
+    queues: Vec<String>,
+) {
     let metrics = &services.metrics;
     let databases: Vec<_> = shards.iter().map(|services| services.db.clone()).collect();
     services.db.measure(metrics, &databases);
     remote.measure(metrics);
     services.recorder.measure(metrics);
+    telemetry.measure(metrics);
     let stores = std::iter::once(&services.jobs).chain(shards.iter().map(|services| &services.jobs));
     queue::measure(metrics, stores, queues);
     events::measure(metrics, std::iter::once(&services.events).chain(shards.iter().map(|services| &services.events)));

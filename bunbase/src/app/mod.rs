@@ -7,11 +7,14 @@ mod data;
 mod database;
 #[cfg(feature = "entity")]
 mod entity;
+mod levels;
+mod log_line;
 mod logging;
 mod metrics;
 mod migrate;
 mod operate;
 mod pages;
+mod repeats;
 mod routes;
 mod runs;
 mod seed;
@@ -19,6 +22,7 @@ mod serving;
 mod shards;
 mod shutdown;
 mod signing_in;
+pub(crate) mod telemetry;
 mod tenants;
 #[cfg(feature = "mcp")]
 mod tools;

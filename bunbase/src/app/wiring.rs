@@ -18,6 +18,7 @@ use super::{
     logging, metrics,
     pages::Pages,
     serving, shards, signing_in,
+    telemetry::Telemetry,
 };
 #[cfg(feature = "mcp")]
 use crate::mcp;
@@ -31,7 +32,7 @@ use crate::{
     http::{Health, HealthCheck, Mounts, Table},
     idempotency::{self, Keys},
     invoke::Subscriptions,
-    observe::Metrics,
+    observe::{Metrics, trace::Tracer},
     openapi,
     password::Passwords,
     queue,
@@ -60,6 +61,8 @@ pub(crate) struct Wired {
     pub(crate) mounts: Mounts,
     /// What the relay of this process waits on.
     pub(crate) relay_wake: Arc<Notify>,
+    /// What sends spans; stopped when nothing runs any more.
+    pub(crate) telemetry: Telemetry,
     /// The services of each shard, and what its relay waits on.
     pub(crate) shards: Vec<(Arc<Services>, Arc<Notify>)>,
     #[cfg(feature = "mcp")]
@@ -146,6 +149,7 @@ impl Wired {
         let db = Db::open(&database(&config)).await?;
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
         let remote = Remote::open(&config)?;
+        let telemetry = Telemetry::start(&config)?;
         let sessions = signing_in::sessions(&config, &db, &clock, &remote);
         let shared = Shared {
             state: Arc::new(app.state),
@@ -154,6 +158,8 @@ impl Wired {
             clock,
             recorder: recorder(&config),
             metrics: metrics::open(&config),
+            tracer: telemetry.tracer(),
+            names_runs: logging::names_runs(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
@@ -181,7 +187,7 @@ impl Wired {
         pages.documents(&document);
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.clone()).collect();
         let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
-        metrics::register(&services, &of_shards, &shared.remote, queues);
+        metrics::register(&services, &of_shards, &shared.remote, &telemetry, queues);
         if let Some(metrics) = metrics::endpoint(&config, &services.metrics) {
             pages.add("metrics", config.metrics.path.clone(), metrics);
         }
@@ -209,6 +215,7 @@ impl Wired {
             admin,
             mounts: app.mounts,
             relay_wake,
+            telemetry,
             shards,
             #[cfg(feature = "mcp")]
             tools,
@@ -224,6 +231,8 @@ struct Shared {
     clock: Clock,
     recorder: Recorder,
     metrics: Metrics,
+    tracer: Tracer,
+    names_runs: bool,
     cpu: Arc<Semaphore>,
     calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
     broadcast: BTreeSet<String>,
@@ -270,6 +279,8 @@ impl Shared {
             jobs,
             recorder: self.recorder.clone(),
             metrics: self.metrics.clone(),
+            tracer: self.tracer.clone(),
+            names_runs: self.names_runs,
             cpu: self.cpu.clone(),
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),

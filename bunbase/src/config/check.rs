@@ -18,6 +18,27 @@ pub(super) fn share<T: Copy + Into<f64>>(share: &T) -> Result<(), String> {
     if (0.0..=1.0).contains(&(*share).into()) { Ok(()) } else { Err("must be from 0 to 1".to_owned()) }
 }
 
+/// A collector's address, or none.
+pub(super) fn collector(url: &str) -> Result<(), String> {
+    let wrong = || Err("must be the address of a collector, like `http://localhost:4318`".to_owned());
+    match url.parse::<::url::Url>() {
+        _ if url.is_empty() => Ok(()),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Err("must not have a name or a password in it; they go into the headers".to_owned())
+        }
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
+        _ => wrong(),
+    }
+}
+
+/// Attributes, each as `name=value`.
+pub(super) fn pairs(pairs: &[String]) -> Result<(), String> {
+    match pairs.iter().find(|pair| pair.split_once('=').is_none_or(|(name, _)| name.trim().is_empty())) {
+        Some(pair) => Err(format!("has `{pair}`; write attributes as `name=value`")),
+        None => Ok(()),
+    }
+}
+
 /// Bounds of buckets.
 pub(super) fn buckets(bounds: &[f64]) -> Result<(), String> {
     let is_ascending = bounds.is_sorted_by(|a, b| a < b);
@@ -186,7 +207,7 @@ pub(super) fn methods(methods: &[String]) -> Result<(), String> {
 /// A level, or filter directives of `tracing` such as `info,my_app=debug`.
 ///
 /// A bare word that is no level would be read as a module's name and turn the log off: a typo in `info` must not.
-pub(super) fn log_filter(filter: &str) -> Result<(), String> {
+pub(crate) fn log_filter(filter: &str) -> Result<(), String> {
     // The parser of tracing-subscriber 0.3.23 slices inside a character before `[`, and panics.
     if !filter.is_ascii() {
         return Err("has a character that is not ASCII, which log filters cannot have".to_owned());

@@ -11,6 +11,7 @@ pub mod duration;
 mod environment;
 mod file;
 mod found;
+mod headers;
 mod loader;
 mod long_secret;
 mod page;
@@ -33,8 +34,10 @@ use std::collections::BTreeMap;
 
 use application::Application;
 
+pub(crate) use check::log_filter as check_log_filter;
 pub use environment::Environment;
 pub(crate) use environment::is_loopback;
+pub use headers::Headers;
 pub use loader::Loader;
 pub(crate) use loader::note_version;
 pub use long_secret::LongSecret;
@@ -44,8 +47,8 @@ pub use problem::{ConfigErrors, Problem, Source, UnitError};
 pub use secret::Secret;
 pub use sections::Key;
 pub use setting::{
-    Access, CancelOnDisconnect, DataBackend, EventTransport, FrameOptions, LogFormat, OnFailure, ResourcePolicy,
-    Revocation, SameSite, TenantIsolation, TenantSource,
+    Access, CancelOnDisconnect, DataBackend, EventTransport, FrameOptions, LogFormat, OnFailure, OtlpProtocol,
+    RequestLog, ResourcePolicy, Revocation, SameSite, TenantIsolation, TenantSource, TraceSampler,
 };
 pub use size::ByteSize;
 pub use table::{

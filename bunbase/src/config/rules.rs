@@ -1,6 +1,6 @@
 //! Rules between keys, and the values that keys take from each other.
 
-use super::{Access, Config, HEALTH_PATHS, Problem, SameSite, Source, table::KEYS};
+use super::{Access, Config, HEALTH_PATHS, OtlpProtocol, Problem, SameSite, Source, table::KEYS};
 
 impl Config {
     /// Gives every key that is not set, and is like another, the other's value.
@@ -9,6 +9,14 @@ impl Config {
             if !self.sources.contains_key(key.name) {
                 (key.inherit)(self);
             }
+        }
+        // Whoever names a collector wants it to have something.
+        let is_set = |key: &str| self.sources.contains_key(key);
+        if !is_set("tracing.enabled") {
+            self.tracing.enabled = !self.otlp.endpoint.is_empty() || !self.tracing.endpoint.is_empty();
+        }
+        if !is_set("log.otlp") {
+            self.log.otlp = !self.otlp.endpoint.is_empty() || !self.log.otlp_endpoint.is_empty();
         }
     }
 }
@@ -94,6 +102,19 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
             key,
             "admin.addr",
             "is `admin`, and `admin.addr` is not set: it would be nowhere".to_owned(),
+        );
+    }
+    for (key, protocol, is_on) in [
+        ("tracing.protocol", config.tracing.protocol, config.tracing.enabled),
+        ("log.otlp_protocol", config.log.otlp_protocol, config.log.otlp),
+    ] {
+        rule(
+            is_on && protocol == OtlpProtocol::Grpc && !cfg!(feature = "otlp-grpc"),
+            key,
+            "otlp.protocol",
+            "is `grpc`, which this program is built without: give bunbase the cargo feature `otlp-grpc`, or write \
+             `http/protobuf`"
+                .to_owned(),
         );
     }
     rule(

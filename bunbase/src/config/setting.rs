@@ -269,6 +269,34 @@ words! {
 }
 
 words! {
+    /// How telemetry is sent.
+    OtlpProtocol {
+        /// Protobuf over HTTP, on port 4318 as a rule.
+        Http = "http/protobuf",
+        /// gRPC, on port 4317 as a rule. Needs the feature `otlp-grpc`.
+        Grpc = "grpc",
+    }
+}
+
+words! {
+    /// Which traces are recorded.
+    TraceSampler {
+        /// All.
+        AlwaysOn = "always_on",
+        /// None.
+        AlwaysOff = "always_off",
+        /// A share, whatever the caller does.
+        Ratio = "traceidratio",
+        /// What the caller records, and all that begin here.
+        ParentOn = "parentbased_always_on",
+        /// What the caller records, and none that begin here.
+        ParentOff = "parentbased_always_off",
+        /// What the caller records, and a share of those that begin here.
+        ParentRatio = "parentbased_traceidratio",
+    }
+}
+
+words! {
     /// Where values, locks or cached answers are kept.
     DataBackend {
         /// In Redis where `redis.url` is set; otherwise where the service says.
@@ -345,6 +373,16 @@ words! {
         Admin = "admin",
         /// Nobody.
         Off = "off",
+    }
+}
+
+words! {
+    /// Which requests have a line in the log.
+    RequestLog {
+        /// All of them.
+        All = "all",
+        /// Those that were answered with 500 or more.
+        Failed = "failed",
     }
 }
 

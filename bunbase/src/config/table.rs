@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Access, Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport,
-    FrameOptions, Key, LogFormat, LongSecret, OnFailure, RedisUrl, ResourcePolicy, Revocation, SameSite, Source,
-    TenantIsolation, TenantSource, check, sections::sections, setting::Setting,
+    FrameOptions, Headers, Key, LogFormat, LongSecret, OnFailure, OtlpProtocol, RedisUrl, RequestLog, ResourcePolicy,
+    Revocation, SameSite, Source, TenantIsolation, TenantSource, TraceSampler, check, sections::sections,
+    setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -428,6 +429,91 @@ sections! {
         level: String = "info".to_owned(), guide "observability.logging.level" "info", check check::log_filter;
         /// How a line looks.
         format: LogFormat = LogFormat::Pretty, production LogFormat::Json, guide "observability.logging.format" "json";
+        /// Which requests have a line: `all`, or those that were `failed`, with 500 or more; the others then have one at `debug`. A line
+        /// costs more than a small action.
+        requests: RequestLog = RequestLog::All, production RequestLog::Failed;
+        /// How many lines of one place in the code are written in ten seconds, at `warn` and `error`; the others are counted and told of.
+        /// 0 is without limit.
+        repeat_limit: u32 = 100;
+        /// Whether the log is sent to a collector as well.
+        otlp: bool = false, says "true where `otlp.endpoint` or `log.otlp_endpoint` is set",
+            guide "observability.logging.otlp.enabled" "false";
+        /// Where to, in full, such as `http://collector:4318/v1/logs`. Empty is `otlp.endpoint`.
+        otlp_endpoint: String = String::new(), env "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+            guide "observability.logging.otlp.endpoint" "http://localhost:4318/v1/logs", check check::collector;
+        /// How it is sent.
+        otlp_protocol: OtlpProtocol = OtlpProtocol::Http, like otlp.protocol, env "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL";
+        /// The headers that it is sent with.
+        otlp_headers: Headers = Headers::default(), like otlp.headers, env "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+            guide "observability.logging.otlp.headers" "none";
+        /// How long the collector may take to answer, with all that is tried again.
+        otlp_timeout: Duration = Duration::from_secs(10), like otlp.timeout, env "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+            check check::positive;
+        /// The file with the certificates that the collector's is held against.
+        otlp_certificate: String = String::new(), like otlp.certificate, env "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE";
+        /// How many lines are sent at a time.
+        otlp_batch_size: usize = 512, env "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+            guide "observability.logging.otlp.batchSize" "100", check check::positive;
+        /// How long a line waits before it is sent.
+        otlp_interval: Duration = Duration::from_secs(1), env "OTEL_BLRP_SCHEDULE_DELAY",
+            guide "observability.logging.otlp.exportIntervalMs" "5000", check check::positive;
+        /// How many lines may wait. Those that come then are left out and counted.
+        otlp_queue_size: usize = 2048, env "OTEL_BLRP_MAX_QUEUE_SIZE", check check::positive;
+    }
+
+    /// Telemetry to a collector, by OTLP: what `tracing` and `log` have in common.
+    otlp: OtlpConfig {
+        /// Where the collector is. Over HTTP `/v1/traces` and `/v1/logs` are added.
+        endpoint: String = String::new(), says "`http://localhost:4318`, with `grpc` port 4317",
+            env "OTEL_EXPORTER_OTLP_ENDPOINT", check check::collector;
+        /// How telemetry is sent. `grpc` needs the cargo feature `otlp-grpc`.
+        protocol: OtlpProtocol = OtlpProtocol::Http, env "OTEL_EXPORTER_OTLP_PROTOCOL";
+        /// The headers that it is sent with, such as `authorization=Bearer …`.
+        headers: Headers = Headers::default(), env "OTEL_EXPORTER_OTLP_HEADERS";
+        /// How long the collector may take to answer, with all that is tried again.
+        timeout: Duration = Duration::from_secs(10), env "OTEL_EXPORTER_OTLP_TIMEOUT", check check::positive;
+        /// The file with the certificates that the collector's is held against, as PEM. Empty takes those of the system.
+        certificate: String = String::new(), env "OTEL_EXPORTER_OTLP_CERTIFICATE";
+        /// What the service is called there.
+        service_name: String = String::new(), like app.name, env "OTEL_SERVICE_NAME", check check::non_empty;
+        /// More that is said of this process, each as `name=value`.
+        resource_attributes: Vec<String> = Vec::new(), env "OTEL_RESOURCE_ATTRIBUTES", check check::pairs;
+        /// Whether nothing is sent, whatever else is set.
+        disabled: bool = false, env "OTEL_SDK_DISABLED";
+        /// How long shutdown waits until what is left is sent.
+        flush_timeout: Duration = Duration::from_secs(5), check check::positive;
+    }
+
+    /// Traces: what a request, a job or an event causes, over all processes.
+    tracing: TracingConfig {
+        /// Whether they are recorded.
+        enabled: bool = false, says "true where `otlp.endpoint` or `tracing.endpoint` is set",
+            guide "observability.tracing.enabled" "false";
+        /// Which of them. With a ratio `tracing.sampling_ratio` counts; with a parent a caller's `traceparent` decides where there is one.
+        sampler: TraceSampler = TraceSampler::ParentRatio, env "OTEL_TRACES_SAMPLER";
+        /// The share that is recorded, from 0 to 1, chosen by the trace id.
+        sampling_ratio: f64 = 1.0, env "OTEL_TRACES_SAMPLER_ARG", guide "observability.tracing.samplingRate" "1.0", check check::share;
+        /// Where they are sent to, in full, such as `http://collector:4318/v1/traces`. Empty is `otlp.endpoint`.
+        endpoint: String = String::new(), env "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            guide "observability.tracing.otlp.endpoint" "http://localhost:4318/v1/traces", check check::collector;
+        /// How they are sent.
+        protocol: OtlpProtocol = OtlpProtocol::Http, like otlp.protocol, env "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
+        /// The headers that they are sent with.
+        headers: Headers = Headers::default(), like otlp.headers, env "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+            guide "observability.tracing.otlp.headers" "none";
+        /// How long the collector may take to answer, with all that is tried again.
+        timeout: Duration = Duration::from_secs(10), like otlp.timeout, env "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            check check::positive;
+        /// The file with the certificates that the collector's is held against.
+        certificate: String = String::new(), like otlp.certificate, env "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE";
+        /// How many spans are sent at a time.
+        batch_size: usize = 512, env "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+            guide "observability.tracing.otlp.batchSize" "100", check check::positive;
+        /// How long a span waits before it is sent.
+        interval: Duration = Duration::from_secs(5), env "OTEL_BSP_SCHEDULE_DELAY",
+            guide "observability.tracing.otlp.exportIntervalMs" "5000", check check::positive;
+        /// How many spans may wait. Those that come then are left out and counted.
+        queue_size: usize = 2048, env "OTEL_BSP_MAX_QUEUE_SIZE", check check::positive;
     }
 
     /// What the process measures, in the text format of OpenMetrics.

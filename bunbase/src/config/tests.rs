@@ -78,7 +78,7 @@ fn every_problem_of_every_source_is_listed_at_once() {
             "bunbase.toml:6: `database.maxConnections` is the reference guide's spelling; write `database.max_connections`",
             "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, security, tls, admin, multipart, cors, database, queue, \
              schedule, events, idempotency, redis, kv, lock, cache, rate_limit, session, password, tenants, webhook, mcp, persistence, openapi, docs, \
-             log, metrics, health, and `application` for settings of your own",
+             log, otlp, tracing, metrics, health, and `application` for settings of your own",
             "BUNBASE__LOG__FORMAT in .env: `log.format` must be one of `pretty` `json`, not `xml`",
             "PORT: `http.port` must be a whole number from 0 to 65535, not `high`",
             "BUNBASE__HTTP__WROKERS: `http.wrokers` is not a key; did you mean `BUNBASE__HTTP__WORKERS`?",

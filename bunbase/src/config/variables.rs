@@ -3,14 +3,18 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    time::Duration,
 };
 
-use super::{Problem, Source, Value, environment, found::Found, secret, table::KEYS};
+use super::{Problem, Source, Value, environment, found::Found, secret, setting::Setting, table::KEYS};
 
 /// Names the configuration file.
 pub(super) const FILE_VARIABLE: &str = "BUNBASE_CONFIG";
 
 const PREFIX: &str = "BUNBASE__";
+
+/// What the variables of OpenTelemetry begin with.
+const OTEL: &str = "OTEL_";
 
 /// What a variable's name ends with whose value is the path of a file with the setting: how secrets are mounted into containers.
 const IN_FILE: &str = "_FILE";
@@ -125,7 +129,14 @@ fn collect(
     for key in KEYS {
         let Some(name) = key.variable else { continue };
         match value_of(name, variables, &source) {
-            Some(Ok((value, source))) => found.push(Found::new(key.name, Value::Text(value), source)),
+            // To OpenTelemetry an empty variable is none, and times are in milliseconds.
+            Some(Ok((value, _))) if name.starts_with(OTEL) && value.trim().is_empty() => {}
+            Some(Ok((value, source))) => {
+                let is_millis = name.starts_with(OTEL) && key.kind == <Duration as Setting>::KIND;
+                let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+                let value = if is_millis && is_number { format!("{value}ms") } else { value };
+                found.push(Found::new(key.name, Value::Text(value), source));
+            }
             Some(Err(problem)) => problems.push(problem),
             None => {}
         }

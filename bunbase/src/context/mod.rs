@@ -11,7 +11,6 @@ mod request;
 mod session;
 mod state;
 mod tenancy;
-mod trace;
 mod transaction;
 
 use std::{
@@ -29,6 +28,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tracing::Event;
 
 pub use self::{
     database::{Database, Primary},
@@ -37,7 +37,6 @@ pub use self::{
     request::{Network, Request, RequestHead},
     session::Session,
     state::State,
-    trace::TraceId,
     transaction::Tx,
 };
 pub(crate) use self::{
@@ -48,6 +47,7 @@ pub(crate) use self::{
     tenancy::Entered,
     transaction::Shared,
 };
+pub use crate::observe::trace::TraceId;
 use crate::{
     Error, Result,
     action::Door,
@@ -62,10 +62,13 @@ use crate::{
     kv::Kv,
     limit::Limits,
     lock::Locks,
-    observe::Metrics,
+    observe::{
+        Metrics,
+        trace::{Run, Trace, Tracer},
+    },
     password::Passwords,
     queue::{JobStore, Wake},
-    runs::{Logged, Notes, Recorder},
+    runs::{Notes, Recorder},
     schedule::Schedules,
     schema::FromText,
     seal::{Sealer, Sensitive},
@@ -81,7 +84,7 @@ pub(crate) struct Inner {
     pub(crate) services: Arc<Services>,
     pub(crate) db: Database,
     pub(crate) action: &'static str,
-    pub(crate) trace: TraceId,
+    pub(crate) trace: Trace,
     pub(crate) door: Door,
     pub(crate) attempt: AtomicU32,
     /// Who causes it; a guard may establish that.
@@ -106,13 +109,19 @@ pub(crate) struct Inner {
     pub(crate) entered: OnceLock<Entered>,
 }
 
-impl Logged for Inner {
-    fn notes(&self) -> &Notes {
-        &self.notes
+impl Run for Inner {
+    fn action(&self) -> &'static str {
+        self.action
     }
 
-    fn now(&self) -> DateTime<Utc> {
-        self.services.clock.now()
+    fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    fn keep(&self, event: &Event<'_>) {
+        if self.services.recorder.limits().logs {
+            self.notes.keep(event, self.services.clock.now());
+        }
     }
 }
 
@@ -153,6 +162,10 @@ pub struct Services {
     pub metrics: Metrics,
     /// What remembers every run.
     pub recorder: Recorder,
+    /// What begins spans.
+    pub tracer: Tracer,
+    /// Whether what is logged outside of records says which run it belongs to.
+    pub names_runs: bool,
     /// How many runs that compute may do so at a time: as many as there are cores.
     pub(crate) cpu: Arc<Semaphore>,
     /// How to reach the other actions: the table of `invoke`, which is above this room and so has no name here.
@@ -207,9 +220,11 @@ impl Ctx {
         &self.0
     }
 
-    /// Returns the run as what is logged in it sees it; none where logs are not recorded.
-    pub(crate) fn logged(&self) -> Option<Arc<dyn Logged>> {
-        self.0.services.recorder.limits().logs.then(|| self.0.clone() as Arc<dyn Logged>)
+    /// Returns the run as what is logged in it and rooms below see it; none where nobody wants to know of either.
+    pub(crate) fn as_current(&self) -> Option<Arc<dyn Run>> {
+        let Inner { services, trace, .. } = &*self.0;
+        let is_wanted = services.recorder.limits().logs || services.names_runs || trace.is_recording();
+        is_wanted.then(|| self.0.clone() as Arc<dyn Run>)
     }
 
     /// Returns the full name of the running action, such as `tasks.create_task`.
@@ -219,7 +234,18 @@ impl Ctx {
 
     /// Returns the W3C trace id of this run's trace: the caller's, or a new one.
     pub fn trace_id(&self) -> TraceId {
-        self.0.trace
+        self.0.trace.id()
+    }
+
+    /// Returns the W3C `traceparent` by which whoever is called from here becomes part of this trace: for clients that nothing does
+    /// that for. The feature `reqwest` has a middleware that does.
+    pub fn traceparent(&self) -> String {
+        self.0.trace.traceparent()
+    }
+
+    /// Returns the W3C `tracestate` that goes with [`traceparent`](Self::traceparent), if the caller sent one.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.0.trace.tracestate()
     }
 
     /// Returns how this run was reached.
@@ -361,7 +387,14 @@ impl Ctx {
             return Ok(value);
         }
         // Not under the lock: a provider may ask for another one.
-        let value = P::provide(self).await.map_err(Into::into)?;
+        let value = {
+            let mut span = self.0.trace.part(|| format!("guard {}", P::name()).into());
+            let provided = P::provide(self).await.map_err(Into::into);
+            if let Err(error) = &provided {
+                span.write(|span| span.refused(error.status(), error.code()));
+            }
+            provided?
+        };
         provided().push((TypeId::of::<P>(), Box::new(value.clone())));
         Ok(value)
     }
@@ -369,7 +402,10 @@ impl Ctx {
 
 impl fmt::Debug for Ctx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx").field("action", &self.0.action).field("trace_id", &self.0.trace).finish_non_exhaustive()
+        f.debug_struct("Ctx")
+            .field("action", &self.0.action)
+            .field("trace_id", &self.0.trace.id())
+            .finish_non_exhaustive()
     }
 }
 

@@ -71,9 +71,10 @@ impl<'a> Watched<'a> {
         Some(Self { db, sql: sql.to_owned(), values, started: Instant::now() })
     }
 
-    fn end(this: Option<Self>, rows: Option<u64>, run: Option<&Run>) {
+    fn end<T>(this: Option<Self>, result: &Result<T, DbErr>, rows: impl Fn(&T) -> u64, run: Option<&Run>) {
         let Some(Self { db, sql, values, started }) = this else { return };
-        let seen = Seen { sql: &sql, server: Server::Primary, took: started.elapsed(), rows, run };
+        let (rows, failed, took) = (result.as_ref().ok().map(rows), result.is_err(), started.elapsed());
+        let seen = Seen { sql: &sql, server: Server::Primary, took, rows, run, failed };
         if db.watch().note(&seen) && db.watch().explains() {
             explain(Planner::Plain(db.for_query(&sql).clone()), &sql, values, run);
         }
@@ -99,7 +100,7 @@ impl Db {
                 None if A::IS_QUERY => A::on(self.for_query(&statement.sql), statement).await,
                 None => A::on(self.primary(), statement).await,
             };
-            Watched::end(watched, result.as_ref().ok().map(A::rows), run);
+            Watched::end(watched, &result, A::rows, run);
             result
         };
         result.map_err(|source| self.explain(source))
@@ -114,7 +115,7 @@ impl Db {
         } else {
             let watched = Watched::begin(self, sql, None, run);
             let result = self.primary().execute_unprepared(sql).await;
-            Watched::end(watched, result.as_ref().ok().map(ExecResult::rows_affected), run);
+            Watched::end(watched, &result, ExecResult::rows_affected, run);
             result
         };
         result.map_err(|source| self.explain(source))
@@ -143,7 +144,8 @@ impl Db {
             let planner = self.readers().filter(|_| watch.explains()).cloned();
             connection.set_metric_callback(move |info| {
                 let (sql, run) = (info.statement.sql.as_str(), run.as_ref());
-                let seen = Seen { sql, server: Server::Primary, took: info.elapsed, rows: None, run };
+                let (took, failed) = (info.elapsed, info.failed);
+                let seen = Seen { sql, server: Server::Primary, took, rows: None, run, failed };
                 if watch.note(&seen)
                     && let Some(planner) = &planner
                 {

@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::Db;
-use crate::Result;
+use crate::{Result, observe::trace::write_hex};
 
 /// What a table begins with: the signature, no flags, nothing more in the head.
 const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -63,13 +63,9 @@ impl Rows {
 }
 
 /// Returns the 32 lower-case hexadecimal digits of 16 bytes, without allocating.
-pub(crate) fn hex(bytes: [u8; 16]) -> [u8; 32] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+fn hex(bytes: [u8; 16]) -> [u8; 32] {
     let mut text = [0; 32];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
+    write_hex(&bytes, &mut text);
     text
 }
 

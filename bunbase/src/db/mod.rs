@@ -28,7 +28,7 @@ mod transaction;
 mod watch;
 
 pub(crate) use ask::{All, Ask, Effect, First};
-pub(crate) use copy::{Rows, hex};
+pub(crate) use copy::Rows;
 pub use pool::Db;
 pub use replica::ReplicaState;
 pub use room::Crowded;

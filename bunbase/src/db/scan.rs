@@ -204,6 +204,14 @@ pub(super) fn operation(sql: &str) -> Operation {
     }
 }
 
+/// Returns the word that a statement begins with: its keyword.
+pub(super) fn first_word(sql: &str) -> &str {
+    match Tokens::of(sql).next() {
+        Some(Token::Word(word)) => &word[..word.floor_char_boundary(20)],
+        _ => "OTHER",
+    }
+}
+
 /// The longest text of a statement that a log shows, in bytes.
 const LONGEST_SHOWN: usize = 2048;
 

@@ -14,7 +14,10 @@ use super::{
     Settings,
     scan::{self, Operation},
 };
-use crate::observe::{Counter, Durations, Labels, Metrics, labels};
+use crate::observe::{
+    Counter, Durations, Labels, Metrics, labels,
+    trace::{self, Kind},
+};
 
 /// What watches the statements of a database.
 #[derive(Debug)]
@@ -22,6 +25,15 @@ pub(super) struct Watch {
     slow: Option<Duration>,
     explains: bool,
     measures: OnceLock<Measures>,
+    place: Place,
+}
+
+/// Which database it is, as spans say it.
+#[derive(Debug)]
+struct Place {
+    system: &'static str,
+    namespace: Option<String>,
+    server: Option<(String, Option<u16>)>,
 }
 
 /// Handles of the metrics, with their labels resolved.
@@ -50,6 +62,7 @@ pub(super) struct Seen<'a> {
     /// How many rows it answered or changed, where that is known.
     pub(super) rows: Option<u64>,
     pub(super) run: Option<&'a Run>,
+    pub(super) failed: bool,
 }
 
 /// The run that a statement belongs to, as the log names it.
@@ -102,7 +115,8 @@ impl Run {
 
 impl Watch {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { slow: settings.slow_query, explains: settings.explain_slow, measures: OnceLock::new() }
+        let place = Place::of(&settings.url);
+        Self { slow: settings.slow_query, explains: settings.explain_slow, measures: OnceLock::new(), place }
     }
 
     /// Registers what is measured of all statements, from now on.
@@ -138,7 +152,7 @@ impl Watch {
 
     /// Returns whether nobody wants to know of statements.
     pub(super) fn is_blind(&self) -> bool {
-        self.slow.is_none() && self.measures.get().is_none()
+        self.slow.is_none() && self.measures.get().is_none() && !trace::is_recording()
     }
 
     /// Takes in a statement, and returns whether it was slow.
@@ -152,6 +166,9 @@ impl Watch {
                 Operation::Other => 4,
             };
             measures.durations[operation * SERVERS.len() + seen.server as usize].add(seen.took);
+        }
+        if trace::is_recording() {
+            self.place.tell(seen);
         }
         if let Some(run) = seen.run {
             run.repeat(seen.sql);
@@ -175,6 +192,51 @@ impl Watch {
         if let Some(measures) = self.measures.get() {
             measures.timeouts.count();
         }
+    }
+}
+
+impl Place {
+    fn of(url: &str) -> Self {
+        let Ok(url) = url.parse::<url::Url>() else {
+            return Self { system: "sqlite", namespace: None, server: None };
+        };
+        if !url.scheme().starts_with("postgres") {
+            return Self { system: "sqlite", namespace: None, server: None };
+        }
+        let namespace = Some(url.path().trim_start_matches('/').to_owned()).filter(|name| !name.is_empty());
+        let server = url.host_str().map(|host| (host.to_owned(), url.port()));
+        Self { system: "postgresql", namespace, server }
+    }
+
+    /// Records a statement as a span, in the words of the semantic conventions for databases
+    /// (<https://opentelemetry.io/docs/specs/semconv/database/database-spans/>, stable).
+    fn tell(&self, seen: &Seen<'_>) {
+        let operation = scan::first_word(seen.sql).to_ascii_uppercase();
+        let mut span = trace::span(Kind::Client, || operation.clone().into()).since(seen.took);
+        span.write(|span| {
+            span.set("db.system.name", self.system);
+            span.set("db.operation.name", operation);
+            span.set("db.query.text", scan::masked(seen.sql));
+            if let Some(namespace) = &self.namespace {
+                span.set("db.namespace", namespace.clone());
+            }
+            match (&self.server, seen.server) {
+                (Some((host, port)), Server::Primary) => {
+                    span.set("server.address", host.clone());
+                    if let Some(port) = port {
+                        span.set("server.port", *port);
+                    }
+                }
+                (_, Server::Replica) => span.set("bunbase.database", SERVERS[Server::Replica as usize]),
+                _ => {}
+            }
+            if let Some(rows) = seen.rows {
+                span.set("db.response.returned_rows", rows);
+            }
+            if seen.failed {
+                span.failed("statement");
+            }
+        });
     }
 }
 

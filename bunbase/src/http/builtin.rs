@@ -22,9 +22,9 @@ use crate::{
     Error, Result,
     action::Reply,
     asset::Asset,
-    context::{Request, RequestHead, TraceId},
+    context::{Request, RequestHead},
     error::code,
-    observe::{Format, Metrics},
+    observe::{Format, Metrics, trace::Parent},
 };
 
 pub(crate) use super::table::Builtin;
@@ -35,7 +35,7 @@ pub(crate) struct Passage {
     pub(crate) request: Request,
     pub(crate) headers: Vec<(String, Bytes)>,
     pub(crate) body: Bytes,
-    pub(crate) trace: TraceId,
+    pub(crate) trace: Parent,
     /// Counts the run, until it is dropped.
     pub(crate) running: Arc<dyn Any + Send + Sync>,
 }
@@ -73,9 +73,10 @@ async fn passed(
         headers.push(("host".to_owned(), Bytes::copy_from_slice(host.as_bytes())));
     }
     let request = Request::new(head.clone());
+    let id = trace.trace;
     let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
-    respond::respond(reply, Overrides::default(), &head, &settings, trace, sending).await
+    respond::respond(reply, Overrides::default(), &head, &settings, id, sending).await
 }
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

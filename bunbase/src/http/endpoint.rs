@@ -19,6 +19,7 @@ use super::{
     problem,
     respond::{self, Overrides},
     settings::{CancelOnDisconnect, Settings},
+    traced,
     webhook::Webhook,
 };
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     action::{Action, Door},
     context::{Ctx, Identity, Request, Scope, Services, TraceId},
     invoke::{Answer, Finish, Invocation, Outcome, Runner, Written},
-    runs,
+    observe::trace::{self, Parent},
 };
 
 /// An action by its type, for HTTP. Submitted beside the registry's own entry.
@@ -37,14 +38,14 @@ pub struct Endpoint {
     pub(crate) handle: Handle,
 }
 
-pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, TraceId) -> Pin<Box<dyn Future<Output = HttpResponse>>>;
+pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, Parent) -> Pin<Box<dyn Future<Output = HttpResponse>>>;
 
 impl Endpoint {
     /// Describes `A`.
     pub const fn of<A: Action>() -> Self {
         Self {
             at: (A::META.module_path, A::META.name),
-            handle: |route, head, payload, trace| Box::pin(handle::<A>(route, head, payload, trace)),
+            handle: |route, head, payload, parent| Box::pin(handle::<A>(route, head, payload, parent)),
         }
     }
 }
@@ -83,7 +84,7 @@ pub(crate) struct HttpRoute {
 impl HttpRoute {
     /// Ends a run with an error. What is logged of it is part of the run.
     fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome) -> HttpResponse {
-        let mut response = runs::sync_within(ctx.logged(), || self.refuse(error, ctx.trace_id()));
+        let mut response = trace::sync_within(ctx.as_current(), || self.refuse(error, ctx.trace_id()));
         if self.runner.meta.cache.is_some() {
             // An error is not kept here, and not by a cache in between.
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -136,10 +137,11 @@ impl HttpRoute {
 ///
 /// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
 /// not, unless the method is safe.
-async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, trace: TraceId) -> HttpResponse {
+async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, parent: Parent) -> HttpResponse {
     let running = route.in_flight.enter();
+    let trace = parent.trace;
     let call = Invocation {
-        trace,
+        trace: parent,
         door: Door::Http,
         identity: Identity::Anonymous,
         tenant: None,
@@ -152,12 +154,13 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         scope: Scope::Alone,
     };
     let ctx = route.runner.open(&route.services, call);
+    ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
     let started = tokio::time::Instant::now();
     let mut outcome = Outcome::begin(&ctx, &route.runner);
     let (limits, patience) = (route.settings.multipart, route.settings.body_timeout);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits, patience };
     let preparing = route.runner.within(route.runner.prepare::<A>(&ctx, input));
-    let prepared = match runs::within(ctx.logged(), preparing).await {
+    let prepared = match trace::within(ctx.as_current(), preparing).await {
         Ok(Ok(prepared)) => prepared,
         Ok(Err(error)) | Err(error) => return route.fail(&error, &ctx, &mut outcome),
     };
@@ -167,7 +170,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         CancelOnDisconnect::Never => true,
     };
     let in_flight = route.in_flight.clone();
-    let run = ctx.logged();
+    let run = ctx.as_current();
     let finish = async move {
         let (provided, message) = prepared;
         let runner = &route.runner;
@@ -202,6 +205,6 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             Err(error) => route.fail(&error, &ctx, &mut outcome),
         }
     };
-    let finish = runs::within(run, finish);
+    let finish = trace::within(run, finish);
     if detach { Detached::new(in_flight, finish).await } else { finish.await }
 }

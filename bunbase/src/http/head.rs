@@ -3,7 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use actix_web::http::{
-    Method, Uri,
+    Method, Uri, Version,
     header::{self, HeaderMap},
 };
 use percent_encoding::percent_decode_str;
@@ -15,6 +15,7 @@ use crate::{context::RequestHead, schema::Mistake};
 pub(crate) struct Head {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
+    pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<IpAddr>,
     pub(crate) client_ip: Option<IpAddr>,

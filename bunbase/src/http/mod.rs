@@ -36,6 +36,7 @@ mod service;
 mod settings;
 mod table;
 mod tls;
+mod traced;
 mod upload;
 mod webhook;
 

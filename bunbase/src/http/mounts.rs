@@ -21,8 +21,9 @@ use actix_web::{
 use super::{
     gate, problem,
     proxies::Way,
-    service::{TRACE_HEADER, finish, log, trace_of},
+    service::{TRACE_HEADER, finish, log},
     table::Table,
+    traced::arrive,
 };
 use crate::{Error, context::TraceId};
 
@@ -90,7 +91,7 @@ pub(crate) async fn dress(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
     let started = Instant::now();
-    let trace = trace_of(request.headers());
+    let trace = arrive(&table.tracer, request.headers()).trace;
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let (answers, is_secure) = (&table.settings.answers, way(&table, &request).is_secure);
     let mut response = match next.call(request).await {
@@ -98,8 +99,9 @@ pub(crate) async fn dress(
         Err(error) => {
             // A middleware of a mounted service failed. The request went with it, so the answer travels as an error.
             let response = finish(as_problem(error.error_response(), trace), trace, answers, is_secure);
-            table.measures.mounted(None, &method, response.status().as_u16(), started.elapsed());
-            log(&method, &path, &response, started, trace);
+            let took = started.elapsed();
+            table.measures.mounted(None, &method, response.status().as_u16(), took);
+            log(&table.settings, (&method, &path), &response, took, trace);
             return Err(InternalError::from_response(error, response).into());
         }
     };
@@ -117,10 +119,11 @@ pub(crate) async fn dress(
         return Ok(response);
     }
     let pattern = response.request().match_pattern();
-    table.measures.mounted(pattern.as_deref(), &method, response.status().as_u16(), started.elapsed());
+    let took = started.elapsed();
+    table.measures.mounted(pattern.as_deref(), &method, response.status().as_u16(), took);
     let (request, response) = response.into_parts();
     let response = finish(as_problem(response, trace), trace, answers, is_secure);
-    log(&method, &path, &response, started, trace);
+    log(&table.settings, (&method, &path), &response, took, trace);
     Ok(ServiceResponse::new(request, response))
 }
 
@@ -135,7 +138,7 @@ pub(crate) async fn guard(
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => {
             table.measures.failed(error.code());
-            let response = problem::respond(&error, trace_of(request.headers()));
+            let response = problem::respond(&error, arrive(&table.tracer, request.headers()).trace);
             Ok(request.into_response(response))
         }
     }

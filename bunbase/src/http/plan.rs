@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     /// The fields that come from text, with where from.
     pub(crate) texts: Vec<(usize, TextSource)>,
     pub(crate) body: BodyPlan,
+    /// The route's template, as spans name it.
+    pub(crate) template: String,
     /// The names of the template's parameters, in its order.
     pub(crate) param_names: Arc<[String]>,
     /// Largest body in bytes.
@@ -102,6 +104,6 @@ impl Plan {
             None => BodyPlan::None,
         };
         let body_limit = action.entry.meta.body_limit_bytes.unwrap_or(body_limit);
-        Self { fields, texts, body, param_names, body_limit }
+        Self { fields, texts, body, template: route.path.clone(), param_names, body_limit }
     }
 }

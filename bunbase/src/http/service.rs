@@ -1,6 +1,9 @@
 //! The service behind actix's `default_service`: every request that no mounted service of the application took.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpMessage, HttpResponse,
@@ -17,17 +20,13 @@ use super::{
     held::Held,
     problem,
     security::AnswerHeaders,
+    settings::Settings,
     table::{Arrival, Builtin, Table, Target},
+    traced,
 };
 use crate::{Error, context::TraceId};
 
 pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
-
-/// Returns the caller's trace id, or a new one.
-pub(crate) fn trace_of(headers: &HeaderMap) -> TraceId {
-    let parent = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    parent.and_then(TraceId::from_traceparent).unwrap_or_else(TraceId::random)
-}
 
 /// Answers one request. `is_checked` says whether it has passed the gate.
 pub(crate) async fn serve(
@@ -37,7 +36,8 @@ pub(crate) async fn serve(
 ) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
     let _entered = table.measures.enter();
-    let trace = trace_of(request.headers());
+    let parent = traced::arrive(&table.tracer, request.headers());
+    let trace = parent.trace;
     // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
     let stopping = table.in_flight.is_stopping();
     let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
@@ -46,9 +46,14 @@ pub(crate) async fn serve(
     let way = table.settings.proxies.way(peer, request.app_config().secure(), &headers);
     if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way) {
         let response = finish(problem::respond(&error, trace), trace, &table.settings.answers, way.is_secure);
+        let status = response.status();
+        traced::refused(&table.tracer, &parent, status, started, |span| {
+            traced::describe_request(span, request.method(), request.uri(), &headers);
+        });
         table.measures.failed(error.code());
-        table.measures.answered(None, request.method(), response.status().as_u16(), started.elapsed());
-        log(request.method(), request.uri().path(), &response, started, trace);
+        let took = started.elapsed();
+        table.measures.answered(None, request.method(), status.as_u16(), took);
+        log(&table.settings, (request.method(), request.uri().path()), &response, took, trace);
         return Ok(request.into_response(rest.until_sent(response)));
     }
     let found = table.find(request.method(), request.uri().path());
@@ -60,6 +65,7 @@ pub(crate) async fn serve(
     let head = Arc::new(Head {
         method: request.method().clone(),
         uri: request.uri().clone(),
+        version: request.version(),
         headers,
         peer,
         client_ip: way.client,
@@ -69,7 +75,7 @@ pub(crate) async fn serve(
         params: found.params,
     });
     let response = match found.target {
-        Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, trace).await,
+        Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, parent).await,
         Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
             (Err(error), _) => {
                 let mut response = refuse(&error);
@@ -79,7 +85,7 @@ pub(crate) async fn serve(
             (Ok(()), Builtin::Get(answer)) => answer(head.clone()).await,
             (Ok(()), Builtin::Post(take)) => {
                 let (running, settings) = (table.in_flight.enter(), table.settings.clone());
-                let arrival = Arrival { head: head.clone(), payload, trace, running, settings };
+                let arrival = Arrival { head: head.clone(), payload, trace: parent, running, settings };
                 take(arrival).await.unwrap_or_else(|error| refuse(&error))
             }
         },
@@ -88,16 +94,22 @@ pub(crate) async fn serve(
             let detail = format!("this path does not take {}; see the header `Allow`", head.method);
             let mut response = refuse(&Error::new(405, "method_not_allowed", detail));
             response.headers_mut().insert(header::ALLOW, allow.clone());
+            traced::refused(&table.tracer, &parent, response.status(), started, |span| traced::describe(span, &head));
             response
         }
-        Target::Nothing => refuse(&nothing_here()),
+        Target::Nothing => {
+            let response = refuse(&nothing_here());
+            traced::refused(&table.tracer, &parent, response.status(), started, |span| traced::describe(span, &head));
+            response
+        }
     };
     let mut response = finish(response, trace, &table.settings.answers, head.is_secure);
     if stopping {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
-    table.measures.answered(measured, &head.method, response.status().as_u16(), started.elapsed());
-    log(&head.method, head.uri.path(), &response, started, trace);
+    let took = started.elapsed();
+    table.measures.answered(measured, &head.method, response.status().as_u16(), took);
+    log(&table.settings, (&head.method, head.uri.path()), &response, took, trace);
     Ok(request.into_response(rest.until_sent(response)))
 }
 
@@ -121,13 +133,25 @@ pub(crate) fn finish<B>(
 }
 
 /// Logs one line for a request. The query is left out: it carries secrets.
-pub(crate) fn log<B>(method: &Method, path: &str, response: &HttpResponse<B>, started: Instant, trace: TraceId) {
+pub(crate) fn log<B>(
+    settings: &Settings,
+    (method, path): (&Method, &str),
+    response: &HttpResponse<B>,
+    took: Duration,
+    trace: TraceId,
+) {
     let status = response.status().as_u16();
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let ms = format_args!("{duration_ms:.2}");
+    macro_rules! line {
+        ($level:ident) => {{
+            let ms = format_args!("{:.2}", took.as_secs_f64() * 1000.0);
+            tracing::$level!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        }};
+    }
     if status >= 500 {
-        tracing::error!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        line!(error);
+    } else if settings.logs_all {
+        line!(info);
     } else {
-        tracing::info!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        line!(debug);
     }
 }

@@ -23,9 +23,10 @@ use super::{
 use crate::{
     Error, Result,
     action::{self, CachePolicy},
-    context::{Services, TraceId},
+    context::Services,
     guard::{Credential, GuardDoc},
     invoke::{self, Calls, Runner},
+    observe::trace::{Parent, Tracer},
     registry::{Registry, Route},
 };
 
@@ -44,7 +45,7 @@ pub(crate) enum Builtin {
 pub(crate) struct Arrival {
     pub(crate) head: Arc<Head>,
     pub(crate) payload: Payload,
-    pub(crate) trace: TraceId,
+    pub(crate) trace: Parent,
     pub(crate) running: Running,
     pub(crate) settings: Arc<Settings>,
 }
@@ -65,6 +66,7 @@ pub struct Table {
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
     pub(crate) measures: Measures,
+    pub(crate) tracer: Tracer,
 }
 
 /// What is at one path.
@@ -164,8 +166,11 @@ impl Table {
         if !problems.is_empty() {
             return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
-        let mut table = Self::assemble(shapes, pages, settings, in_flight)?;
-        table.measures = Measures::new(&services.metrics, of_runs.errors());
+        let table = Self {
+            tracer: services.tracer.clone(),
+            measures: Measures::new(&services.metrics, of_runs.errors()),
+            ..Self::assemble(shapes, pages, settings, in_flight)?
+        };
         Ok((table, Calls::new(runners.into_iter())))
     }
 
@@ -195,8 +200,8 @@ impl Table {
             }
             entry.builtin = Some((builtin, token));
         }
-        let (tree, paths, measures) = (matchit::Router::new(), Vec::new(), Measures::default());
-        let mut table = Self { tree, paths, settings, in_flight, measures };
+        let (tree, paths, measures, tracer) = (matchit::Router::new(), Vec::new(), Measures::default(), Tracer::off());
+        let mut table = Self { tree, paths, settings, in_flight, measures, tracer };
         for (shape, mut entry) in shapes {
             entry.allow = entry.allowed();
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;

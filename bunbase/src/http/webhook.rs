@@ -12,13 +12,15 @@ use super::{
     endpoint::HttpRoute,
     head::Head,
     plan::{BodyPlan, Plan, TextSource},
+    traced,
 };
 use crate::{
     Error, Result,
     action::{Door, Method},
-    context::{Identity, RequestHead, TraceId},
+    context::{Identity, RequestHead},
     db,
     error::Place,
+    observe::trace::{Kind, Parent},
     queue::{Due, NewJob},
     registry::{Registered, Route},
     schema::{Checker, Field},
@@ -47,20 +49,31 @@ pub(crate) fn handle(
     route: Arc<HttpRoute>,
     head: Arc<Head>,
     payload: Payload,
-    trace: TraceId,
+    parent: Parent,
 ) -> Pin<Box<dyn Future<Output = HttpResponse>>> {
     Box::pin(async move {
         let running = route.in_flight.enter();
-        let received = receive(&route, &head, payload, trace).await;
+        let mut span = route.services.tracer.span(&parent, Kind::Server, "webhook");
+        span.write(|span| {
+            traced::describe_route(span, &head, &route.plan.template);
+            span.set("bunbase.action", route.runner.name);
+        });
+        let below = span.below().unwrap_or_else(|| parent.clone());
+        let received = receive(&route, &head, payload, &below).await;
         drop(running);
-        match received {
+        let answer = match received {
             Ok(answer) => answer,
-            Err(error) => route.refuse(&error, trace),
-        }
+            Err(error) => {
+                span.write(|span| span.refused(error.status(), error.code()));
+                route.refuse(&error, parent.trace)
+            }
+        };
+        span.write(|span| span.set("http.response.status_code", answer.status().as_u16()));
+        answer
     })
 }
 
-async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: TraceId) -> Result<HttpResponse> {
+async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, parent: &Parent) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
     let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
     let header = |name: &str| head.header(name);
@@ -84,7 +97,7 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, trace: Tr
         door: Door::Webhook.as_str(),
         origin: Some(delivery_id.clone()),
         identity: serde_json::to_string(&Identity::service(format!("webhook:{}", webhook.action)))?,
-        traceparent: trace.to_traceparent(),
+        traceparent: parent.traceparent(),
     };
     store(route, head, &delivery_id, &bytes, job).await?;
     Ok(HttpResponse::Accepted().json(json!({ "delivery_id": delivery_id })))

@@ -165,6 +165,8 @@ impl Runner {
         (provided, message): (A::Provided, A),
         settle: &mut S,
     ) -> Result<S::Value, CallError<A::Error>> {
+        let mut span = ctx.inner().trace.part(|| "attempt".into());
+        span.write(|span| span.set("bunbase.attempt", ctx.attempt()));
         let result = if self.meta.cpu {
             compute::run(ctx, A::run(ctx.clone(), provided, message)).await
         } else {
@@ -181,6 +183,12 @@ impl Runner {
             && let Some(shared) = ctx.inner().db().take_own().await
         {
             shared.abandon().await;
+        }
+        if let Err(error) = &result {
+            span.write(|span| {
+                let class = error.class();
+                span.refused(class.status, class.code);
+            });
         }
         result
     }

@@ -9,7 +9,7 @@ use super::{CallError, Decode, Invocation, Runner, Typed, Written, invoke};
 use crate::{
     Error, Result,
     action::{Action, Body, Door, Reply, RetryPolicy},
-    context::{Ctx, Identity, Scope, Services, TraceId, Tx},
+    context::{Ctx, Identity, Scope, Services, Tx},
     error::{FieldError, Place, code},
     schema::{Checker, record},
 };
@@ -209,7 +209,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
     }
     let call = Invocation {
-        trace: inner.trace,
+        trace: inner.trace.below(),
         door: Door::Call,
         identity: ctx.identity(),
         tenant: ctx.tenant().cloned(),
@@ -288,9 +288,9 @@ fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFutur
 
 impl Invocation {
     /// A run that begins a trace of its own, has no request behind it, and is caused by nobody that is known.
-    pub fn fresh(door: Door) -> Self {
+    pub fn fresh(services: &Services, door: Door) -> Self {
         Self {
-            trace: TraceId::random(),
+            trace: services.tracer.decide(None),
             door,
             identity: Identity::Anonymous,
             tenant: None,

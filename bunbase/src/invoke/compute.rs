@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use super::panicked;
-use crate::{Error, Result, context::Ctx, runs};
+use crate::{Error, Result, context::Ctx, observe::trace};
 
 /// Runs a future on a thread for computing. It may await; the thread waits with it.
 pub(super) async fn run<T: Send + 'static>(ctx: &Ctx, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
@@ -18,7 +18,7 @@ pub(super) async fn run<T: Send + 'static>(ctx: &Ctx, work: impl Future<Output =
     let turn = turns.acquire_owned().await.map_err(Error::internal)?;
     let runtime = Handle::current();
     // The thread is another one, and the run is the same.
-    let work = runs::within(ctx.logged(), work);
+    let work = trace::within(ctx.as_current(), work);
     let thread = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         runtime.block_on(AssertUnwindSafe(work).catch_unwind())

@@ -10,6 +10,7 @@ use crate::{
     Result,
     context::{Ctx, Tx},
     events::{Event, NewEvent},
+    observe::trace::{Kind, Span},
     schema::Record,
     seal::Sensitive,
 };
@@ -70,8 +71,24 @@ fn event_of(ctx: &Ctx, name: &str, sensitive: &Sensitive, payload: &impl Seriali
         payload: ctx.inner().services().seal(name, sensitive, payload)?,
         ordering_key: None,
         identity: ctx.caused()?,
-        traceparent: ctx.trace_id().to_traceparent(),
+        traceparent: String::new(),
     })
+}
+
+/// Begins the span of storing an event, which is then below it.
+fn producing(ctx: &Ctx, event: &mut NewEvent) -> Span {
+    let trace = &ctx.inner().trace;
+    let mut span =
+        if trace.is_recording() { trace.child(Kind::Producer, format!("emit {}", event.name)) } else { Span::none() };
+    event.traceparent = span.below().map_or_else(|| trace.traceparent(), |below| below.traceparent());
+    span.write(|span| {
+        span.set("messaging.system", "bunbase");
+        span.set("messaging.operation.type", "send");
+        span.set("messaging.operation.name", "emit");
+        span.set("messaging.destination.name", event.name.clone());
+        span.set("messaging.message.id", event.id.to_string());
+    });
+    span
 }
 
 impl Emit<'_> {
@@ -94,7 +111,8 @@ impl<'a> IntoFuture for Emit<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let all = [self.event?];
+            let mut all = [self.event?];
+            let _span = producing(self.ctx, &mut all[0]);
             let inner = self.ctx.inner();
             let services = inner.services();
             let shared = if let Some(tx) = self.tx {

@@ -12,6 +12,7 @@ use crate::{
     action::{Action, Door, rules},
     context::{Caused, Ctx, Services, Tx},
     error::code,
+    observe::trace::{Kind, Parent, Span},
     queue::{Due, Enqueued, Group, NewJob, Priority, Unique, UniqueScope, Wake},
     tenant::TenantId,
 };
@@ -62,7 +63,7 @@ impl Ctx {
     /// As [`enqueue`](Self::enqueue); then none of them is stored.
     pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
         let jobs = messages.into_iter().map(|message| job_of(self, &message)).collect::<Result<Vec<_>>>()?;
-        Place::Ctx(self).store(&jobs).await
+        Place::Ctx(self).store(jobs).await
     }
 }
 
@@ -82,7 +83,7 @@ impl Tx {
     /// Those of the database.
     pub async fn enqueue_all<A: Action>(&self, messages: impl IntoIterator<Item = A>) -> Result<Vec<Enqueued>> {
         let jobs = messages.into_iter().map(|message| job_of(self.ctx(), &message)).collect::<Result<Vec<_>>>()?;
-        Place::Tx(self).store(&jobs).await
+        Place::Tx(self).store(jobs).await
     }
 }
 
@@ -105,8 +106,40 @@ fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
         door: Door::Job.as_str(),
         origin: None,
         identity: ctx.caused()?,
-        traceparent: ctx.trace_id().to_traceparent(),
+        traceparent: String::new(),
     })
+}
+
+/// Begins the span of storing jobs of one action, which are then below it.
+fn producing(ctx: &Ctx, jobs: &mut [NewJob]) -> Span {
+    let trace = &ctx.inner().trace;
+    let span = match jobs {
+        [] => Span::none(),
+        [first, ..] if trace.is_recording() => trace.child(Kind::Producer, format!("enqueue {}", first.action)),
+        _ => Span::none(),
+    };
+    below(span, &trace.below(), jobs)
+}
+
+/// Says in jobs of one action that they are below a span, or where that would be.
+pub(super) fn below(mut span: Span, place: &Parent, jobs: &mut [NewJob]) -> Span {
+    let traceparent = span.below().as_ref().unwrap_or(place).traceparent();
+    for job in &mut *jobs {
+        job.traceparent.clone_from(&traceparent);
+    }
+    span.write(|span| {
+        span.set("messaging.system", "bunbase");
+        span.set("messaging.operation.type", "send");
+        span.set("messaging.operation.name", "enqueue");
+        if let [job, ..] = jobs {
+            span.set("messaging.destination.name", job.queue.clone());
+        }
+        match jobs {
+            [job] => span.set("messaging.message.id", job.id.to_string()),
+            _ => span.set("messaging.batch.message_count", jobs.len()),
+        }
+    });
+    span
 }
 
 /// Keeps the keys of tenants apart that share a queue.
@@ -143,7 +176,9 @@ impl Place<'_> {
         services.of_shard(&shard)
     }
 
-    async fn store(self, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+    async fn store(self, mut jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        let _span = producing(self.ctx(), &mut jobs);
+        let jobs = jobs.as_slice();
         match self {
             Place::Ctx(ctx) => {
                 let inner = ctx.inner();
@@ -282,12 +317,13 @@ impl<'a> IntoFuture for Enqueue<'a> {
         Box::pin(async move {
             let mut job = self.job?;
             let stored = match self.tenant {
-                None => self.place.store(&[apart(job, self.place.ctx().tenant())]).await?,
+                None => self.place.store(vec![apart(job, self.place.ctx().tenant())]).await?,
                 Some(tenant) => {
                     let services = self.place.for_tenant(&tenant).await?;
                     let identity = self.place.ctx().identity();
                     job.identity = serde_json::to_string(&Caused { identity, tenant: Some(tenant.clone()) })?;
-                    let jobs = [apart(job, Some(&tenant))];
+                    let mut jobs = [apart(job, Some(&tenant))];
+                    let _span = producing(self.place.ctx(), &mut jobs);
                     let stored = services.jobs.insert(&jobs).await?;
                     wake(&services.wake, &queues(&jobs));
                     stored

@@ -10,7 +10,7 @@ use super::{Calls, Invocation};
 use crate::{
     Error, Result,
     action::{Door, RetryPolicy},
-    context::{Caused, Job, Scope, Services, TraceId},
+    context::{Caused, Job, Scope, Services},
     error::code,
     queue::{Claimed, Failure, JobHandler, Outcome},
 };
@@ -52,7 +52,7 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
     let input: Value = services.unseal(&job.action, &job.input)?;
     let Caused { identity, tenant } = serde_json::from_str(&job.identity)?;
     let call = Invocation {
-        trace: TraceId::from_traceparent(&job.traceparent).unwrap_or_else(TraceId::random),
+        trace: services.tracer.decide_on(&job.traceparent),
         door: Door::of_name(&job.door),
         identity,
         tenant,

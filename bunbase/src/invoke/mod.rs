@@ -47,9 +47,10 @@ pub(crate) use self::{
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
-    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, TraceId, Who},
+    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
     db::Run,
     guard::DynGuard,
+    observe::trace::{self, Kind, Parent, Trace},
     registry::Registered,
     runs::{self, Redaction},
     schema::Generator,
@@ -80,8 +81,8 @@ pub struct Runner {
 /// Who calls, and as part of what.
 #[derive(Debug)]
 pub struct Invocation {
-    /// The trace that this run belongs to.
-    pub trace: TraceId,
+    /// The place in a trace that this run is below.
+    pub trace: Parent,
     /// The door.
     pub door: Door,
     /// Who causes it.
@@ -144,7 +145,8 @@ impl Runner {
             scope => scope,
         };
         let session = caller.as_ref().map(|caller| caller.inner().session.clone()).unwrap_or_default();
-        let run = Run::new(self.name, trace.as_u128(), services.db.settings().n_plus_one);
+        let run = Run::new(self.name, trace.trace.as_u128(), services.db.settings().n_plus_one);
+        let trace = self.trace(services, trace, door, job.as_ref());
         let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
         Ctx::open(Inner {
             services: services.clone(),
@@ -167,6 +169,32 @@ impl Runner {
         })
     }
 
+    /// Begins the run's span. Behind HTTP it is the request's, too, and the door says more of it.
+    fn trace(&self, services: &Services, parent: Parent, door: Door, job: Option<&Job>) -> Trace {
+        let kind = match door {
+            Door::Http | Door::Tool => Kind::Server,
+            Door::Call => Kind::Internal,
+            _ => Kind::Consumer,
+        };
+        let trace = Trace::begin(&services.tracer, parent, kind, self.name);
+        trace.write(|span| {
+            span.set("bunbase.action", self.name);
+            span.set("bunbase.door", door.as_str());
+            match (kind, job) {
+                (Kind::Consumer, Some(job)) => {
+                    span.set("messaging.system", "bunbase");
+                    span.set("messaging.operation.type", "process");
+                    span.set("messaging.operation.name", "process");
+                    span.set("messaging.destination.name", self.meta.queue);
+                    span.set("messaging.message.id", job.id().to_string());
+                }
+                _ if door == Door::Tool => span.set("mcp.method.name", "tools/call"),
+                _ => {}
+            }
+        });
+        trace
+    }
+
     /// First half: the guards, in their order, then decoding and what looks at the input. Nothing has happened yet when it is
     /// cancelled. A panic becomes an error.
     ///
@@ -181,7 +209,10 @@ impl Runner {
         ctx.resolve_tenant().await?;
         let provided = self.check::<A>(ctx).await.inspect_err(|error| self.measures.refused(error.status()))?;
         ctx.require_tenant().await?;
-        let message = input.decode(ctx).await?;
+        let message = {
+            let _span = ctx.inner().trace.part(|| "decode".into());
+            input.decode(ctx).await?
+        };
         self.note_input(ctx, &message);
         A::check_input(ctx, &message).await?;
         Ok((provided, message))
@@ -189,13 +220,9 @@ impl Runner {
 
     /// Asks the guards, in their order.
     async fn check<A: Action>(&self, ctx: &Ctx) -> Result<A::Provided> {
-        for guard in self.module_guards.iter() {
-            guard.check(ctx).await?;
-        }
+        check_all(&self.module_guards, ctx).await?;
         let provided = A::provide(ctx).await?;
-        for guard in self.guards.iter() {
-            guard.check(ctx).await?;
-        }
+        check_all(&self.guards, ctx).await?;
         Ok(provided)
     }
 
@@ -256,12 +283,24 @@ pub async fn invoke<A: Action, F: Finish<A>>(
         let (provided, message) = runner.prepare::<A>(ctx, input).await?;
         finish.finish(runner, ctx, provided, message, started).await
     };
-    let result = match runs::within(ctx.logged(), runner.within(steps)).await {
+    let result = match trace::within(ctx.as_current(), runner.within(steps)).await {
         Ok(result) => result,
         Err(error) => Err(error.into()),
     };
     outcome.ended(result.as_ref().err());
     result
+}
+
+/// Asks guards, one after the other.
+async fn check_all(guards: &[Box<dyn DynGuard>], ctx: &Ctx) -> Result<()> {
+    for guard in guards {
+        let mut span = ctx.inner().trace.part(|| format!("guard {}", guard.describe().name).into());
+        if let Err(error) = guard.check(ctx).await {
+            span.write(|span| span.refused(error.status(), error.code()));
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// A part of a run that panicked.

@@ -10,8 +10,8 @@ use crate::{
     action::{ActionError, Door},
     context::Ctx,
     error::{ErrorClass, code},
-    observe::Entered,
-    runs::{self, RunRecord, RunStatus},
+    observe::{Entered, trace},
+    runs::{RunRecord, RunStatus},
 };
 
 /// One run that is being remembered. Dropped before it ended, it was cancelled.
@@ -68,7 +68,7 @@ impl Outcome {
         if class.status >= 500 && self.ctx.door() != Door::Http {
             let (action, door, trace_id) = (self.action, self.ctx.door(), self.ctx.trace_id());
             let cause = cause(source);
-            runs::sync_within(self.ctx.logged(), || {
+            trace::sync_within(self.ctx.as_current(), || {
                 tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
             });
         }
@@ -79,6 +79,21 @@ impl Outcome {
         self.is_over = true;
         let (ctx, duration) = (&self.ctx, self.started.elapsed());
         self.measures.ended(status, duration, code.as_deref());
+        ctx.inner().trace.end(|span| {
+            // Nobody who waits hears of a job that was refused.
+            let is_fault = |status: u16| status >= 500 || ctx.door().is_queued();
+            match (http_status, code.as_deref()) {
+                (Some(status), Some(code)) => span.refused(if is_fault(status) { 500 } else { status }, code),
+                (None, Some(code)) => span.refused(0, code),
+                _ => {}
+            }
+            if let (Some(status), Door::Http) = (http_status, ctx.door()) {
+                span.set("http.response.status_code", status);
+            }
+            if ctx.attempt() > 1 {
+                span.set("bunbase.attempt", ctx.attempt());
+            }
+        });
         let is_http = ctx.door() == Door::Http;
         ctx.inner().services().recorder.record(RunRecord {
             action: self.action,

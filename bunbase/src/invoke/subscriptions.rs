@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Calls, Invocation, Runner};
+use super::{Calls, Invocation, Runner, enqueue::below};
 use crate::{
     Error, Result,
     action::{Door, Trigger},
-    context::{Caused, Services, TraceId},
+    context::{Caused, Services},
     db::Tx,
     events::{Deliver, Emitted},
+    observe::trace::Kind,
     queue::{Due, Group, NewJob},
     registry::{Registered, Registry},
     schedule::{NewSchedule, OnTick, Overlap, Rule, Tick},
@@ -121,10 +122,10 @@ impl Subscriptions {
                 let input = self.services.unseal(&event.name, &event.payload)?;
                 let Caused { identity, tenant } = serde_json::from_str(&event.identity)?;
                 let call = Invocation {
-                    trace: TraceId::from_traceparent(&event.traceparent).unwrap_or_else(TraceId::random),
+                    trace: self.services.tracer.decide_on(&event.traceparent),
                     identity,
                     tenant,
-                    ..Invocation::fresh(Door::Event)
+                    ..Invocation::fresh(&self.services, Door::Event)
                 };
                 Calls::of(&self.services)?.reply_by_name(&self.services, subscription.action, call, input).await
             };
@@ -223,23 +224,26 @@ impl OnTick for Subscriptions {
             }
             let runner = self.runner(&tick.action)?;
             let at_us = tick.at.timestamp_micros();
-            let job = NewJob {
+            // A trace begins here, and the job is the first that happens in it.
+            let root = self.services.tracer.decide(None);
+            let span = self.services.tracer.span(&root, Kind::Producer, format!("schedule {}", tick.schedule));
+            let mut jobs = [NewJob {
                 group: (tick.overlap == Overlap::Queue).then(|| Group {
                     key: format!("schedule:{}", tick.schedule),
                     limit: 1,
                     position: Some(at_us),
                 }),
                 identity: tick.identity.clone(),
-                traceparent: TraceId::random().to_traceparent(),
                 ..self.job(
                     &runner,
                     Door::Cron,
                     format!("{}@{}", tick.schedule, tick.at.to_rfc3339()),
                     tick.input.clone(),
                 )
-            };
-            let id = job.id;
-            self.services.jobs.insert_in(tx, &[job]).await?;
+            }];
+            let _span = below(span, &root, &mut jobs);
+            let id = jobs[0].id;
+            self.services.jobs.insert_in(tx, &jobs).await?;
             Ok(Some(id))
         })
     }

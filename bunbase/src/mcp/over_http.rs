@@ -21,8 +21,9 @@ use super::{
 use crate::{
     Error, Result,
     action::Reply,
-    context::{Identity, Request, TraceId},
+    context::{Identity, Request},
     error::code,
+    observe::trace::Parent,
 };
 
 /// A POST request, in words that every web server has.
@@ -34,7 +35,7 @@ pub struct Exchange {
     /// The body.
     pub body: Bytes,
     /// The trace that the request belongs to.
-    pub trace: TraceId,
+    pub trace: Parent,
     /// Kept until the run is over.
     pub running: Arc<dyn Any + Send + Sync>,
 }

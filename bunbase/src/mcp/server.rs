@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{
     action::Door,
-    context::{Identity, Request, Services, TraceId},
+    context::{Identity, Request, Services},
     invoke::{Calls, Invocation},
+    observe::trace::Parent,
     registry::Registry,
 };
 
@@ -75,7 +76,7 @@ impl fmt::Debug for Server {
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) request: Request,
-    pub(super) trace: TraceId,
+    pub(super) trace: Parent,
     /// Counts the run until it is over, also when its client has left.
     pub(super) _running: Arc<dyn Any + Send + Sync>,
 }
@@ -88,13 +89,14 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    async fn run(&self, entry: &Entry, input: Value, caller: Option<Caller>, trace: TraceId) -> CallToolResult {
+    async fn run(&self, entry: &Entry, input: Value, caller: Option<Caller>, parent: Parent) -> CallToolResult {
         let services = &self.server.0.services;
+        let trace = parent.trace;
         let call = Invocation {
-            trace,
+            trace: parent,
             identity: self.identity.clone(),
             request: caller.as_ref().map(|caller| caller.request.clone()),
-            ..Invocation::fresh(Door::Tool)
+            ..Invocation::fresh(services, Door::Tool)
         };
         let reply = match Calls::of(services) {
             Ok(calls) => calls.reply_by_name(services, entry.action, call, input).await,
@@ -137,8 +139,13 @@ impl ServerHandler for Handler {
         let parts = context.extensions.get::<http::request::Parts>();
         let caller = parts.and_then(|parts| parts.extensions.get::<Caller>()).cloned();
         // On pipes, a trace travels in the message (SEP-414).
-        let parent = || context.meta.get_traceparent().and_then(TraceId::from_traceparent);
-        let trace = caller.as_ref().map(|caller| caller.trace).or_else(parent).unwrap_or_else(TraceId::random);
+        let told = context.meta.get_traceparent().and_then(Parent::read);
+        let told = told.map(|parent| parent.with_state(context.meta.get_tracestate()));
+        let trace = match (&caller, told) {
+            // What the request's header says counts more.
+            (Some(caller), told) if told.is_none() || caller.trace.span.is_some() => caller.trace.clone(),
+            (_, told) => self.server.0.services.tracer.decide(told),
+        };
         // Before 2026-07-28 a client that left a connection had cancelled nothing.
         let is_cancellable = caller.is_none() || context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28);
         let input = Value::Object(request.arguments.unwrap_or_default());

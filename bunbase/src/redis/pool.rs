@@ -6,7 +6,7 @@ use deadpool::{
     Runtime,
     managed::{Object, Pool, PoolError},
 };
-use deadpool_redis::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind, cmd};
+use deadpool_redis::redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisError, ScriptInvocation, ServerErrorKind, cmd};
 
 use super::{
     address::Address,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Error, Result,
     error::{Retry, code},
+    observe::trace::{self, Kind, Span},
     service::Service,
 };
 
@@ -135,7 +136,11 @@ impl Redis {
 
     /// Runs a command that changes nothing, again on another connection when the first one breaks.
     pub(crate) async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        self.0.measures.operation();
+        let span = self.begin(|| name_of(command));
+        told(span, self.read_unseen(command).await)
+    }
+
+    async fn read_unseen<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(self.0.settings.command_timeout, command.query_async(&mut *connection)).await;
         match &answer {
@@ -150,16 +155,31 @@ impl Redis {
 
     /// Runs a command.
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        self.0.measures.operation();
-        self.once(command).await
+        let span = self.begin(|| name_of(command));
+        told(span, self.once(command).await)
     }
 
     /// Runs a script: `SCRIPT.key(…).arg(…)`.
     pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
-        self.0.measures.operation();
+        let span = self.begin(|| "EVALSHA".to_owned());
+        told(span, self.script_unseen(script).await)
+    }
+
+    async fn script_unseen<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
         let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(self.0.settings.command_timeout, script.invoke_async(&mut *connection)).await;
         self.outcome(connection, answer)
+    }
+
+    /// Counts what is asked for, and begins its span: keys and values are no part of it.
+    fn begin(&self, name: impl FnOnce() -> String) -> Span {
+        self.0.measures.operation();
+        let mut span = trace::span(Kind::Client, || name().into());
+        span.write(|span| {
+            span.set("db.system.name", "redis");
+            span.set("db.operation.name", span.name.clone());
+        });
+        span
     }
 
     async fn once<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
@@ -221,6 +241,21 @@ impl Redis {
             tracing::warn!(error = %source, "Redis does not answer; it is asked again until it does");
         }
         unavailable(source)
+    }
+}
+
+fn told<T>(mut span: Span, result: Result<T>) -> Result<T> {
+    if let Err(error) = &result {
+        span.write(|span| span.failed(error.code().to_owned()));
+    }
+    result
+}
+
+/// Returns the word that a command begins with.
+fn name_of(command: &Cmd) -> String {
+    match command.args_iter().next() {
+        Some(Arg::Simple(word)) => String::from_utf8_lossy(word).to_ascii_uppercase(),
+        _ => "COMMAND".to_owned(),
     }
 }
 

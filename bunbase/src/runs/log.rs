@@ -1,53 +1,20 @@
 //! What `tracing` logs inside a run goes to its record.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use chrono::{DateTime, Utc};
-use futures_util::future::Either;
 use serde_json::{Map, Value};
-use tokio::task::futures::TaskLocalFuture;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{Layer, layer::Context};
 
-use super::{LogLine, Notes, redact};
+use super::{LogLine, Notes};
+use crate::observe::{redact, trace::with_current};
 
 /// The longest text of a message or a field, in bytes; the rest is cut off.
 const LONGEST: usize = 8 << 10;
-
-tokio::task_local! {
-    static CURRENT: Arc<dyn Logged>;
-}
-
-/// A run, as far as its log goes.
-pub trait Logged: Send + Sync {
-    /// Returns where its lines are kept.
-    fn notes(&self) -> &Notes;
-
-    /// Returns the time.
-    fn now(&self) -> DateTime<Utc>;
-}
-
-/// Work whose log belongs to a run, or work as it is.
-pub type InRun<F> = Either<TaskLocalFuture<Arc<dyn Logged>, F>, F>;
-
-/// Has what `work` logs belong to a run. `None` costs nothing.
-pub fn within<F: Future>(run: Option<Arc<dyn Logged>>, work: F) -> InRun<F> {
-    match run {
-        Some(run) => Either::Left(CURRENT.scope(run, work)),
-        None => Either::Right(work),
-    }
-}
-
-/// As [`within`], for work that does not wait.
-pub fn sync_within<T>(run: Option<Arc<dyn Logged>>, work: impl FnOnce() -> T) -> T {
-    match run {
-        Some(run) => CURRENT.sync_scope(run, work),
-        None => work(),
-    }
-}
 
 /// A layer of `tracing-subscriber` that gives each event to the run that it happens in; those outside of any run are not its business.
 ///
@@ -75,19 +42,23 @@ impl RunLog {
 
 impl<S: Subscriber> Layer<S> for RunLog {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        // An error says that there is no run.
-        let _ = CURRENT.try_with(|run| {
-            let mut text = Text::default();
-            event.record(&mut text);
-            let metadata = event.metadata();
-            let fields = (!text.fields.is_empty()).then(|| Value::Object(text.fields).to_string());
-            run.notes().log(LogLine {
-                logged_at: run.now(),
-                level: *metadata.level(),
-                target: text.target.map_or_else(|| metadata.target().into(), Into::into),
-                message: text.message,
-                fields,
-            });
+        with_current(|run| run.keep(event));
+    }
+}
+
+impl Notes {
+    /// Keeps what a run logs at this time.
+    pub(crate) fn keep(&self, event: &Event<'_>, logged_at: DateTime<Utc>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let metadata = event.metadata();
+        let fields = (!text.fields.is_empty()).then(|| Value::Object(text.fields).to_string());
+        self.log(LogLine {
+            logged_at,
+            level: *metadata.level(),
+            target: text.target.map_or_else(|| metadata.target().into(), Into::into),
+            message: text.message,
+            fields,
         });
     }
 }
@@ -161,25 +132,34 @@ impl Visit for Text {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::observe::trace::{Kind, Run, Trace, Tracer, sync_within};
 
-    struct Run(Notes);
+    struct Logged(Notes, Trace);
 
-    impl Logged for Run {
-        fn notes(&self) -> &Notes {
-            &self.0
+    impl Run for Logged {
+        fn action(&self) -> &'static str {
+            "test"
         }
 
-        fn now(&self) -> DateTime<Utc> {
-            DateTime::UNIX_EPOCH
+        fn trace(&self) -> &Trace {
+            &self.1
+        }
+
+        fn keep(&self, event: &Event<'_>) {
+            self.0.keep(event, DateTime::UNIX_EPOCH);
         }
     }
 
     /// Returns what `work` logs inside of a run.
     fn lines(work: impl FnOnce()) -> Vec<LogLine> {
-        let run = Arc::new(Run(Notes::default()));
+        let tracer = Tracer::off();
+        let trace = Trace::begin(&tracer, tracer.decide(None), Kind::Internal, "test");
+        let run = Arc::new(Logged(Notes::default(), trace));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(RunLog::new()), || {
             tracing::error!("outside of it");
             sync_within(Some(run.clone()), work);

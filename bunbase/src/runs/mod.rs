@@ -2,7 +2,7 @@
 //!
 //! Here: the record, what a run gathers for it, what is left out of it, the buffer between a run and the database, the writer behind
 //! it, and how long records are kept. A run never waits for any of it. Not here: when a run is over (`invoke`), and where else the log
-//! goes (`app`). May name: `db`, `schema`, `clock`, `service`, `error`.
+//! goes (`app`). May name: `db`, `observe`, `schema`, `clock`, `service`, `error`.
 
 mod buffer;
 mod log;
@@ -20,7 +20,7 @@ mod writer;
 pub(crate) use self::writer::flush;
 pub use self::{
     buffer::{Counts, Limits, Recorder},
-    log::{InRun, Logged, RunLog, sync_within, within},
+    log::RunLog,
     notes::Notes,
     record::{Details, LogLine, RunRecord, RunStatus},
     redact::Redaction,

@@ -1,67 +1,18 @@
 //! What records never hold: values of `#[sensitive]` fields, cookies, credentials.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
-use regex::Regex;
 use schemars::schema::{Schema as Node, SchemaObject};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::schema::{self, Field, Source};
-
-/// What stands in the place of a value.
-pub(super) const LEFT_OUT: &str = "[sensitive]";
+use crate::{
+    observe::redact::{LEFT_OUT, is_secret},
+    schema::{self, Field, Source},
+};
 
 /// The longest input or output that is recorded, in bytes of its JSON.
 const LONGEST: usize = 64 << 10;
-
-/// Names of fields and headers whose values are credentials, in lower case and with `_`.
-const SECRETS: [&str; 16] = [
-    "access_token",
-    "api_key",
-    "apikey",
-    "authorization",
-    "client_secret",
-    "cookie",
-    "id_token",
-    "passwd",
-    "password",
-    "private_key",
-    "proxy_authorization",
-    "refresh_token",
-    "secret",
-    "set_cookie",
-    "token",
-    "x_api_key",
-];
-
-/// Returns whether a field or a header of this name holds a credential. Of a name with dots the last part counts.
-pub(super) fn is_secret(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let is = |secret: &str| {
-        let (name, secret) = (last.bytes(), secret.bytes());
-        name.len() == secret.len()
-            && name.zip(secret).all(|(a, b)| a.to_ascii_lowercase() == b || (a == b'-' && b == b'_'))
-    };
-    SECRETS.iter().any(|secret| is(secret))
-}
-
-/// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
-pub(super) fn text(text: String) -> String {
-    static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|[^\r\n]*)"#,
-        )
-        .ok()
-    });
-    static BEARER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\bbearer\s+[a-z0-9._~+/-]{8,}=*").ok());
-    let replace = |text: String, pattern: &LazyLock<Option<Regex>>, with: &str| match &**pattern {
-        Some(pattern) if pattern.is_match(&text) => pattern.replace_all(&text, with).into_owned(),
-        _ => text,
-    };
-    let text = replace(text, &HEADER, "$1$2[sensitive]");
-    replace(text, &BEARER, "Bearer [sensitive]")
-}
 
 /// Which values of one action's input and answer are left out of its records. Made once, at start-up.
 #[derive(Clone, Debug)]
@@ -210,31 +161,6 @@ fn find(schema: &Value, components: &Value, value: &Value, at: &mut String, plac
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_credentials_are_known_in_every_spelling() {
-        for name in
-            ["authorization", "Authorization", "Set-Cookie", "x-api-key", "http.request.header.cookie", "PASSWORD"]
-        {
-            assert!(is_secret(name), "{name}");
-        }
-        for name in ["author", "cookies_eaten", "tokens", "page", ""] {
-            assert!(!is_secret(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn headers_in_texts_are_left_out_and_the_rest_stays() {
-        for (given, left) in [
-            ("GET /a\nAuthorization: Basic aHVudGVyMg==\nAccept: a", "GET /a\nAuthorization: [sensitive]\nAccept: a"),
-            (r#"{"cookie": "a=hunter2; b=\"c\"", "host": "h"}"#, r#"{"cookie": [sensitive], "host": "h"}"#),
-            ("sent Bearer eyJhbGciOi.abc-def, got 401", "sent Bearer [sensitive], got 401"),
-            ("set-cookie=hunter2", "set-cookie=[sensitive]"),
-            ("the bearer of this, and a cookie jar", "the bearer of this, and a cookie jar"),
-        ] {
-            assert_eq!(text(given.to_owned()), left);
-        }
-    }
 
     #[test]
     fn sensitive_values_are_found_by_the_schema_through_everything() {

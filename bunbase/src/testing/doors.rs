@@ -88,7 +88,8 @@ impl<'a, A: Action> IntoFuture for TestCall<'a, A> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let services = self.services;
-            let call = Invocation { identity: self.identity, tenant: self.tenant, ..Invocation::fresh(Door::Call) };
+            let call =
+                Invocation { identity: self.identity, tenant: self.tenant, ..Invocation::fresh(services, Door::Call) };
             Calls::of(services).map_err(CallError::Framework)?.call(services, call, self.message).await
         })
     }

@@ -35,6 +35,7 @@ use crate::{
     app::{
         App, Wired,
         background::{Background, Roles},
+        telemetry::Telemetry,
     },
     config::{Config, Loader},
     context::Services,
@@ -55,6 +56,7 @@ pub struct TestApp {
     pub(crate) document: Document,
     pub(crate) registry: Registry,
     services: Arc<Services>,
+    telemetry: Telemetry,
     pub(crate) checked: bool,
     // Last: the connections above are closed before the database goes.
     _database: TestDatabase,
@@ -80,8 +82,9 @@ impl TestApp {
     async fn with_checks(app: App, checked: bool) -> Self {
         let database = database().await;
         let wired = wire(app, &database).await;
-        let Wired { services, registry, document, table, mounts, .. } = wired;
-        Self { http: InProcess::start(table, mounts), document, registry, services, checked, _database: database }
+        let Wired { services, registry, document, table, mounts, telemetry, .. } = wired;
+        let http = InProcess::start(table, mounts);
+        Self { http, document, registry, services, telemetry, checked, _database: database }
     }
 
     /// Begins a GET request; likewise the other methods.
@@ -140,6 +143,11 @@ impl TestApp {
         self.services.sessions.begin(grant).await.unwrap_or_else(|error| panic!("{error:?}")).token
     }
 
+    /// Sends the spans that are left, as a process does that stops. Those of what runs afterwards are not recorded.
+    pub async fn stop_tracing(&self) {
+        self.telemetry.clone().stop().await;
+    }
+
     pub(crate) fn http(&self) -> &InProcess {
         &self.http
     }
@@ -157,6 +165,7 @@ pub struct ListeningApp {
     background: Background,
     services: Arc<Services>,
     document: Document,
+    telemetry: Telemetry,
     database: Arc<TestDatabase>,
 }
 
@@ -181,10 +190,10 @@ impl ListeningApp {
         let wired = wire(app.config("http.port", 0).config("http.workers", 2), &database).await;
         let background = Background::start(&wired, Roles::of(&wired.config)).await;
         let background = background.unwrap_or_else(|error| panic!("{error:?}"));
-        let Wired { services, document, table, admin, mounts, health, .. } = wired;
+        let Wired { services, document, table, admin, mounts, health, telemetry, .. } = wired;
         let all = http::Served { main: Some((table, mounts)), admin, health };
         let server = http::serve(all).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { server, background, services, document, database }
+        Self { server, background, services, document, telemetry, database }
     }
 
     /// Returns the address that it listens on.
@@ -242,6 +251,7 @@ impl ListeningApp {
     pub async fn stop(self) -> Result<()> {
         let (stopped, mut writer) = tokio::join!(self.server.stop(), self.background.stop());
         writer.stop().await;
+        self.telemetry.stop().await;
         stopped
     }
 }

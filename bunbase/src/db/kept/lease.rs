@@ -131,7 +131,8 @@ impl Lease {
     ) -> Result<T, SqlxError> {
         let (now, kept) = (Instant::now(), &self.kept);
         let took = now.saturating_duration_since(self.started);
-        let is_slow = kept.watch.note(&Seen { sql: &text.sql, server: kept.server, took, rows, run });
+        let failed = result.is_err();
+        let is_slow = kept.watch.note(&Seen { sql: &text.sql, server: kept.server, took, rows, run, failed });
         if is_slow && kept.watch.explains() {
             explain(Planner::Postgres(kept.clone()), &text.sql, text.values, run);
         }

@@ -206,7 +206,8 @@ impl Kept {
             // A transaction has nothing else that lives as long as it does.
             let _lives_as_long = &permit;
             let (sql, run) = (info.statement.sql.as_str(), run.as_ref());
-            let is_slow = watch.note(&Seen { sql, server, took: info.elapsed, rows: None, run });
+            let (took, failed) = (info.elapsed, info.failed);
+            let is_slow = watch.note(&Seen { sql, server, took, rows: None, run, failed });
             if is_slow
                 && watch.explains()
                 && let Some(kept) = here.upgrade()

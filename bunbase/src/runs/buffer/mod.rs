@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{RunRecord, RunStatus, redact};
-use crate::observe::{Durations, Labels, Metrics, labels};
+use super::{RunRecord, RunStatus};
+use crate::observe::{Durations, Labels, Metrics, labels, redact};
 
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;

@@ -1,0 +1,117 @@
+//! What becomes of telemetry: each item is counted once.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use opentelemetry_sdk::error::OTelSdkResult;
+
+use crate::observe::{Metrics, labels};
+
+/// The items of one kind, and the room in their queue.
+pub(super) struct Account {
+    signal: &'static str,
+    most: usize,
+    waiting: AtomicUsize,
+    is_closed: AtomicBool,
+    is_failing: AtomicBool,
+    exported: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Account {
+    pub(super) fn new(signal: &'static str, most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            signal,
+            most,
+            waiting: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
+            is_failing: AtomicBool::new(false),
+            exported: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes a place in the queue for one item. Where there is none, the item is dropped.
+    pub(super) fn admit(&self) -> bool {
+        let has_room = !self.is_closed.load(Ordering::Acquire)
+            && self
+                .waiting
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < self.most).then_some(n + 1))
+                .is_ok();
+        if !has_room {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// Gives back the places of items that are about to be exported.
+    pub(super) fn leave(&self, count: usize) {
+        self.waiting.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    /// Counts what became of an export. The first failure in a row is told, and so is the first success after it.
+    pub(super) fn ended(&self, count: usize, result: &OTelSdkResult) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        let signal = self.signal;
+        match result {
+            Ok(()) => {
+                self.exported.fetch_add(count, Ordering::Relaxed);
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    let failed = self.failed.load(Ordering::Relaxed);
+                    tracing::info!(target: "bunbase::telemetry", signal, failed, "the collector takes what is sent again");
+                }
+            }
+            Err(error) => {
+                self.failed.fetch_add(count, Ordering::Relaxed);
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        target: "bunbase::telemetry", signal, %error,
+                        "the collector does not take what is sent; until it does, it is lost and counted"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Takes nothing more. What still waits is dropped.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        let left = self.waiting.swap(0, Ordering::AcqRel);
+        self.dropped.fetch_add(u64::try_from(left).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Returns how many items were exported, failed and dropped.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        [&self.exported, &self.failed, &self.dropped].map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// Registers what becomes of spans and log lines.
+pub(crate) fn measure(metrics: &Metrics, spans: Option<&super::SpanExport>, logs: Option<&super::LogExport>) {
+    let accounts: Vec<_> =
+        spans.map(super::SpanExport::account).into_iter().chain(logs.map(super::LogExport::account)).collect();
+    if accounts.is_empty() {
+        return;
+    }
+    let help = "Spans and log lines for the collector, by what became of them";
+    metrics.counts("bunbase_telemetry_items", help, move || {
+        let one = |account: &Arc<Account>| {
+            let of = |result| labels([("signal", account.signal), ("result", result)]);
+            ["exported", "failed", "dropped"].map(of).into_iter().zip(account.counts())
+        };
+        accounts.iter().flat_map(one).collect::<Vec<_>>()
+    });
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Account").field(&self.signal).field(&self.counts()).finish()
+    }
+}

@@ -1,0 +1,101 @@
+//! What no log holds: credentials.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use regex::Regex;
+
+/// What stands in the place of a value.
+pub(crate) const LEFT_OUT: &str = "[sensitive]";
+
+/// Names of fields and headers whose values are credentials, in lower case and with `_`.
+const SECRETS: [&str; 16] = [
+    "access_token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "client_secret",
+    "cookie",
+    "id_token",
+    "passwd",
+    "password",
+    "private_key",
+    "proxy_authorization",
+    "refresh_token",
+    "secret",
+    "set_cookie",
+    "token",
+    "x_api_key",
+];
+
+/// Returns whether a field or a header of this name holds a credential. Of a name with dots the last part counts.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let is = |secret: &str| {
+        let (name, secret) = (last.bytes(), secret.bytes());
+        name.len() == secret.len()
+            && name.zip(secret).all(|(a, b)| a.to_ascii_lowercase() == b || (a == b'-' && b == b'_'))
+    };
+    SECRETS.iter().any(|secret| is(secret))
+}
+
+/// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
+pub(crate) fn text(text: String) -> String {
+    match cleaned(&text) {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(_) => text,
+    }
+}
+
+/// As [`text`]; one that has none is borrowed.
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
+    static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|[^\r\n]*)"#,
+        )
+        .ok()
+    });
+    static BEARER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\bbearer\s+[a-z0-9._~+/-]{8,}=*").ok());
+    // What every pattern needs: most texts are short and have none of it.
+    if !text.contains(|sign: char| sign == ':' || sign == '=' || sign.is_whitespace()) {
+        return Cow::Borrowed(text);
+    }
+    let replace = |text: &str, pattern: &LazyLock<Option<Regex>>, with: &str| match &**pattern {
+        Some(pattern) if pattern.is_match(text) => Some(pattern.replace_all(text, with).into_owned()),
+        _ => None,
+    };
+    let text = replace(text, &HEADER, "$1$2[sensitive]").map_or(Cow::Borrowed(text), Cow::Owned);
+    match replace(&text, &BEARER, "Bearer [sensitive]") {
+        Some(replaced) => Cow::Owned(replaced),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_credentials_are_known_in_every_spelling() {
+        for name in
+            ["authorization", "Authorization", "Set-Cookie", "x-api-key", "http.request.header.cookie", "PASSWORD"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["author", "cookies_eaten", "tokens", "page", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_in_texts_are_left_out_and_the_rest_stays() {
+        for (given, left) in [
+            ("GET /a\nAuthorization: Basic aHVudGVyMg==\nAccept: a", "GET /a\nAuthorization: [sensitive]\nAccept: a"),
+            (r#"{"cookie": "a=hunter2; b=\"c\"", "host": "h"}"#, r#"{"cookie": [sensitive], "host": "h"}"#),
+            ("sent Bearer eyJhbGciOi.abc-def, got 401", "sent Bearer [sensitive], got 401"),
+            ("set-cookie=hunter2", "set-cookie=[sensitive]"),
+            ("the bearer of this, and a cookie jar", "the bearer of this, and a cookie jar"),
+        ] {
+            assert_eq!(text(given.to_owned()), left);
+        }
+    }
+}
