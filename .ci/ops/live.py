@@ -257,16 +257,17 @@ def prometheus(targets):
     return live
 
 
-def what_is_named_is_there(live):
+def what_is_named_is_there(live, base):
     """Every metric of the dashboard and the rules, and every label that they choose or group by; and no rule fails."""
     expressions, recorded = names.of_dashboard("docs/ops/grafana/dashboard.json"), set()
     for path in sorted(glob.glob("docs/ops/prometheus/*.rules.yml")):
         more, records = names.of_rules(path)
         expressions += more
         recorded |= records
-    # A schedule's first tick takes its time.
-    until = time.monotonic() + 20
+    # A schedule's first tick takes its time, and a rate two scrapes with something between them.
+    until = time.monotonic() + 30
     while True:
+        post(f"{base}/orders", {"key": secrets.token_hex(8), "items": [{"sku": "broken", "quantity": 1}]}, 201)
         problems, seen, there = names.check(live, expressions, recorded)
         if not problems or time.monotonic() > until:
             break
@@ -362,7 +363,7 @@ def main():
     one_is_taken_out(proxies[1], instances[1])
 
     step("metrics and labels that the dashboard and the rules name")
-    what_is_named_is_there(live)
+    what_is_named_is_there(live, f"http://{bases[2]}")
 
     step("the end")
     for proxy in proxies:
