@@ -52,6 +52,9 @@ sections! {
         /// Empty is every name. In development on an address of this machine, it is `localhost`, names below it, and addresses, and those
         /// are always among them.
         allowed_hosts: Vec<String> = Vec::new(), check check::host_patterns;
+        /// How long the server goes on serving when it is to stop, while `/_health/ready` says 503: so long a load balancer has to notice.
+        /// Connections end with their next answer meanwhile.
+        shutdown_delay: Duration = Duration::ZERO, production Duration::from_secs(5);
         /// How long requests that have begun may still run at shutdown.
         shutdown_timeout: Duration = Duration::from_secs(30);
         /// How long an idle connection is kept open. 0 closes it after each response.

@@ -185,6 +185,19 @@ impl Db {
         self.0.replicas.as_ref().map(Replicas::states).unwrap_or_default()
     }
 
+    /// Returns how many connections there may be, the replicas' included.
+    fn most_connections(&self) -> u64 {
+        let settings = self.settings();
+        match self.backend() {
+            DbBackend::Postgres => {
+                let servers = 1 + u64::try_from(settings.replicas.len()).unwrap_or_default();
+                servers.saturating_mul(settings.max_connections.into())
+            }
+            // One that writes.
+            _ => 1 + u64::from(settings.readers),
+        }
+    }
+
     /// Returns how many connections are idle, and how many are in use, the replicas' included.
     pub(crate) fn in_use(&self) -> (u32, u32) {
         let connections = self.0.connections();
@@ -219,6 +232,10 @@ impl Db {
             "How far a replica was behind when it answered last",
             move || numbered(|state| state.lag.map(|lag| lag.as_secs_f64())),
         );
+        let databases = std::iter::once(self).chain(others);
+        let most: u64 = databases.map(|db| db.most_connections()).sum();
+        let help = "How many connections to the database and its replicas there may be";
+        metrics.gauges("bunbase_db_pool_max_connections", help, move || vec![(Labels::new(), most)]);
         // Metrics may live longer than the databases that they are of.
         let all: Vec<_> = std::iter::once(self).chain(others).map(|db| Arc::downgrade(&db.0)).collect();
         metrics.gauges("bunbase_db_pool_connections", "Connections to the database and its replicas", move || {

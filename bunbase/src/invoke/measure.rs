@@ -1,6 +1,9 @@
 //! What is measured of runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use crate::{
     observe::{ByStatus, ByText, Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, Metrics},
@@ -33,6 +36,8 @@ struct Inner {
     retries: Counter,
     refusals: ByStatus,
     errors: Errors,
+    /// Done by its first run.
+    shown: Once,
 }
 
 impl Measures {
@@ -72,6 +77,7 @@ impl Measures {
             retries: self.retries.of(labels.clone()),
             refusals: ByStatus::new(&self.refusals, labels),
             errors: self.errors.clone(),
+            shown: Once::new(),
         }))
     }
 }
@@ -79,6 +85,11 @@ impl Measures {
 impl OfAction {
     /// Counts a run until the answer is dropped.
     pub(super) fn enter(&self) -> Entered {
+        // From its first run on each end has a series: one that began with its first failure would hide that from `rate`.
+        self.0.shown.call_once(|| {
+            self.0.executions.iter().for_each(Counter::show);
+            self.0.retries.show();
+        });
         self.0.in_flight.enter()
     }
 

@@ -8,6 +8,7 @@ mod bodies;
 mod browser;
 mod cors;
 mod database;
+mod debug;
 mod documents;
 mod failures;
 mod forms;
