@@ -6,12 +6,16 @@
 
 mod current;
 mod id;
+#[cfg(feature = "reqwest")]
+mod outgoing;
 mod parent;
 mod run;
 mod sampler;
 mod span;
 mod tracer;
 
+#[cfg(feature = "reqwest")]
+pub use self::outgoing::Outgoing;
 pub use self::{
     current::{InRun, Run, sync_within, within},
     id::{SpanId, TraceId},
