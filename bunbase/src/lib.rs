@@ -304,6 +304,7 @@ pub use self::{
     error::{Error, Result},
 };
 pub use okapi;
+pub use prometheus_client;
 pub use sea_orm;
 
 /// What a migration is written with: SeaORM's migration crate.

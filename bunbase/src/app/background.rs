@@ -133,6 +133,7 @@ fn work(services: &Arc<Services>, subscriptions: &Subscriptions) -> Result<(Work
         poll_interval: config.poll_interval,
         batch: config.batch as usize,
         shutdown_timeout: config.shutdown_timeout,
+        metrics: services.metrics.clone(),
     };
     let handler = Arc::new(JobRunner::new(services.clone()));
     let (jobs, wake, clock) = (services.jobs.clone(), services.wake.clone(), services.clock.clone());

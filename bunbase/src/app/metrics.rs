@@ -1,34 +1,51 @@
 //! What is measured.
 
+use std::sync::Arc;
+
 use super::{data::Remote, telemetry::Telemetry};
 use crate::{
     config::{Access, Config},
     context::Services,
-    db::Db,
+    events,
     http::builtin::{self, Builtin},
     observe::Metrics,
+    queue,
 };
 
-/// Has every service register what it measures. A service that measures something adds its line here.
-fn register(metrics: &Metrics, services: &Services, shards: &[Db], remote: &Remote, telemetry: &Telemetry) {
-    services.db.measure(metrics, shards);
+/// Makes the metrics of a process. Where nobody may read them nothing is measured.
+pub(super) fn open(config: &Config) -> Metrics {
+    if config.metrics.access == Access::Off {
+        return Metrics::off();
+    }
+    let metrics = Metrics::new(config.metrics.latency_buckets.clone());
+    metrics.build(&config.app.name, &config.app.version);
+    if config.metrics.include_default_metrics {
+        metrics.process();
+    }
+    metrics
+}
+
+/// Has every service register what it measures, those of the shards together with those of the main database. A service that measures
+/// something adds its line here. `queues` are those that are there although nothing waits in them.
+pub(super) fn register(
+    services: &Services,
+    shards: &[Arc<Services>],
+    remote: &Remote,
+    telemetry: &Telemetry,
+    queues: Vec<String>,
+) {
+    let metrics = &services.metrics;
+    let databases: Vec<_> = shards.iter().map(|services| services.db.clone()).collect();
+    services.db.measure(metrics, &databases);
     remote.measure(metrics);
     services.recorder.measure(metrics);
     telemetry.measure(metrics);
+    let stores = std::iter::once(&services.jobs).chain(shards.iter().map(|services| &services.jobs));
+    queue::measure(metrics, stores, queues);
+    events::measure(metrics, std::iter::once(&services.events).chain(shards.iter().map(|services| &services.events)));
 }
 
-/// Makes the metrics of a process, whose tenants have these databases besides, and the endpoint that serves them. Without the endpoint nothing is measured.
-pub(super) fn endpoint(
-    config: &Config,
-    services: &Services,
-    shards: &[Db],
-    remote: &Remote,
-    telemetry: &Telemetry,
-) -> Option<Builtin> {
-    if config.metrics.access == Access::Off {
-        return None;
-    }
-    let all = Metrics::new(config.metrics.latency_buckets.clone());
-    register(&all, services, shards, remote, telemetry);
-    Some(builtin::metrics(all))
+/// Returns the endpoint that serves what is measured, where anything is.
+pub(super) fn endpoint(config: &Config, metrics: &Metrics) -> Option<Builtin> {
+    (config.metrics.access != Access::Off).then(|| builtin::metrics(metrics.clone()))
 }

@@ -32,7 +32,7 @@ use crate::{
     http::{Health, HealthCheck, Mounts, Table},
     idempotency::{self, Keys},
     invoke::Subscriptions,
-    observe::trace::Tracer,
+    observe::{Metrics, trace::Tracer},
     openapi,
     password::Passwords,
     queue,
@@ -159,6 +159,7 @@ impl Wired {
             recorder: recorder(&config),
             tracer: telemetry.tracer(),
             names_runs: logging::names_runs(&config),
+            metrics: metrics::open(&config),
             cpu: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))),
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
@@ -184,8 +185,10 @@ impl Wired {
         let health = health(app.checks, &services.db, main.check, config.health.max_age);
         let mut pages = Pages::new(&config, &health);
         pages.documents(&document);
-        let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.db.clone()).collect();
-        if let Some(metrics) = metrics::endpoint(&config, &services, &of_shards, &shared.remote, &telemetry) {
+        let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.clone()).collect();
+        let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
+        metrics::register(&services, &of_shards, &shared.remote, &telemetry, queues);
+        if let Some(metrics) = metrics::endpoint(&config, &services.metrics) {
             pages.add("metrics", config.metrics.path.clone(), metrics);
         }
         #[cfg(feature = "mcp")]
@@ -229,6 +232,7 @@ struct Shared {
     recorder: Recorder,
     tracer: Tracer,
     names_runs: bool,
+    metrics: Metrics,
     cpu: Arc<Semaphore>,
     calls: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
     broadcast: BTreeSet<String>,
@@ -262,12 +266,12 @@ impl Shared {
                 Some(carrier) => events.over(carrier),
                 None => events,
             },
-            schedules: Schedules::new(db.clone(), clock.clone()),
+            schedules: Schedules::new(db.clone(), clock.clone()).measured(&self.metrics),
             keys: Keys::new(&db, clock, &keys),
-            kv: data.kv,
+            kv: data.kv.measured(&self.metrics),
             locks: data.locks,
-            cache: data.cache,
-            limits: data.limits,
+            cache: data.cache.measured(&self.metrics),
+            limits: data.limits.measured(&self.metrics),
             sealer: self.sealer.clone(),
             db,
             clock: clock.clone(),
@@ -276,6 +280,7 @@ impl Shared {
             recorder: self.recorder.clone(),
             tracer: self.tracer.clone(),
             names_runs: self.names_runs,
+            metrics: self.metrics.clone(),
             cpu: self.cpu.clone(),
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),

@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Lookup, flight::Flights};
-use crate::{Error, Result, clock::Clock, kv::Kv};
+use super::{Lookup, flight::Flights, measure::Measures};
+use crate::{Error, Result, clock::Clock, kv::Kv, observe::Metrics};
 
 /// How a cache behaves.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,7 @@ pub struct Cache {
     pub(super) run: Option<Arc<dyn Uncommitted>>,
     /// What keys and tags begin with, where they are a tenant's.
     pub(super) prefix: Option<Arc<str>>,
+    pub(super) measures: Measures,
 }
 
 pub(super) struct Inner {
@@ -82,7 +83,14 @@ impl Cache {
             inner: Arc::new(Inner { entries, tags, clock, settings, flights: Flights::default() }),
             run: None,
             prefix: None,
+            measures: Measures::default(),
         }
+    }
+
+    /// Has it measure how often it has what is looked up.
+    #[must_use]
+    pub(crate) fn measured(self, metrics: &Metrics) -> Self {
+        Self { measures: Measures::new(metrics), ..self }
     }
 
     /// Returns the same values as one run uses them: beside its transaction, not in it.

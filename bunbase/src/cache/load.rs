@@ -77,7 +77,9 @@ impl Cache {
         if self.is_bypassed().await? {
             return Ok(call(load).await?.text.into());
         }
-        match self.or_nothing(self.look(terms).await)? {
+        let found = self.or_nothing(self.look(terms).await)?;
+        self.measures.found(found.as_ref().map(|(_, is_stale)| *is_stale));
+        match found {
             Some((text, false)) => return Ok(text.into()),
             Some((text, true)) => {
                 // One of all loads it, the others show what there is.

@@ -90,6 +90,7 @@ impl<'c> Lookup<'c> {
             && let Some((text, stale)) = self.cache.or_nothing(self.cache.look(&self.terms).await)?
             && let Ok(value) = serde_json::from_str(&text)
         {
+            self.cache.measures.found(Some(stale));
             if stale
                 && let Some(load) = load.take()
                 && let Some(claim) = self.cache.or_nothing(self.cache.claim(&self.terms).await)?

@@ -1,7 +1,7 @@
 //! A cache: what can be made again, kept for a while so that it need not be.
 //!
 //! Here: [`Cache`], one load of a key at a time, in this process and among all that share the store, and tags to invalidate by. Not
-//! here: where values are (`kv`), and what must not be lost (nothing may be kept here alone). May name: `kv`, `clock`, `error`.
+//! here: where values are (`kv`), and what must not be lost (nothing may be kept here alone). May name: `kv`, `observe`, `clock`, `error`.
 //!
 //! An entry is a line about the value and the value as JSON. Whoever loads claims the key by writing that into its entry, and
 //! exchanges exactly this for the value in the end: a key that was removed meanwhile is not set to what was read before. Tags
@@ -13,6 +13,7 @@ mod flight;
 mod handle;
 mod load;
 mod lookup;
+mod measure;
 #[cfg(test)]
 mod tests;
 

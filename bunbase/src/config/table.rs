@@ -517,6 +517,8 @@ sections! {
         path: String = "/_metrics".to_owned(), check check::route;
         /// What a collector sends as `Authorization: Bearer …`, where it is not to know `admin.token`.
         token: LongSecret = LongSecret::default(), like admin.token, env "BUNBASE_METRICS_TOKEN";
+        /// Whether the process itself is measured: its processor time, memory, files and threads.
+        include_default_metrics: bool = true, guide "observability.metrics.includeDefaultMetrics" "true";
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
         latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
             check check::buckets;

@@ -62,7 +62,10 @@ use crate::{
     kv::Kv,
     limit::Limits,
     lock::Locks,
-    observe::trace::{Run, Trace, Tracer},
+    observe::{
+        Metrics,
+        trace::{Run, Trace, Tracer},
+    },
     password::Passwords,
     queue::{JobStore, Wake},
     runs::{Notes, Recorder},
@@ -155,6 +158,8 @@ pub struct Services {
     pub sealer: Option<Arc<Sealer>>,
     /// Where jobs are kept.
     pub jobs: Arc<dyn JobStore>,
+    /// What is measured.
+    pub metrics: Metrics,
     /// What remembers every run.
     pub recorder: Recorder,
     /// What begins spans.
@@ -278,6 +283,11 @@ impl Ctx {
     /// Returns the time, cut to microseconds: what both databases keep. A test may move it.
     pub fn now(&self) -> DateTime<Utc> {
         self.0.services.clock.now()
+    }
+
+    /// Returns what the process measures, for metrics of the application's own: `ctx.metrics().counter("shop_sold", "…").inc(&[])`.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.services.metrics
     }
 
     /// Returns the clock that the framework itself waits on; a test may move it.

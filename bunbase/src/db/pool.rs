@@ -19,7 +19,11 @@ use super::{
     settings::Target,
     watch::{Run, Server, Watch},
 };
-use crate::{Error, Result, error::Retry, observe::Metrics};
+use crate::{
+    Error, Result,
+    error::Retry,
+    observe::{Metrics, labels},
+};
 
 /// The longest that [`Db::ping`] waits.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -192,8 +196,8 @@ impl Db {
         let all: Vec<_> = std::iter::once(self).chain(others).map(|db| Arc::downgrade(&db.0)).collect();
         metrics.gauges("bunbase_db_pool_connections", "Connections to the database and its replicas", move || {
             let connections: Connections = all.iter().filter_map(Weak::upgrade).map(|inner| inner.connections()).sum();
-            let labels = |state| vec![("state", state)];
-            vec![(labels("idle"), connections.idle.into()), (labels("busy"), connections.busy.into())]
+            let state = |state| labels([("state", state)]);
+            vec![(state("idle"), u64::from(connections.idle)), (state("busy"), u64::from(connections.busy))]
         });
     }
 

@@ -15,7 +15,7 @@ use super::{
     scan::{self, Operation},
 };
 use crate::observe::{
-    Counter, Durations, Metrics,
+    Counter, Durations, Labels, Metrics, labels,
     trace::{self, Kind},
 };
 
@@ -121,15 +121,19 @@ impl Watch {
 
     /// Registers what is measured of all statements, from now on.
     pub(super) fn measure(&self, metrics: &Metrics) {
-        let labels = std::array::from_fn(|index| {
-            let (operation, server) = (OPERATIONS[index / SERVERS.len()], SERVERS[index % SERVERS.len()]);
-            vec![("operation", operation), ("target", server)]
-        });
+        if !metrics.is_on() {
+            return;
+        }
         let help = "How long statements take, in milliseconds, without the wait for a connection";
-        let durations = metrics.durations("bunbase_db_query_duration_ms", help, labels);
+        let times = metrics.histograms("bunbase_db_query_duration_ms", help);
+        let durations = std::array::from_fn(|index| {
+            let (operation, server) = (OPERATIONS[index / SERVERS.len()], SERVERS[index % SERVERS.len()]);
+            times.of(labels([("operation", operation), ("target", server)]))
+        });
         let help = "How long statements and transactions wait for a connection to Postgres, in milliseconds";
-        let [waits] = metrics.durations("bunbase_db_acquire_wait_ms", help, [Vec::new()]);
-        let timeouts = metrics.counter("bunbase_db_acquire_timeouts", "Waits for a connection that were given up");
+        let waits = metrics.histograms("bunbase_db_acquire_wait_ms", help).of(Labels::new());
+        let timeouts = metrics.counters("bunbase_db_acquire_timeouts", "Waits for a connection that were given up");
+        let timeouts = timeouts.at_zero(Labels::new());
         // A second registry would have none of these.
         let _ = self.measures.set(Measures { durations, waits, timeouts });
     }

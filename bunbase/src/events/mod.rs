@@ -1,14 +1,15 @@
 //! Events: named payloads that any number of actions subscribe to, delivered at least once to each.
 //!
 //! Here: the outbox, the relay that empties it, and the broadcast to all instances. Not here: what a subscriber does; `app` makes
-//! jobs of an event, in the transaction that marks it as dispatched. May name: `db`, `redis`, `clock`, `error`,
-//! `service`.
+//! jobs of an event, in the transaction that marks it as dispatched. May name: `db`, `redis`, `observe`, `clock`,
+//! `error`, `service`.
 
 mod broadcast;
 mod carrier;
 mod deliver;
 mod event;
 mod listener;
+mod measure;
 mod name;
 mod outbox;
 mod parked;
@@ -22,6 +23,7 @@ mod tests;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::measure::measure;
 #[cfg(feature = "redis")]
 pub use self::redis::Stream;
 pub use self::{

@@ -24,7 +24,7 @@ use crate::{
     asset::Asset,
     context::{Request, RequestHead},
     error::code,
-    observe::{CONTENT_TYPE, Metrics, trace::Parent},
+    observe::{Format, Metrics, trace::Parent},
 };
 
 pub(crate) use super::table::Builtin;
@@ -141,13 +141,16 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
 
 /// Serves what is measured.
 pub(crate) fn metrics(metrics: Metrics) -> Builtin {
-    Builtin::Get(Arc::new(move |_head| {
+    Builtin::Get(Arc::new(move |head| {
         let metrics = metrics.clone();
+        let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let format = Format::accepted(accept);
         Box::pin(async move {
             HttpResponse::Ok()
-                .insert_header((header::CONTENT_TYPE, CONTENT_TYPE))
+                .insert_header((header::CONTENT_TYPE, format.content_type()))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
-                .body(metrics.current().await)
+                .insert_header((header::VARY, "Accept"))
+                .body(metrics.current(format).await)
         })
     }))
 }

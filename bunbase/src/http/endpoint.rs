@@ -156,7 +156,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
     let ctx = route.runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
     let started = tokio::time::Instant::now();
-    let mut outcome = Outcome::begin(&ctx, route.runner.name);
+    let mut outcome = Outcome::begin(&ctx, &route.runner);
     let (limits, patience) = (route.settings.multipart, route.settings.body_timeout);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits, patience };
     let preparing = route.runner.within(route.runner.prepare::<A>(&ctx, input));

@@ -23,6 +23,7 @@ mod head;
 mod health;
 mod held;
 mod hosts;
+mod measure;
 mod mounts;
 mod multipart;
 mod plan;

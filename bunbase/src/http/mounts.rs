@@ -99,6 +99,7 @@ pub(crate) async fn dress(
         Err(error) => {
             // A middleware of a mounted service failed. The request went with it, so the answer travels as an error.
             let response = finish(as_problem(error.error_response(), trace), trace, answers, is_secure);
+            table.measures.mounted(None, &method, response.status().as_u16(), started.elapsed());
             log(&method, &path, &response, started, trace);
             return Err(InternalError::from_response(error, response).into());
         }
@@ -116,6 +117,8 @@ pub(crate) async fn dress(
     if response.headers().contains_key(TRACE_HEADER) {
         return Ok(response);
     }
+    let pattern = response.request().match_pattern();
+    table.measures.mounted(pattern.as_deref(), &method, response.status().as_u16(), started.elapsed());
     let (request, response) = response.into_parts();
     let response = finish(as_problem(response, trace), trace, answers, is_secure);
     log(&method, &path, &response, started, trace);
@@ -132,6 +135,7 @@ pub(crate) async fn guard(
     match checked {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => {
+            table.measures.failed(error.code());
             let response = problem::respond(&error, arrive(&table.tracer, request.headers()).trace);
             Ok(request.into_response(response))
         }

@@ -81,9 +81,10 @@ fn listen(table: Table, mounts: Mounts, chosen_by: &str) -> Result<Listening> {
     };
     let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let listener = bind(&settings).map_err(cannot)?;
-    let shared = table.clone();
+    let (shared, on_connect) = (table.clone(), table.measures.on_connect());
     let mut server = HttpServer::new(move || application(shared.clone(), mounts.clone()))
         .disable_signals()
+        .on_connect(on_connect)
         .keep_alive(settings.keep_alive)
         .client_request_timeout(settings.head_timeout)
         .h1_allow_half_closed(false)

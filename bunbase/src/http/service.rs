@@ -31,6 +31,7 @@ pub(crate) async fn serve(
     is_checked: bool,
 ) -> Result<ServiceResponse, actix_web::Error> {
     let started = Instant::now();
+    let _entered = table.measures.enter();
     let parent = traced::arrive(&table.tracer, request.headers());
     let trace = parent.trace;
     // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
@@ -45,10 +46,17 @@ pub(crate) async fn serve(
         traced::refused(&table.tracer, &parent, status, started, |span| {
             traced::describe_request(span, request.method(), request.uri(), &headers);
         });
+        table.measures.failed(error.code());
+        table.measures.answered(None, request.method(), response.status().as_u16(), started.elapsed());
         log(request.method(), request.uri().path(), &response, started, trace);
         return Ok(request.into_response(rest.until_sent(response)));
     }
     let found = table.find(request.method(), request.uri().path());
+    let measured = found.measured;
+    let refuse = |error: &Error| {
+        table.measures.failed(error.code());
+        problem::respond(error, trace)
+    };
     let head = Arc::new(Head {
         method: request.method().clone(),
         uri: request.uri().clone(),
@@ -65,7 +73,7 @@ pub(crate) async fn serve(
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, parent).await,
         Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
             (Err(error), _) => {
-                let mut response = problem::respond(&error, trace);
+                let mut response = refuse(&error);
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 response
             }
@@ -73,19 +81,19 @@ pub(crate) async fn serve(
             (Ok(()), Builtin::Post(take)) => {
                 let (running, settings) = (table.in_flight.enter(), table.settings.clone());
                 let arrival = Arrival { head: head.clone(), payload, trace: parent, running, settings };
-                take(arrival).await.unwrap_or_else(|error| problem::respond(&error, trace))
+                take(arrival).await.unwrap_or_else(|error| refuse(&error))
             }
         },
         Target::Options(allow) => HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish(),
         Target::WrongMethod(allow) => {
             let detail = format!("this path does not take {}; see the header `Allow`", head.method);
-            let mut response = problem::respond(&Error::new(405, "method_not_allowed", detail), trace);
+            let mut response = refuse(&Error::new(405, "method_not_allowed", detail));
             response.headers_mut().insert(header::ALLOW, allow.clone());
             traced::refused(&table.tracer, &parent, response.status(), started, |span| traced::describe(span, &head));
             response
         }
         Target::Nothing => {
-            let response = problem::respond(&nothing_here(), trace);
+            let response = refuse(&nothing_here());
             traced::refused(&table.tracer, &parent, response.status(), started, |span| traced::describe(span, &head));
             response
         }
@@ -94,6 +102,7 @@ pub(crate) async fn serve(
     if stopping {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
+    table.measures.answered(measured, &head.method, response.status().as_u16(), started.elapsed());
     log(&head.method, head.uri.path(), &response, started, trace);
     Ok(request.into_response(rest.until_sent(response)))
 }

@@ -14,6 +14,7 @@ use super::{
     detach::{InFlight, Running},
     endpoint::{self, Endpoint, HttpRoute},
     head::Head,
+    measure::{Measures, Place},
     plan::{Plan, TextSource},
     respond::Overrides,
     settings::Settings,
@@ -24,7 +25,7 @@ use crate::{
     action::{self, CachePolicy},
     context::Services,
     guard::{Credential, GuardDoc},
-    invoke::{Calls, Runner},
+    invoke::{self, Calls, Runner},
     observe::trace::{Parent, Tracer},
     registry::{Registry, Route},
 };
@@ -65,6 +66,7 @@ pub struct Table {
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
     pub(crate) tracer: Tracer,
+    pub(crate) measures: Measures,
 }
 
 /// What is at one path.
@@ -73,6 +75,7 @@ pub(crate) struct PathEntry {
     builtin: Option<(Builtin, Option<Token>)>,
     allow: HeaderValue,
     param_names: Arc<[String]>,
+    measured: Place,
 }
 
 /// What a request reaches.
@@ -92,6 +95,8 @@ pub(crate) enum Target<'t> {
 /// The answer of the table: the target, the names and places of the path's parameters.
 pub(crate) struct Found<'t> {
     pub(crate) target: Target<'t>,
+    /// What is measured at the path; none where there is nothing.
+    pub(crate) measured: Option<&'t Place>,
     pub(crate) param_names: Arc<[String]>,
     pub(crate) params: Vec<(usize, usize)>,
 }
@@ -113,10 +118,11 @@ impl Table {
         let mut shapes: BTreeMap<String, PathEntry> = BTreeMap::new();
         let mut runners = Vec::new();
         let mut problems: Vec<String> = Vec::new();
+        let of_runs = invoke::Measures::new(&services.metrics);
         for action in registry.actions() {
             let meta = &action.entry.meta;
             let at = (meta.module_path, meta.name);
-            let runner = Arc::new(Runner::new(action, settings.request_timeout));
+            let runner = Arc::new(Runner::new(action, settings.request_timeout, &of_runs));
             runners.push((at, runner.clone()));
             let endpoint = endpoints
                 .get(&at)
@@ -124,7 +130,7 @@ impl Table {
             let guards = action.guard_docs();
             let challenge = challenge(&guards);
             let mut add = |route: &Route, plan: Plan, endpoint: Endpoint, webhook: Option<Webhook>| {
-                let entry = shapes.entry(route.shape()).or_insert_with(PathEntry::empty);
+                let entry = shapes.entry(route.shape()).or_insert_with(|| PathEntry::empty(&route.path));
                 let vary = meta.cache.and_then(|cache| vary(cache, &plan, &guards));
                 entry.param_names = plan.param_names.clone();
                 entry.methods[slot(route.method)] = Some(Arc::new(HttpRoute {
@@ -160,7 +166,9 @@ impl Table {
         if !problems.is_empty() {
             return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
-        let table = Self { tracer: services.tracer.clone(), ..Self::assemble(shapes, pages, settings, in_flight)? };
+        let mut table = Self::assemble(shapes, pages, settings, in_flight)?;
+        table.measures = Measures::new(&services.metrics, of_runs.errors());
+        table.tracer = services.tracer.clone();
         Ok((table, Calls::new(runners.into_iter())))
     }
 
@@ -179,7 +187,7 @@ impl Table {
         in_flight: InFlight,
     ) -> Result<Self> {
         for Page { path, builtin, token } in pages {
-            let entry = shapes.entry(path.clone()).or_insert_with(PathEntry::empty);
+            let entry = shapes.entry(path.clone()).or_insert_with(|| PathEntry::empty(&path));
             if entry.builtin.is_some() {
                 return Err(Error::internal(format!("two of the built-in endpoints have the path `{path}`")));
             }
@@ -190,8 +198,8 @@ impl Table {
             }
             entry.builtin = Some((builtin, token));
         }
-        let tracer = Tracer::off();
-        let mut table = Self { tree: matchit::Router::new(), paths: Vec::new(), settings, in_flight, tracer };
+        let (tree, paths, measures, tracer) = (matchit::Router::new(), Vec::new(), Measures::default(), Tracer::off());
+        let mut table = Self { tree, paths, settings, in_flight, measures, tracer };
         for (shape, mut entry) in shapes {
             entry.allow = entry.allowed();
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;
@@ -208,7 +216,8 @@ impl Table {
     /// Finds what a request reaches.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
         let Ok(found) = self.tree.at(path) else {
-            return Found { target: Target::Nothing, param_names: Arc::default(), params: Vec::new() };
+            let (param_names, params) = (Arc::default(), Vec::new());
+            return Found { target: Target::Nothing, measured: None, param_names, params };
         };
         let entry = &self.paths[*found.value];
         let start = path.as_ptr() as usize;
@@ -222,7 +231,7 @@ impl Table {
             None if *method == Method::OPTIONS => Target::Options(&entry.allow),
             None => Target::WrongMethod(&entry.allow),
         };
-        Found { target, param_names: entry.param_names.clone(), params }
+        Found { target, measured: Some(&entry.measured), param_names: entry.param_names.clone(), params }
     }
 }
 
@@ -261,8 +270,9 @@ impl fmt::Debug for Table {
 }
 
 impl PathEntry {
-    fn empty() -> Self {
+    fn empty(path: &str) -> Self {
         Self {
+            measured: Place::new(path),
             methods: [const { None }; 5],
             builtin: None,
             allow: HeaderValue::from_static(""),

@@ -136,6 +136,7 @@ impl Runner {
                 None => return Err(error),
             }
             ctx.inner().attempt.store(attempt + 1, Ordering::Relaxed);
+            self.measures.retried();
         }
         // The last attempt, and mostly the only one, takes the message itself.
         self.attempt::<A, S>(ctx, (provided, message), &mut settle).await

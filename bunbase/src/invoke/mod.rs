@@ -12,6 +12,7 @@ mod enqueue;
 mod error;
 mod idempotent;
 mod jobs;
+mod measure;
 mod outcome;
 mod queue;
 mod schedule;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::call::read;
+use self::measure::OfAction;
 pub use self::{
     attempts::{Finish, Settle, Typed, Written},
     call::{Callable, Calls},
@@ -37,7 +39,11 @@ pub use self::{
     schedule::Schedule,
     subscriptions::Subscriptions,
 };
-pub(crate) use self::{emit::TOPIC as EVENTS, outcome::Outcome};
+pub(crate) use self::{
+    emit::TOPIC as EVENTS,
+    measure::{Errors, Measures},
+    outcome::Outcome,
+};
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
@@ -69,6 +75,7 @@ pub struct Runner {
     guards: Arc<[Box<dyn DynGuard>]>,
     /// Whether no guard of it tells callers apart.
     admits_everybody: bool,
+    measures: OfAction,
 }
 
 /// Who calls, and as part of what.
@@ -109,7 +116,7 @@ pub trait Decode<A: Action> {
 
 impl Runner {
     /// Prepares an action to run. `timeout` is the limit where the action has none of its own; zero is none.
-    pub fn new(action: &Registered, timeout: Duration) -> Self {
+    pub(crate) fn new(action: &Registered, timeout: Duration, measures: &Measures) -> Self {
         let meta = &action.entry.meta;
         let mut generator = Generator::default();
         let output = (action.entry.output)(&mut generator).content.map(|(_, schema)| schema);
@@ -123,6 +130,7 @@ impl Runner {
             module_guards: action.module_guards.clone(),
             guards: action.guards.clone(),
             admits_everybody: action.guard_docs().iter().all(|guard| guard.admits_everybody),
+            measures: measures.of(action.name),
         }
     }
 
@@ -199,9 +207,7 @@ impl Runner {
 
     async fn check_and_decode<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
         ctx.resolve_tenant().await?;
-        check_all(&self.module_guards, ctx).await?;
-        let provided = A::provide(ctx).await?;
-        check_all(&self.guards, ctx).await?;
+        let provided = self.check::<A>(ctx).await.inspect_err(|error| self.measures.refused(error.status()))?;
         ctx.require_tenant().await?;
         let message = {
             let _span = ctx.inner().trace.part(|| "decode".into());
@@ -210,6 +216,14 @@ impl Runner {
         self.note_input(ctx, &message);
         A::check_input(ctx, &message).await?;
         Ok((provided, message))
+    }
+
+    /// Asks the guards, in their order.
+    async fn check<A: Action>(&self, ctx: &Ctx) -> Result<A::Provided> {
+        check_all(&self.module_guards, ctx).await?;
+        let provided = A::provide(ctx).await?;
+        check_all(&self.guards, ctx).await?;
+        Ok(provided)
     }
 
     fn note_input<A: Action>(&self, ctx: &Ctx, message: &A) {
@@ -264,7 +278,7 @@ pub async fn invoke<A: Action, F: Finish<A>>(
     finish: F,
 ) -> Result<F::Value, CallError<A::Error>> {
     let started = Instant::now();
-    let mut outcome = Outcome::begin(ctx, runner.name);
+    let mut outcome = Outcome::begin(ctx, runner);
     let steps = async {
         let (provided, message) = runner.prepare::<A>(ctx, input).await?;
         finish.finish(runner, ctx, provided, message, started).await

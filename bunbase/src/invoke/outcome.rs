@@ -4,13 +4,13 @@ use std::{borrow::Cow, error::Error as _, time::Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::{CallError, Panicked};
+use super::{CallError, Panicked, Runner, measure::OfAction};
 use crate::{
     Error,
     action::{ActionError, Door},
     context::Ctx,
     error::{ErrorClass, code},
-    observe::trace,
+    observe::{Entered, trace},
     runs::{RunRecord, RunStatus},
 };
 
@@ -21,11 +21,21 @@ pub(crate) struct Outcome {
     started_at: DateTime<Utc>,
     started: Instant,
     is_over: bool,
+    measures: OfAction,
+    _entered: Entered,
 }
 
 impl Outcome {
-    pub(crate) fn begin(ctx: &Ctx, action: &'static str) -> Self {
-        Self { ctx: ctx.clone(), action, started_at: ctx.now(), started: Instant::now(), is_over: false }
+    pub(crate) fn begin(ctx: &Ctx, runner: &Runner) -> Self {
+        Self {
+            ctx: ctx.clone(),
+            action: runner.name,
+            started_at: ctx.now(),
+            started: Instant::now(),
+            is_over: false,
+            measures: runner.measures.clone(),
+            _entered: runner.measures.enter(),
+        }
     }
 
     /// Remembers how a typed run ended.
@@ -67,7 +77,8 @@ impl Outcome {
 
     fn record(&mut self, status: RunStatus, http_status: Option<u16>, code: Option<String>, error: Option<String>) {
         self.is_over = true;
-        let ctx = &self.ctx;
+        let (ctx, duration) = (&self.ctx, self.started.elapsed());
+        self.measures.ended(status, duration, code.as_deref());
         ctx.inner().trace.end(|span| {
             // Nobody who waits hears of a job that was refused.
             let is_fault = |status: u16| status >= 500 || ctx.door().is_queued();
@@ -91,7 +102,7 @@ impl Outcome {
             attempt: ctx.attempt(),
             status,
             started_at: self.started_at,
-            duration: self.started.elapsed(),
+            duration,
             http_status: http_status.filter(|_| is_http),
             error_code: code.map(Cow::Owned),
             error,

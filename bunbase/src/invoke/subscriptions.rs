@@ -46,10 +46,9 @@ struct Subscription {
 impl Subscriptions {
     /// Reads the triggers of all actions.
     pub fn new(registry: &Registry, services: Arc<Services>) -> Self {
-        let (mut events, mut queues) = (Vec::new(), BTreeSet::new());
+        let mut events = Vec::new();
         let mut schedules: Vec<(&str, usize, Trigger)> = Vec::new();
         for action in registry.actions() {
-            queues.insert(action.entry.meta.queue);
             for trigger in action.entry.meta.triggers {
                 match *trigger {
                     Trigger::Event { name, ordered, broadcast } => {
@@ -63,7 +62,13 @@ impl Subscriptions {
                 }
             }
         }
-        Self { services, events: events.into(), schedules: schedules.into(), queues: queues.into() }
+        let queues = Self::queue_names(registry).collect();
+        Self { services, events: events.into(), schedules: schedules.into(), queues: Arc::new(queues) }
+    }
+
+    /// Returns the queues that the actions of a registry name, some more than once.
+    pub fn queue_names(registry: &Registry) -> impl Iterator<Item = &'static str> {
+        registry.actions().iter().map(|action| action.entry.meta.queue)
     }
 
     /// Returns the names of the events that are broadcast to some action of a registry.

@@ -5,8 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::store::{KvStore, Scope, Ttl};
-use crate::{Error, Result};
+use super::{
+    measure::Measures,
+    store::{KvStore, Scope, Ttl},
+};
+use crate::{Error, Result, observe::Metrics};
 
 /// The longest key, its namespace included: an index of Postgres takes no more than a third of a page.
 const LONGEST_KEY_BYTES: usize = 1024;
@@ -63,6 +66,7 @@ pub struct Kv {
     /// What all keys begin with: the namespace, and `:`, which no namespace has.
     prefix: Cow<'static, str>,
     settings: Settings,
+    measures: Measures,
 }
 
 /// Some keys of a list.
@@ -77,7 +81,13 @@ pub struct Listing {
 impl Kv {
     /// Returns the values of a store that are in no namespace.
     pub fn new(store: Arc<dyn KvStore>, settings: Settings) -> Self {
-        Self { store, scope: None, prefix: Cow::Borrowed(":"), settings }
+        Self { store, scope: None, prefix: Cow::Borrowed(":"), settings, measures: Measures::default() }
+    }
+
+    /// Has it measure what is asked of it.
+    #[must_use]
+    pub(crate) fn measured(self, metrics: &Metrics) -> Self {
+        Self { measures: Measures::new(metrics), ..self }
     }
 
     /// Returns the same values as one run sees them: in the transaction that it is part of.
@@ -373,10 +383,12 @@ impl Kv {
             Some(scope) => scope.enter(writes, self.store.joins_transactions()).await?,
             None => None,
         };
-        match held.as_ref().and_then(|held| self.store.within(held.tx())) {
+        let result = match held.as_ref().and_then(|held| self.store.within(held.tx())) {
             Some(store) => f(&*store).await,
             None => f(&*self.store).await,
-        }
+        };
+        self.measures.ended(writes, result.is_ok());
+        result
     }
 
     fn keys(&self, keys: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Vec<String>> {

@@ -9,6 +9,7 @@
 
 mod fallback;
 mod handle;
+mod measure;
 mod memory;
 mod postgres;
 #[cfg(feature = "redis")]

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +12,11 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{Rule, Taken, store::LimitStore};
-use crate::{Result, clock::Clock};
+use crate::{
+    Result,
+    clock::Clock,
+    observe::{Counter, Labels, Metrics},
+};
 
 /// The longest key that is kept as it is, in bytes.
 const LONGEST_KEY: usize = 128;
@@ -34,12 +38,21 @@ struct Inner {
     store: Arc<dyn LimitStore>,
     clock: Clock,
     refused: Mutex<HashMap<String, DateTime<Utc>>>,
+    refusals: OnceLock<Counter>,
 }
 
 impl Limits {
     /// Counts in a store.
     pub fn new(store: Arc<dyn LimitStore>, clock: Clock) -> Self {
-        Self(Arc::new(Inner { store, clock, refused: Mutex::default() }))
+        Self(Arc::new(Inner { store, clock, refused: Mutex::default(), refusals: OnceLock::new() }))
+    }
+
+    /// Has it measure how often it refuses, from now on.
+    #[must_use]
+    pub(crate) fn measured(self, metrics: &Metrics) -> Self {
+        let refusals = metrics.counters("bunbase_rate_limit_refusals", "Calls that a rate limit refused");
+        let _ = self.0.refusals.set(refusals.at_zero(Labels::new()));
+        self
     }
 
     /// Counts one call of `key` under `rule`, if it is let through. Rules that differ count apart.
@@ -47,6 +60,14 @@ impl Limits {
     /// # Errors
     /// 503 when whoever counts is away, and the configuration does not say what counts instead.
     pub async fn take(&self, key: &str, rule: Rule) -> Result<Taken> {
+        let taken = self.decide(key, rule).await?;
+        if let Some(refusals) = self.0.refusals.get().filter(|_| !taken.is_allowed) {
+            refusals.count();
+        }
+        Ok(taken)
+    }
+
+    async fn decide(&self, key: &str, rule: Rule) -> Result<Taken> {
         let key = stored(key, rule);
         if let Some(more_in) = self.refuses(&key) {
             return Ok(Taken { is_allowed: false, remaining: 0, more_in });

@@ -73,6 +73,8 @@ pub struct Claimed {
     pub identity: String,
     /// See [`NewJob::traceparent`](super::NewJob::traceparent).
     pub traceparent: String,
+    /// When it was due.
+    pub run_at: DateTime<Utc>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Here: the life of a job from the statement that enqueues it to its last attempt, its retention, and the dead letters. Not here: what a
 //! job does (`action`), when it recurs (`schedule`), and who emitted it (`events`). A new backend implements [`JobStore`] and
-//! passes `conformance`; nothing else changes. May name: `db`, `clock`, `error`.
+//! passes `conformance`; nothing else changes. May name: `db`, `observe`, `clock`, `error`.
 
 pub mod backoff;
 mod claim;
@@ -10,6 +10,7 @@ mod entity;
 mod groups;
 mod job;
 mod listing;
+mod measure;
 mod postgres;
 mod reaper;
 mod record;
@@ -20,6 +21,7 @@ mod worker;
 
 use std::sync::Arc;
 
+pub(crate) use self::measure::measure;
 use self::record::history;
 pub use self::{
     claim::{Claim, Claimed, Claims, Ended, Failed, Failure, Held, JobHandler, Lease, Outcome},

@@ -21,6 +21,9 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [Self::Succeeded, Self::Failed, Self::TimedOut, Self::Cancelled, Self::Panicked];
+
     /// Returns its name in the table.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -158,7 +158,10 @@ async fn write(recorder: &Recorder, db: &Db, batch: Vec<Entry>) -> Result<()> {
     let mut parts = vec![batch];
     let mut refusals = 0;
     while let Some(mut part) = parts.pop() {
-        let error = match store::write(db, &part).await {
+        let began = Instant::now();
+        let result = store::write(db, &part).await;
+        recorder.flushed(began.elapsed());
+        let error = match result {
             Ok(()) => {
                 recorder.done(&part, true);
                 refusals = 0;

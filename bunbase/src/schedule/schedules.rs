@@ -19,6 +19,7 @@ use crate::{
     Error, Result,
     clock::Clock,
     db::{Db, Tx},
+    observe::{Durations, Labels, Metrics},
 };
 
 const GET: &str = concat!("SELECT ", columns!(), " FROM schedules WHERE name = $1");
@@ -44,6 +45,8 @@ pub struct Schedules {
     pub(super) clock: Clock,
     pub(super) store: Arc<dyn ScheduleStore>,
     pub(super) changed: Arc<Notify>,
+    /// How late ticks are taken.
+    pub(super) lateness: Durations,
 }
 
 /// A tick that was taken.
@@ -65,7 +68,15 @@ impl Schedules {
             DbBackend::Postgres => Arc::new(Postgres::new(db.clone(), clock.clone())),
             _ => Arc::new(Sqlite::new(db.clone(), clock.clone())),
         };
-        Self { db, clock, store, changed: Arc::default() }
+        Self { db, clock, store, changed: Arc::default(), lateness: Durations::default() }
+    }
+
+    /// Has it measure how late it takes ticks.
+    #[must_use]
+    pub(crate) fn measured(self, metrics: &Metrics) -> Self {
+        let help = "How long after they are due ticks of schedules are taken, in milliseconds";
+        let lateness = metrics.histograms("bunbase_schedule_lateness_ms", help).of(Labels::new());
+        Self { lateness, ..self }
     }
 
     /// Wakes the ticker of this process: a schedule has changed.

@@ -90,7 +90,7 @@ impl Schedules {
                         break;
                     }
                     taken.schedules += 1;
-                    let one = tx.nested(async |tx: &Tx| take_one(tx, row, due.now, grace, on_tick).await).await;
+                    let one = tx.nested(async |tx: &Tx| self.take_one(tx, row, (due.now, grace), on_tick).await).await;
                     match one {
                         Ok(ticks) => taken.ticks += ticks,
                         // Not this schedule's fault: nothing of the take happens.
@@ -106,46 +106,53 @@ impl Schedules {
         }
         Ok(taken)
     }
-}
 
-/// Takes the ticks of one schedule, and moves it to its next.
-async fn take_one(tx: &Tx, row: &Row, now: DateTime<Utc>, grace: Duration, on_tick: &dyn OnTick) -> Result<usize> {
-    let (rule, zone) = row.rule()?;
-    let first = row.next_run_at.unwrap_or(now);
-    let due = Due::of((&rule, zone), row.missed(), first, now, grace);
-    if let Some(left_out) = due.left_out {
-        tracing::warn!(schedule = row.name, first = %left_out, next = ?due.next, "ticks were missed and are left out");
-    }
-    let (mut last, mut taken) = (row.last_job_id, 0);
-    for at in &due.ticks {
-        if tx.sql(TAKE).bind(row.name.as_str()).bind(*at).bind(now).execute().await? == 0 {
-            continue;
+    /// Takes the ticks of one schedule, and moves it to its next.
+    async fn take_one(
+        &self,
+        tx: &Tx,
+        row: &Row,
+        (now, grace): (DateTime<Utc>, Duration),
+        on_tick: &dyn OnTick,
+    ) -> Result<usize> {
+        let (rule, zone) = row.rule()?;
+        let first = row.next_run_at.unwrap_or(now);
+        let due = Due::of((&rule, zone), row.missed(), first, now, grace);
+        if let Some(left_out) = due.left_out {
+            tracing::warn!(schedule = row.name, first = %left_out, next = ?due.next, "ticks were missed and are left out");
         }
-        taken += 1;
-        let tick = Tick {
-            schedule: row.name.clone(),
-            at: *at,
-            action: row.action.clone(),
-            input: row.input.clone(),
-            identity: row.identity.clone(),
-            overlap: row.overlap(),
-            previous_job: last,
-        };
-        // A panic must not end the ticker.
-        let fired = AssertUnwindSafe(on_tick.fire(tx, &tick)).catch_unwind().await;
-        let fired = fired.unwrap_or_else(|_| Err(Error::internal("making a job of a tick panicked")));
-        if let Some(job) = fired? {
-            tx.sql(NAME_JOB).bind(row.name.as_str()).bind(*at).bind(job).execute().await?;
-            last = Some(job);
+        let (mut last, mut taken) = (row.last_job_id, 0);
+        for at in &due.ticks {
+            if tx.sql(TAKE).bind(row.name.as_str()).bind(*at).bind(now).execute().await? == 0 {
+                continue;
+            }
+            taken += 1;
+            self.lateness.add((now - *at).to_std().unwrap_or_default());
+            let tick = Tick {
+                schedule: row.name.clone(),
+                at: *at,
+                action: row.action.clone(),
+                input: row.input.clone(),
+                identity: row.identity.clone(),
+                overlap: row.overlap(),
+                previous_job: last,
+            };
+            // A panic must not end the ticker.
+            let fired = AssertUnwindSafe(on_tick.fire(tx, &tick)).catch_unwind().await;
+            let fired = fired.unwrap_or_else(|_| Err(Error::internal("making a job of a tick panicked")));
+            if let Some(job) = fired? {
+                tx.sql(NAME_JOB).bind(row.name.as_str()).bind(*at).bind(job).execute().await?;
+                last = Some(job);
+            }
         }
+        if due.next.is_none() && rule.is_once() {
+            tx.sql(END).bind(row.name.as_str()).execute().await?;
+            return Ok(taken);
+        }
+        let last_tick = due.ticks.last().copied().or(row.last_tick_at);
+        tx.sql(MOVE).bind(row.name.as_str()).bind(due.next).bind(last_tick).bind(last).execute().await?;
+        Ok(taken)
     }
-    if due.next.is_none() && rule.is_once() {
-        tx.sql(END).bind(row.name.as_str()).execute().await?;
-        return Ok(taken);
-    }
-    let last_tick = due.ticks.last().copied().or(row.last_tick_at);
-    tx.sql(MOVE).bind(row.name.as_str()).bind(due.next).bind(last_tick).bind(last).execute().await?;
-    Ok(taken)
 }
 
 /// Keeps a schedule whose tick failed from being taken for a while: twice as long each time.

@@ -19,7 +19,7 @@ use super::{
     super::{All, Run, Settings},
     *,
 };
-use crate::observe::Metrics;
+use crate::observe::{Format, Metrics};
 
 /// The fields of one line of the log, as texts.
 type Line = BTreeMap<&'static str, String>;
@@ -199,7 +199,7 @@ async fn statements_waits_and_connections_are_measured() {
         let tx = db.begin_tx().await.unwrap();
         tx.sql("UPDATE counter SET n = 1").execute().await.unwrap();
         assert_eq!(db.sql("DELETE FROM counter").execute().await.unwrap_err().status(), 503);
-        let text = metrics.text();
+        let text = metrics.text(Format::Prometheus);
         let mut expected = vec![
             "bunbase_db_query_duration_ms_count{operation=\"select\",target=\"primary\"} 2",
             "bunbase_db_query_duration_ms_count{operation=\"insert\",target=\"primary\"} 1",
@@ -220,6 +220,6 @@ async fn statements_waits_and_connections_are_measured() {
         tx.rollback().await.unwrap();
         // What is measured does not keep the database.
         drop(db);
-        assert!(metrics.text().contains("bunbase_db_pool_connections{state=\"busy\"} 0"));
+        assert!(metrics.text(Format::Prometheus).contains("bunbase_db_pool_connections{state=\"busy\"} 0"));
     }
 }

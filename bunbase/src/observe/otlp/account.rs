@@ -10,7 +10,7 @@ use std::{
 
 use opentelemetry_sdk::error::OTelSdkResult;
 
-use crate::observe::Metrics;
+use crate::observe::{Metrics, labels};
 
 /// The items of one kind, and the room in their queue.
 pub(super) struct Account {
@@ -103,8 +103,8 @@ pub(crate) fn measure(metrics: &Metrics, spans: Option<&super::SpanExport>, logs
     let help = "Spans and log lines for the collector, by what became of them";
     metrics.counts("bunbase_telemetry_items", help, move || {
         let one = |account: &Arc<Account>| {
-            let labels =
-                ["exported", "failed", "dropped"].map(|result| vec![("signal", account.signal), ("result", result)]);
+            let labels = ["exported", "failed", "dropped"]
+                .map(|result| labels([("signal", account.signal), ("result", result)]));
             labels.into_iter().zip(account.counts())
         };
         accounts.iter().flat_map(one).collect()

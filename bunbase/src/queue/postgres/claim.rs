@@ -165,6 +165,7 @@ impl From<Taken> for Claimed {
             origin: row.origin,
             identity: row.identity,
             traceparent: row.traceparent,
+            run_at: row.run_at,
             created_at: row.created_at,
         }
     }

@@ -116,6 +116,7 @@ pub(super) fn in_order(mut taken: Vec<Taken>) -> Vec<Claimed> {
         origin: row.origin,
         identity: row.identity,
         traceparent: row.traceparent,
+        run_at: row.run_at,
         created_at: row.created_at,
     });
     jobs.collect()

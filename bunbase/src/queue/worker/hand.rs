@@ -183,6 +183,7 @@ mod tests {
             origin: None,
             identity: String::new(),
             traceparent: String::new(),
+            run_at: NOW,
             created_at: NOW,
         }
     }

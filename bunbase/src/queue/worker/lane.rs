@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    super::{Claim, Claimed, Claims, Outcome, backoff},
+    super::{Claim, Claimed, Claims, Outcome, backoff, measure::Measures},
     Shared,
     pace::Pace,
     run::{self, Ending},
@@ -36,6 +36,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub(super) struct Lane {
     shared: Arc<Shared>,
     queue: Arc<str>,
+    measures: Measures,
     concurrency: usize,
     endings: mpsc::UnboundedSender<Ending>,
     first_look: Option<watch::Sender<usize>>,
@@ -98,6 +99,7 @@ impl Lane {
         let wake = shared.wake.on_jobs(queue);
         let unwritten = shared.hand.unwritten();
         Self {
+            measures: Measures::new(&shared.settings.metrics, queue),
             shared,
             queue: queue.into(),
             concurrency: concurrency.max(1),
@@ -161,11 +163,18 @@ impl Lane {
             let Some((job, _)) = self.waiting.pop_front() else { return };
             // What was lost while it waited is left out.
             let Some(signals) = self.shared.hand.begin(job.lease()) else { continue };
+            let measures = self.measures.clone();
+            measures.waited((self.shared.clock.now() - job.run_at).to_std().unwrap_or_default());
+            let (attempt, last) = (job.attempt, job.max_attempts);
             let run = run::run(Arc::clone(&self.shared), Arc::clone(&self.queue), job, signals, self.endings.clone());
             self.running.spawn(async move {
                 let began = Instant::now();
-                run.await;
-                began.elapsed()
+                let end = run.await;
+                let took = began.elapsed();
+                if let Some(outcome) = end {
+                    measures.ran(took, &outcome, attempt >= last);
+                }
+                took
             });
         }
     }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{hand::Hand, lane::Lane};
 use super::{JobHandler, JobStore, Wake};
-use crate::{clock::Clock, service};
+use crate::{clock::Clock, observe::Metrics, service};
 
 /// How long the last endings may take to be written when the worker stops.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -41,6 +41,8 @@ pub struct WorkerSettings {
     pub batch: usize,
     /// How long running jobs may take to end when it stops.
     pub shutdown_timeout: Duration,
+    /// What is measured of it goes there; nowhere unless said.
+    pub metrics: Metrics,
 }
 
 impl Default for WorkerSettings {
@@ -52,6 +54,7 @@ impl Default for WorkerSettings {
             poll_interval: Duration::from_secs(1),
             batch: 500,
             shutdown_timeout: Duration::from_secs(30),
+            metrics: Metrics::off(),
         }
     }
 }

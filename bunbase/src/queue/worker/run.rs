@@ -26,22 +26,22 @@ pub(super) struct Ending {
     pub(super) outcome: Outcome,
 }
 
-/// Runs a job and passes on how it ended, unless its lease was lost.
+/// Runs a job and passes on how it ended, which it returns, too; none when its lease was lost.
 pub(super) async fn run(
     shared: Arc<Shared>,
     queue: Arc<str>,
     job: Claimed,
     signals: Signals,
     endings: mpsc::UnboundedSender<Ending>,
-) {
+) -> Option<Outcome> {
     let (lease, is_grouped) = (job.lease(), job.group.is_some());
     let outcome = tokio::select! {
         biased;
-        () = signals.lost.cancelled() => return,
+        () = signals.lost.cancelled() => return None,
         outcome = handle(&shared, job, &signals) => outcome,
         () = overdue(&shared, &signals) => Outcome::Cancelled,
     };
-    let Some(cancel_requested) = shared.hand.end(lease) else { return };
+    let cancel_requested = shared.hand.end(lease)?;
     let outcome = match outcome {
         Outcome::Completed => Outcome::Completed,
         _ if cancel_requested => Outcome::Cancelled,
@@ -49,7 +49,8 @@ pub(super) async fn run(
         outcome => outcome,
     };
     // The flusher outlives every run.
-    let _ = endings.send(Ending { lease, queue, is_grouped, outcome });
+    let _ = endings.send(Ending { lease, queue, is_grouped, outcome: outcome.clone() });
+    Some(outcome)
 }
 
 async fn handle(shared: &Shared, job: Claimed, signals: &Signals) -> Outcome {

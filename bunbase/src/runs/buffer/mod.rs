@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{RunRecord, RunStatus};
-use crate::observe::{Metrics, redact};
+use crate::observe::{Durations, Labels, Metrics, labels, redact};
 
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
 const RESERVE: usize = 4;
@@ -80,6 +80,8 @@ struct Inner {
     waiting: Mutex<Waiting>,
     sampled_out: AtomicU64,
     full: Notify,
+    /// How long statements take that write records.
+    flushes: OnceLock<Durations>,
 }
 
 #[derive(Default)]
@@ -143,6 +145,7 @@ impl Recorder {
             waiting: Mutex::default(),
             sampled_out: AtomicU64::new(0),
             full: Notify::new(),
+            flushes: OnceLock::new(),
         }))
     }
 
@@ -204,6 +207,9 @@ impl Recorder {
 
     /// Registers what became of records.
     pub(crate) fn measure(&self, metrics: &Metrics) {
+        let help = "How long statements take that write records of runs, in milliseconds";
+        // A second registry would have none of these.
+        let _ = self.0.flushes.set(metrics.histograms("bunbase_run_flush_ms", help).of(Labels::new()));
         let recorder = self.clone();
         metrics.counts("bunbase_run_records", "Records of runs, by what became of them", move || {
             let counts = recorder.counts();
@@ -214,8 +220,25 @@ impl Recorder {
                 ("refused", counts.refused),
                 ("sampled_out", counts.sampled_out),
             ];
-            results.map(|(result, count)| (vec![("result", result)], count)).to_vec()
+            results.map(|(result, count)| (labels([("result", result)]), count)).to_vec()
         });
+        let recorder = self.clone();
+        metrics.gauges("bunbase_run_buffer_length", "Records of runs that wait to be written", move || {
+            vec![(Labels::new(), recorder.len() as u64)]
+        });
+        let recorder = self.clone();
+        metrics.gauges(
+            "bunbase_run_buffer_bytes",
+            "Memory that records of runs take until they are written",
+            move || vec![(Labels::new(), recorder.bytes() as u64)],
+        );
+    }
+
+    /// Takes in how long a statement took that writes records.
+    pub(super) fn flushed(&self, time: Duration) {
+        if let Some(flushes) = self.0.flushes.get() {
+            flushes.add(time);
+        }
     }
 
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).

@@ -69,6 +69,8 @@ async fn redis_is_in_the_metrics_with_its_pool_its_operations_and_its_memory() {
     }
     assert!(value("bunbase_redis_used_memory_bytes") > 0, "{text}");
     assert_eq!(value("bunbase_redis_max_memory_bytes"), memory.max_memory_bytes);
+    assert_eq!(value("bunbase_kv_operations_total{operation=\"write\",result=\"ok\"}"), 2);
+    assert_eq!(value("bunbase_kv_operations_total{operation=\"write\",result=\"error\"}"), 0);
     assert_eq!((value("bunbase_redis_evicted_keys_total"), value("bunbase_redis_expired_keys_total")), (0, 1));
     let operations = value("bunbase_redis_operations_total");
     let again = app.get("/_metrics").send().await.text().to_owned();
