@@ -26,7 +26,7 @@ mod replicas;
 mod routing;
 mod streams;
 mod texts;
-mod tls;
+pub(crate) mod tls;
 mod values;
 mod wire;
 

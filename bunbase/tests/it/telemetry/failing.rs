@@ -28,7 +28,8 @@ async fn ask(app: &TestApp) {
 
 /// Returns what became of the spans.
 async fn counts(app: &TestApp) -> BTreeMap<String, u64> {
-    let text = app.get("/_metrics").send().await.text();
+    let answer = app.get("/_metrics").send().await;
+    let text = answer.text();
     let lines =
         text.lines().filter_map(|line| line.strip_prefix("bunbase_telemetry_items_total{signal=\"traces\",result=\""));
     let count = |line: &str| {

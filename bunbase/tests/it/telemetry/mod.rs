@@ -1,11 +1,16 @@
 //! What a collector gets: whole traces over HTTP, jobs and events, and what happens when it is not there.
 
 mod context;
+mod encrypted;
 mod failing;
 #[cfg(feature = "reqwest")]
 mod outgoing;
 pub(crate) mod receiver;
+#[cfg(feature = "redis")]
+mod redis;
 mod whole;
+
+use std::sync::LazyLock;
 
 use bunbase::prelude::*;
 use tokio::sync::watch;
@@ -13,7 +18,7 @@ use tokio::sync::watch;
 bunbase::module!(name = "telemetry", prefix = "/t/telemetry");
 
 /// How many orders somebody was told of.
-static TOLD: watch::Sender<usize> = watch::Sender::const_new(0);
+static TOLD: LazyLock<watch::Sender<usize>> = LazyLock::new(|| watch::Sender::new(0));
 
 /// Takes an order, and has it shipped.
 #[action(post = "/orders")]

@@ -20,7 +20,7 @@ async fn told(
 async fn ask(url: String) -> Result<String> {
     let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(Outgoing).build();
     let answer = client.get(url).send().await.map_err(bunbase::Error::internal)?;
-    answer.text().await.map_err(bunbase::Error::internal)
+    answer.json().await.map_err(bunbase::Error::internal)
 }
 
 async fn asked(receiver: &Receiver, flags: &str) -> String {
