@@ -59,13 +59,18 @@ pub(super) fn exported() -> Option<&'static LogExport> {
 }
 
 /// Sends the lines that are left. Those that come afterwards are not sent.
-#[cfg_attr(not(feature = "otlp"), expect(clippy::unused_async, reason = "there are none"))]
-pub(super) async fn stop(_config: &Config) {
-    #[cfg(feature = "otlp")]
+#[cfg(feature = "otlp")]
+pub(super) async fn stop(config: &Config) {
     if let Some(sent) = SENT.get() {
-        let patience = _config.otlp.flush_timeout;
+        let patience = config.otlp.flush_timeout;
         telemetry::blocking(move || sent.stop(patience)).await;
     }
+}
+
+/// Sends nothing.
+#[cfg(not(feature = "otlp"))]
+pub(super) fn stop(_config: &Config) -> std::future::Ready<()> {
+    std::future::ready(())
 }
 
 /// Returns whether lines say which run they belong to.

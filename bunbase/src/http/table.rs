@@ -199,7 +199,7 @@ impl Table {
             entry.builtin = Some((builtin, token));
         }
         let (tree, paths, measures, tracer) = (matchit::Router::new(), Vec::new(), Measures::default(), Tracer::off());
-        let mut table = Self { tree, paths, settings, in_flight, measures, tracer };
+        let mut table = Self { tree, paths, settings, in_flight, tracer, measures };
         for (shape, mut entry) in shapes {
             entry.allow = entry.allowed();
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;

@@ -8,6 +8,8 @@ mod outgoing;
 pub(crate) mod receiver;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "mcp")]
+mod tools;
 mod whole;
 
 use std::sync::LazyLock;
