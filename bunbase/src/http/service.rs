@@ -47,7 +47,7 @@ pub(crate) async fn serve(
             traced::describe_request(span, request.method(), request.uri(), &headers);
         });
         table.measures.failed(error.code());
-        table.measures.answered(None, request.method(), response.status().as_u16(), started.elapsed());
+        table.measures.answered(None, request.method(), status.as_u16(), started.elapsed());
         log(request.method(), request.uri().path(), &response, started, trace);
         return Ok(request.into_response(rest.until_sent(response)));
     }

@@ -65,8 +65,8 @@ pub struct Table {
     paths: Vec<PathEntry>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) in_flight: InFlight,
-    pub(crate) tracer: Tracer,
     pub(crate) measures: Measures,
+    pub(crate) tracer: Tracer,
 }
 
 /// What is at one path.
@@ -166,9 +166,11 @@ impl Table {
         if !problems.is_empty() {
             return Err(Error::new(500, "webhook_configuration", problems.join("\n")));
         }
-        let mut table = Self::assemble(shapes, pages, settings, in_flight)?;
-        table.measures = Measures::new(&services.metrics, of_runs.errors());
-        table.tracer = services.tracer.clone();
+        let table = Self {
+            tracer: services.tracer.clone(),
+            measures: Measures::new(&services.metrics, of_runs.errors()),
+            ..Self::assemble(shapes, pages, settings, in_flight)?
+        };
         Ok((table, Calls::new(runners.into_iter())))
     }
 
@@ -199,7 +201,7 @@ impl Table {
             entry.builtin = Some((builtin, token));
         }
         let (tree, paths, measures, tracer) = (matchit::Router::new(), Vec::new(), Measures::default(), Tracer::off());
-        let mut table = Self { tree, paths, settings, in_flight, tracer, measures };
+        let mut table = Self { tree, paths, settings, in_flight, measures, tracer };
         for (shape, mut entry) in shapes {
             entry.allow = entry.allowed();
             table.tree.insert(shape, table.paths.len()).map_err(Error::internal)?;

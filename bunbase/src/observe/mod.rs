@@ -1,4 +1,4 @@
-//! Metrics: what a process measures, in one registry, and its text for whoever collects it.
+//! What an operator sees: metrics, in one registry, with their text for whoever collects it; traces; and how both leave the process.
 //!
 //! Here: [`Metrics`], the handles of what is measured, what is asked for before somebody reads, and what the system says of the process.
 //! Each room registers what it measures and keeps the handles that it got, with their labels resolved, so that measuring looks nothing

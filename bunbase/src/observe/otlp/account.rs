@@ -117,11 +117,10 @@ pub(crate) fn measure(metrics: &Metrics, spans: Option<&super::SpanExport>, logs
     let help = "Spans and log lines for the collector, by what became of them";
     metrics.counts("bunbase_telemetry_items", help, move || {
         let one = |account: &Arc<Account>| {
-            let labels = ["exported", "failed", "dropped"]
-                .map(|result| labels([("signal", account.signal), ("result", result)]));
-            labels.into_iter().zip(account.counts())
+            let of = |result| labels([("signal", account.signal), ("result", result)]);
+            ["exported", "failed", "dropped"].map(of).into_iter().zip(account.counts())
         };
-        accounts.iter().flat_map(one).collect()
+        accounts.iter().flat_map(one).collect::<Vec<_>>()
     });
 }
 
