@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 #[cfg(feature = "otlp")]
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -39,37 +39,36 @@ pub(super) fn start(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// What sends the log to a collector: one for the process, as the log is.
+/// What sends the log to a collector, and for how long at the end: one for the process, as the log is.
 #[cfg(feature = "otlp")]
-static SENT: OnceLock<LogExport> = OnceLock::new();
+static SENT: OnceLock<(LogExport, Duration)> = OnceLock::new();
 
 #[cfg(feature = "otlp")]
 fn exporting(config: &Config) -> Result<Option<LogExport>> {
     if let Some(sent) = telemetry::logs(config)? {
         // A second one has no subscriber.
-        let _ = SENT.set(sent);
+        let _ = SENT.set((sent, config.otlp.flush_timeout));
     }
-    Ok(SENT.get().cloned())
+    Ok(SENT.get().map(|(sent, _)| sent.clone()))
 }
 
 /// Returns what sends the log to a collector, if something does.
 #[cfg(feature = "otlp")]
 pub(super) fn exported() -> Option<&'static LogExport> {
-    SENT.get()
+    SENT.get().map(|(sent, _)| sent)
 }
 
 /// Sends the lines that are left. Those that come afterwards are not sent.
 #[cfg(feature = "otlp")]
-pub(super) async fn stop(config: &Config) {
-    if let Some(sent) = SENT.get() {
-        let patience = config.otlp.flush_timeout;
-        telemetry::blocking(move || sent.stop(patience)).await;
+pub(super) async fn stop() {
+    if let Some((sent, patience)) = SENT.get() {
+        telemetry::blocking(|| sent.stop(*patience)).await;
     }
 }
 
 /// Sends nothing.
 #[cfg(not(feature = "otlp"))]
-pub(super) fn stop(_config: &Config) -> std::future::Ready<()> {
+pub(super) fn stop() -> std::future::Ready<()> {
     std::future::ready(())
 }
 

@@ -69,3 +69,33 @@ pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_credentials_are_known_in_every_spelling() {
+        for name in
+            ["authorization", "Authorization", "Set-Cookie", "x-api-key", "http.request.header.cookie", "PASSWORD"]
+        {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["author", "cookies_eaten", "tokens", "page", ""] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_in_texts_are_left_out_and_the_rest_stays() {
+        for (given, left) in [
+            ("GET /a\nAuthorization: Basic aHVudGVyMg==\nAccept: a", "GET /a\nAuthorization: [sensitive]\nAccept: a"),
+            (r#"{"cookie": "a=hunter2; b=\"c\"", "host": "h"}"#, r#"{"cookie": [sensitive], "host": "h"}"#),
+            ("sent Bearer eyJhbGciOi.abc-def, got 401", "sent Bearer [sensitive], got 401"),
+            ("set-cookie=hunter2", "set-cookie=[sensitive]"),
+            ("the bearer of this, and a cookie jar", "the bearer of this, and a cookie jar"),
+        ] {
+            assert_eq!(text(given.to_owned()), left);
+        }
+    }
+}
