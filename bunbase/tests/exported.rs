@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
 
 #[path = "it/telemetry/receiver.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod receiver;
 
 use bunbase::prelude::*;
