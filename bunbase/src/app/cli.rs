@@ -236,6 +236,7 @@ async fn serve(app: App, config: Config) -> Result<()> {
         wired.seeds.run(&wired.services.db, &[]).await?;
     }
     // Not waited for: a database that is away keeps no process from starting.
+    tokio::spawn(logging::look_after());
     tokio::spawn(warn_if_crowded(wired.services.db.clone(), format!("{} ", wired.config.app.name)));
     let roles = Roles::of(&wired.config);
     let databases: Vec<Db> =

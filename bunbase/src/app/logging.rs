@@ -1,14 +1,16 @@
 //! Where `tracing` events go: to standard error, and to the records of the runs that they happen in.
 
-use std::io::IsTerminal;
-#[cfg(feature = "otlp")]
-use std::{sync::OnceLock, time::Duration};
+use std::{io::IsTerminal, sync::OnceLock};
 
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Layer, Registry, filter::FilterExt, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use super::log_line::JsonLine;
 #[cfg(feature = "otlp")]
 use super::telemetry;
+use super::{
+    levels::{self, Levels},
+    log_line::JsonLine,
+    repeats::Repeats,
+};
 #[cfg(feature = "otlp")]
 use crate::observe::otlp::LogExport;
 use crate::{
@@ -23,8 +25,9 @@ use crate::{
 /// # Errors
 /// 500 when it is to be sent to a collector, and cannot be.
 pub(super) fn start(config: &Config) -> Result<()> {
+    let (mut levels, repeats) = (Levels::new(&config.log.level), Repeats::new(config.log.repeat_limit));
     #[cfg(feature = "otlp")]
-    let sent = exporting(config)?.map(|sent| sent.with_filter(filter(&config.log.level)));
+    let sent = exporting(config)?.map(|sent| sent.with_filter(levels.filter().and(repeats.clone())));
     #[cfg(not(feature = "otlp"))]
     let sent = None::<tracing_subscriber::layer::Identity>;
     let base = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
@@ -32,16 +35,19 @@ pub(super) fn start(config: &Config) -> Result<()> {
         LogFormat::Pretty => base.with_target(false).compact().boxed(),
         LogFormat::Json => base.event_format(JsonLine).boxed(),
     };
-    let lines = lines.with_filter(filter(&config.log.level));
-    let runs = keeps_runs(config).then(|| RunLog::new().with_filter(filter(&config.persistence.log_level)));
-    // It fails only when there is a subscriber already.
-    let _ = tracing_subscriber::registry().with(lines).with(runs).with(sent).try_init();
+    let lines = lines.with_filter(levels.filter().and(repeats.clone()));
+    let runs = keeps_runs(config).then(|| RunLog::new().with_filter(levels::filter(&config.persistence.log_level)));
+    // It fails only when there is a subscriber already, whose level is not ours.
+    if tracing_subscriber::registry().with(lines).with(runs).with(sent).try_init().is_ok() {
+        levels.install();
+        let _ = REPEATS.set(repeats);
+    }
     Ok(())
 }
 
 /// What sends the log to a collector, and for how long at the end: one for the process, as the log is.
 #[cfg(feature = "otlp")]
-static SENT: OnceLock<(LogExport, Duration)> = OnceLock::new();
+static SENT: OnceLock<(LogExport, std::time::Duration)> = OnceLock::new();
 
 #[cfg(feature = "otlp")]
 fn exporting(config: &Config) -> Result<Option<LogExport>> {
@@ -58,18 +64,30 @@ pub(super) fn exported() -> Option<&'static LogExport> {
     SENT.get().map(|(sent, _)| sent)
 }
 
+/// What leaves out lines that repeat.
+static REPEATS: OnceLock<Repeats> = OnceLock::new();
+
+/// Follows signals that change the level, and tells of what was left out, as long as it is polled.
+pub(super) async fn look_after() {
+    let tell = async {
+        match REPEATS.get() {
+            Some(repeats) => repeats.clone().tell().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::join!(levels::follow_signals(), tell);
+}
+
 /// Sends the lines that are left. Those that come afterwards are not sent.
-#[cfg(feature = "otlp")]
+#[cfg_attr(not(feature = "otlp"), expect(clippy::unused_async, reason = "there are none"))]
 pub(super) async fn stop() {
+    if let Some(repeats) = REPEATS.get() {
+        repeats.tell_now();
+    }
+    #[cfg(feature = "otlp")]
     if let Some((sent, patience)) = SENT.get() {
         telemetry::blocking(|| sent.stop(*patience)).await;
     }
-}
-
-/// Sends nothing.
-#[cfg(not(feature = "otlp"))]
-pub(super) fn stop() -> std::future::Ready<()> {
-    std::future::ready(())
 }
 
 /// Returns whether lines say which run they belong to.
@@ -80,18 +98,4 @@ pub(super) fn names_runs(config: &Config) -> bool {
 /// Returns whether what runs log is recorded.
 pub(super) fn keeps_runs(config: &Config) -> bool {
     config.persistence.enabled && !config.persistence.log_level.trim().eq_ignore_ascii_case("off")
-}
-
-/// Libraries that tell at `info` what the framework's own lines tell, or at `debug` what no log may have.
-const QUIET: [&str; 4] = ["actix_server", "rmcp", "sea_orm_migration", "sqlx"];
-
-/// Makes the filter of `log.level`, which the configuration has checked.
-fn filter(level: &str) -> EnvFilter {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    QUIET.iter().filter(|target| !level.contains(*target)).fold(filter, |filter, target| {
-        match format!("{target}=warn").parse() {
-            Ok(directive) => filter.add_directive(directive),
-            Err(_) => filter,
-        }
-    })
 }

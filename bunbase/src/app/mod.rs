@@ -7,12 +7,14 @@ mod data;
 mod database;
 #[cfg(feature = "entity")]
 mod entity;
+mod levels;
 mod log_line;
 mod logging;
 mod metrics;
 mod migrate;
 mod operate;
 mod pages;
+mod repeats;
 mod routes;
 mod runs;
 mod seed;

@@ -128,5 +128,6 @@ pub(super) fn settings(config: &Arc<Config>) -> Result<http::Settings> {
         hosts: hosts(config, &http.host),
         csrf: csrf(config),
         answers: answers(config),
+        logs_all: config.log.requests == config::RequestLog::All,
     })
 }

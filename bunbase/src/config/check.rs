@@ -207,7 +207,7 @@ pub(super) fn methods(methods: &[String]) -> Result<(), String> {
 /// A level, or filter directives of `tracing` such as `info,my_app=debug`.
 ///
 /// A bare word that is no level would be read as a module's name and turn the log off: a typo in `info` must not.
-pub(super) fn log_filter(filter: &str) -> Result<(), String> {
+pub(crate) fn log_filter(filter: &str) -> Result<(), String> {
     // The parser of tracing-subscriber 0.3.23 slices inside a character before `[`, and panics.
     if !filter.is_ascii() {
         return Err("has a character that is not ASCII, which log filters cannot have".to_owned());

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 
 use application::Application;
 
+pub(crate) use check::log_filter as check_log_filter;
 pub use environment::Environment;
 pub(crate) use environment::is_loopback;
 pub use headers::Headers;
@@ -47,7 +48,7 @@ pub use secret::Secret;
 pub use sections::Key;
 pub use setting::{
     Access, CancelOnDisconnect, DataBackend, EventTransport, FrameOptions, LogFormat, OnFailure, OtlpProtocol,
-    ResourcePolicy, Revocation, SameSite, TenantIsolation, TenantSource, TraceSampler,
+    RequestLog, ResourcePolicy, Revocation, SameSite, TenantIsolation, TenantSource, TraceSampler,
 };
 pub use size::ByteSize;
 pub use table::{

@@ -377,6 +377,16 @@ words! {
 }
 
 words! {
+    /// Which requests have a line in the log.
+    RequestLog {
+        /// All of them.
+        All = "all",
+        /// Those that were answered with 500 or more.
+        Failed = "failed",
+    }
+}
+
+words! {
     /// Who may show answers in a frame.
     FrameOptions {
         /// Nobody.

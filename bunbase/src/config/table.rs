@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Access, Application, ByteSize, CancelOnDisconnect, ConnectionUrl, DataBackend, Environment, EventTransport,
-    FrameOptions, Headers, Key, LogFormat, LongSecret, OnFailure, OtlpProtocol, RedisUrl, ResourcePolicy, Revocation,
-    SameSite, Source, TenantIsolation, TenantSource, TraceSampler, check, sections::sections, setting::Setting,
+    FrameOptions, Headers, Key, LogFormat, LongSecret, OnFailure, OtlpProtocol, RedisUrl, RequestLog, ResourcePolicy,
+    Revocation, SameSite, Source, TenantIsolation, TenantSource, TraceSampler, check, sections::sections,
+    setting::Setting,
 };
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -428,6 +429,12 @@ sections! {
         level: String = "info".to_owned(), guide "observability.logging.level" "info", check check::log_filter;
         /// How a line looks.
         format: LogFormat = LogFormat::Pretty, production LogFormat::Json, guide "observability.logging.format" "json";
+        /// Which requests have a line: `all`, or those that were `failed`, with 500 or more; the others then have one at `debug`. A line
+        /// costs more than a small action.
+        requests: RequestLog = RequestLog::All, production RequestLog::Failed;
+        /// How many lines of one place in the code are written in ten seconds, at `warn` and `error`; the others are counted and told of.
+        /// 0 is without limit.
+        repeat_limit: u32 = 100;
         /// Whether the log is sent to a collector as well.
         otlp: bool = false, says "true where `otlp.endpoint` or `log.otlp_endpoint` is set",
             guide "observability.logging.otlp.enabled" "false";

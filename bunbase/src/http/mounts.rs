@@ -99,8 +99,9 @@ pub(crate) async fn dress(
         Err(error) => {
             // A middleware of a mounted service failed. The request went with it, so the answer travels as an error.
             let response = finish(as_problem(error.error_response(), trace), trace, answers, is_secure);
-            table.measures.mounted(None, &method, response.status().as_u16(), started.elapsed());
-            log(&method, &path, &response, started, trace);
+            let took = started.elapsed();
+            table.measures.mounted(None, &method, response.status().as_u16(), took);
+            log(&table.settings, (&method, &path), &response, took, trace);
             return Err(InternalError::from_response(error, response).into());
         }
     };
@@ -118,10 +119,11 @@ pub(crate) async fn dress(
         return Ok(response);
     }
     let pattern = response.request().match_pattern();
-    table.measures.mounted(pattern.as_deref(), &method, response.status().as_u16(), started.elapsed());
+    let took = started.elapsed();
+    table.measures.mounted(pattern.as_deref(), &method, response.status().as_u16(), took);
     let (request, response) = response.into_parts();
     let response = finish(as_problem(response, trace), trace, answers, is_secure);
-    log(&method, &path, &response, started, trace);
+    log(&table.settings, (&method, &path), &response, took, trace);
     Ok(ServiceResponse::new(request, response))
 }
 

@@ -1,6 +1,9 @@
 //! The service behind actix's `default_service`: every request that no mounted service of the application took.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpMessage, HttpResponse,
@@ -17,6 +20,7 @@ use super::{
     held::Held,
     problem,
     security::AnswerHeaders,
+    settings::Settings,
     table::{Arrival, Builtin, Table, Target},
     traced,
 };
@@ -47,8 +51,9 @@ pub(crate) async fn serve(
             traced::describe_request(span, request.method(), request.uri(), &headers);
         });
         table.measures.failed(error.code());
-        table.measures.answered(None, request.method(), status.as_u16(), started.elapsed());
-        log(request.method(), request.uri().path(), &response, started, trace);
+        let took = started.elapsed();
+        table.measures.answered(None, request.method(), status.as_u16(), took);
+        log(&table.settings, (request.method(), request.uri().path()), &response, took, trace);
         return Ok(request.into_response(rest.until_sent(response)));
     }
     let found = table.find(request.method(), request.uri().path());
@@ -102,8 +107,9 @@ pub(crate) async fn serve(
     if stopping {
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
-    table.measures.answered(measured, &head.method, response.status().as_u16(), started.elapsed());
-    log(&head.method, head.uri.path(), &response, started, trace);
+    let took = started.elapsed();
+    table.measures.answered(measured, &head.method, response.status().as_u16(), took);
+    log(&table.settings, (&head.method, head.uri.path()), &response, took, trace);
     Ok(request.into_response(rest.until_sent(response)))
 }
 
@@ -127,13 +133,25 @@ pub(crate) fn finish<B>(
 }
 
 /// Logs one line for a request. The query is left out: it carries secrets.
-pub(crate) fn log<B>(method: &Method, path: &str, response: &HttpResponse<B>, started: Instant, trace: TraceId) {
+pub(crate) fn log<B>(
+    settings: &Settings,
+    (method, path): (&Method, &str),
+    response: &HttpResponse<B>,
+    took: Duration,
+    trace: TraceId,
+) {
     let status = response.status().as_u16();
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let ms = format_args!("{duration_ms:.2}");
+    macro_rules! line {
+        ($level:ident) => {{
+            let ms = format_args!("{:.2}", took.as_secs_f64() * 1000.0);
+            tracing::$level!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        }};
+    }
     if status >= 500 {
-        tracing::error!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        line!(error);
+    } else if settings.logs_all {
+        line!(info);
     } else {
-        tracing::info!(target: "bunbase::http", %method, path, status, duration_ms = %ms, trace_id = %trace, "request");
+        line!(debug);
     }
 }

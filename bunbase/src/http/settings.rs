@@ -47,6 +47,8 @@ pub struct Settings {
     pub csrf: Csrf,
     /// The headers of all answers.
     pub answers: AnswerHeaders,
+    /// Whether requests that did not fail have a line in the log at `info`, or only at `debug`.
+    pub logs_all: bool,
 }
 
 /// What happens to a run whose client leaves.
@@ -119,6 +121,7 @@ impl Default for Settings {
             hosts: Hosts::All,
             csrf: Csrf::default(),
             answers: AnswerHeaders::default(),
+            logs_all: true,
         }
     }
 }
