@@ -142,8 +142,14 @@ enum Command {
     },
 }
 
-/// Does what the command line says.
+/// Does what the command line says. What was logged meanwhile has been sent when it is done.
 pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let done = Box::pin(execute(app, arguments)).await;
+    logging::stop().await;
+    done
+}
+
+async fn execute(app: App, arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         // Help and version are errors to the parser, and answers to the person who asked.
@@ -263,7 +269,6 @@ async fn serve(app: App, config: Config) -> Result<()> {
     }
     telemetry.stop().await;
     tracing::info!("stopped");
-    logging::stop(&config).await;
     stopped
 }
 
@@ -296,7 +301,6 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
     writer.stop().await;
     wired.close().await;
     wired.telemetry.stop().await;
-    logging::stop(&wired.config).await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),
         Err(error) if error.fields().is_empty() => Err(error),
@@ -324,7 +328,6 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     writer.stop().await;
     wired.close().await;
     wired.telemetry.stop().await;
-    logging::stop(&wired.config).await;
     served
 }
 

@@ -27,7 +27,7 @@ mod replicas;
 mod routing;
 mod streams;
 mod texts;
-mod tls;
+pub(crate) mod tls;
 mod values;
 mod wire;
 

@@ -21,7 +21,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::soon;
 
 /// Makes a certificate for `localhost` that an authority has signed, both in the folder. `None` where OpenSSL is not installed.
-fn make(folder: &Path) -> Option<()> {
+pub(crate) fn make(folder: &Path) -> Option<()> {
     let openssl = |arguments: &str| {
         let mut command = Command::new("openssl");
         command.args(arguments.split(' ')).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
