@@ -23,6 +23,10 @@
 // So that generated code, which names `::bunbase`, also compiles in this crate.
 extern crate self as bunbase;
 
+#[cfg(test)]
+#[path = "../tests/it/certificates.rs"]
+mod certificates;
+
 pub mod action;
 pub mod app;
 pub mod asset;

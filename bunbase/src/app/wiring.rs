@@ -39,7 +39,7 @@ use crate::{
     registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
-    seal::{Sealer, Sensitive},
+    seal::{PageKeys, Sealer, Sensitive},
     service,
     session::Sessions,
     tenant::Tenants,
@@ -89,6 +89,12 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         servers: Vec::new(),
         tenants: config.tenants.isolation != TenantIsolation::Off,
         session_cookie: signing_in::settings(config).cookie,
+        refusals: openapi::Refusals {
+            cross_site: config.security.csrf,
+            slow_bodies: config.http.body_timeout.is_some(),
+            long_targets: true,
+            other_hosts: serving::lists_hosts(config),
+        },
         tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)
@@ -164,6 +170,7 @@ impl Wired {
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
             sessions,
+            page_keys: signing_in::page_keys(&config),
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
             remote,
@@ -190,18 +197,22 @@ impl Wired {
         let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
         metrics::register(&services, &of_shards, &shared.remote, &telemetry, queues);
         if let Some(metrics) = metrics::endpoint(&config, &services.metrics) {
-            pages.add("metrics", config.metrics.path.clone(), metrics);
+            pages.add("metrics", &config.metrics.path, &metrics);
         }
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
         if let Some(endpoint) = tools::endpoint(&tools, &config) {
-            pages.add("mcp", config.mcp.path.clone(), endpoint);
+            pages.add("mcp", &config.mcp.path, &endpoint);
         }
         let Pages { main: pages, admin, .. } = pages;
-        let admin =
-            if admin.is_empty() { None } else { Some(Table::of_pages(serving::admin_settings(&config)?, admin)?) };
-        let (table, calls) = Table::new(&registry, &services, serving::settings(&config)?, pages)?;
+        let keys = &services.page_keys;
+        let admin = if admin.is_empty() {
+            None
+        } else {
+            Some(Table::of_pages(serving::admin_settings(&config, keys)?, admin)?)
+        };
+        let (table, calls) = Table::new(&registry, &services, serving::settings(&config, keys)?, pages)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -239,6 +250,7 @@ struct Shared {
     broadcast: BTreeSet<String>,
     passwords: Passwords,
     sessions: Sessions,
+    page_keys: PageKeys,
     tenants: Tenants,
     remote: Remote,
 }
@@ -286,6 +298,7 @@ impl Shared {
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),
             sessions: self.sessions.clone(),
+            page_keys: self.page_keys.clone(),
             tenants: self.tenants.clone(),
             shard,
             shards: OnceLock::new(),

@@ -106,10 +106,12 @@ sections! {
 
     /// What is built in and not for everybody: the document and its page, metrics, the details of health, tools.
     admin: AdminConfig {
-        /// A second address to listen on, `127.0.0.1:9090`: all that is built in is there, without a token and without encryption, and none
-        /// of the actions. Not to be reached from the internet. Empty is none.
+        /// A second address to listen on, `127.0.0.1:9090`: all that is built in is there, without encryption, and none of the actions. On a
+        /// loopback address it asks for no token; on another one, as `10.0.0.7:9090` and `0.0.0.0:9090`, it does, but for what is `public`. Not to
+        /// be reached from the internet. Empty is none.
         addr: String = String::new(), check check::listen_address;
-        /// What callers send as `Authorization: Bearer …` to see what needs it at the server's own address. Without one it is not there.
+        /// What callers send as `Authorization: Bearer …` to see what needs it, at the server's own address and at an `admin.addr` that is not on
+        /// loopback. Without one it is not there.
         token: LongSecret = LongSecret::default(), env "BUNBASE_ADMIN_TOKEN";
     }
 
@@ -407,7 +409,7 @@ sections! {
     /// The API document.
     openapi: OpenapiConfig {
         /// Who may read the document: everybody (`public`), who sends `admin.token` (`token`), nobody but at `admin.addr` (`admin`), or nobody
-        /// (`off`). What needs the token is open at `admin.addr`.
+        /// (`off`). What needs the token is open at an `admin.addr` on loopback.
         access: Access = Access::Public, production Access::Token, guide "openapi.enabled" "required";
         /// Where the document is served.
         path: String = "/openapi.json".to_owned(), guide "openapi.path" "/api/openapi.json", check check::route;

@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     let (payload, rest) = Held::new(&headers, request.take_payload());
     let peer = request.peer_addr().map(|peer| peer.ip());
     let way = table.settings.proxies.way(peer, request.app_config().secure(), &headers);
-    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way) {
+    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way, trace) {
         let response = finish(problem::respond(&error, trace), trace, &table.settings.answers, way.is_secure);
         let status = response.status();
         traced::refused(&table.tracer, &parent, status, started, |span| {
@@ -78,6 +78,7 @@ pub(crate) async fn serve(
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, parent).await,
         Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
             (Err(error), _) => {
+                gate::log(&error, head.uri.path(), head.client_ip, trace);
                 let mut response = refuse(&error);
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 response

@@ -72,6 +72,7 @@ impl Outcome {
                 tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
             });
         }
+        self.ctx.log_refusal(class.status, class.code);
         self.record(status, Some(class.status), Some(class.code.to_owned()), Some(text));
     }
 

@@ -16,6 +16,8 @@ mod guards;
 mod headers;
 mod health;
 mod hostile;
+#[cfg(feature = "http2")]
+mod http2;
 mod lifecycle;
 mod limits;
 mod log;
