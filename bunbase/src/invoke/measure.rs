@@ -6,7 +6,10 @@ use std::{
 };
 
 use crate::{
-    observe::{ByStatus, ByText, Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, Metrics},
+    observe::{
+        ByStatus, ByText, Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, Metrics,
+        trace::Trace,
+    },
     runs::RunStatus,
 };
 
@@ -93,10 +96,11 @@ impl OfAction {
         self.0.in_flight.enter()
     }
 
-    /// Takes in the end of a run, with the code of its error.
-    pub(super) fn ended(&self, status: RunStatus, took: Duration, code: Option<&str>) {
+    /// Takes in the end of a run, with the code of its error; and its trace, which one can look at if it is recorded.
+    pub(super) fn ended(&self, status: RunStatus, took: Duration, code: Option<&str>, trace: &Trace) {
         self.0.executions[status as usize].count();
-        self.0.durations.add(took);
+        let id = trace.id();
+        self.0.durations.add_of(took, trace.is_recording().then_some(&id as _));
         if let Some(code) = code {
             self.0.errors.count(code);
         }
