@@ -310,6 +310,8 @@ pub use self::{
 pub use okapi;
 pub use prometheus_client;
 pub use sea_orm;
+#[cfg(feature = "heap-profiling")]
+pub use tikv_jemallocator::Jemalloc;
 
 /// What a migration is written with: SeaORM's migration crate.
 pub mod migration {

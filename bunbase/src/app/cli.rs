@@ -32,6 +32,8 @@ use crate::{
 
 #[cfg(feature = "entity")]
 use super::entity::{self, EntityStep};
+#[cfg(feature = "profiling")]
+use crate::observe::profile::CpuProfileFile;
 
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true, args_conflicts_with_subcommands = false)]
@@ -50,6 +52,10 @@ struct Arguments {
     /// What this process does, of `http`, `worker` and `scheduler`, with commas between them (`app.roles`); all of it unless said.
     #[arg(long, global = true)]
     roles: Option<String>,
+    /// Writes a profile of the processor to this file when the server stops: a flame graph for `.svg`, otherwise for pprof.
+    #[cfg(feature = "profiling")]
+    #[arg(long, global = true, value_name = "FILE")]
+    cpu_profile: Option<PathBuf>,
     /// Prints the application's name and version.
     #[arg(long, short = 'V')]
     version: bool,
@@ -136,8 +142,14 @@ enum Command {
     },
 }
 
-/// Does what the command line says.
+/// Does what the command line says. What was logged meanwhile has been sent when it is done.
 pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let done = Box::pin(execute(app, arguments)).await;
+    logging::stop().await;
+    done
+}
+
+async fn execute(app: App, arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         // Help and version are errors to the parser, and answers to the person who asked.
@@ -152,7 +164,16 @@ pub(super) async fn run(app: App, arguments: impl IntoIterator<Item = OsString>)
         return print(&format!("{} {}\n", config.app.name, config.app.version));
     }
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
+        Command::Serve | Command::Worker | Command::Dev => {
+            #[cfg(feature = "profiling")]
+            let profile = arguments.cpu_profile.map(CpuProfileFile::begin).transpose()?;
+            let served = serve(app, config).await;
+            #[cfg(feature = "profiling")]
+            if let Some(profile) = profile {
+                profile.end()?;
+            }
+            served
+        }
         Command::Migrate { step } => print(&migrate::run(&app, &config, step.unwrap_or(MigrateStep::Up)).await?),
         Command::Seed(arguments) => {
             logging::start(&config)?;
@@ -248,7 +269,6 @@ async fn serve(app: App, config: Config) -> Result<()> {
     }
     telemetry.stop().await;
     tracing::info!("stopped");
-    logging::stop(&config).await;
     stopped
 }
 
@@ -281,7 +301,6 @@ async fn call(app: App, config: Config, action: &str, json: &str, identity: Iden
     writer.stop().await;
     wired.close().await;
     wired.telemetry.stop().await;
-    logging::stop(&wired.config).await;
     match answer {
         Ok(value) => print(&(serde_json::to_string_pretty(&value)? + "\n")),
         Err(error) if error.fields().is_empty() => Err(error),
@@ -309,7 +328,6 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     writer.stop().await;
     wired.close().await;
     wired.telemetry.stop().await;
-    logging::stop(&wired.config).await;
     served
 }
 

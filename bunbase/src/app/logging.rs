@@ -45,23 +45,23 @@ pub(super) fn start(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// What sends the log to a collector: one for the process, as the log is.
+/// What sends the log to a collector, and for how long at the end: one for the process, as the log is.
 #[cfg(feature = "otlp")]
-static SENT: OnceLock<LogExport> = OnceLock::new();
+static SENT: OnceLock<(LogExport, std::time::Duration)> = OnceLock::new();
 
 #[cfg(feature = "otlp")]
 fn exporting(config: &Config) -> Result<Option<LogExport>> {
     if let Some(sent) = telemetry::logs(config)? {
         // A second one has no subscriber.
-        let _ = SENT.set(sent);
+        let _ = SENT.set((sent, config.otlp.flush_timeout));
     }
-    Ok(SENT.get().cloned())
+    Ok(SENT.get().map(|(sent, _)| sent.clone()))
 }
 
 /// Returns what sends the log to a collector, if something does.
 #[cfg(feature = "otlp")]
 pub(super) fn exported() -> Option<&'static LogExport> {
-    SENT.get()
+    SENT.get().map(|(sent, _)| sent)
 }
 
 /// What leaves out lines that repeat.
@@ -80,14 +80,13 @@ pub(super) async fn look_after() {
 
 /// Sends the lines that are left. Those that come afterwards are not sent.
 #[cfg_attr(not(feature = "otlp"), expect(clippy::unused_async, reason = "there are none"))]
-pub(super) async fn stop(_config: &Config) {
+pub(super) async fn stop() {
     if let Some(repeats) = REPEATS.get() {
         repeats.tell_now();
     }
     #[cfg(feature = "otlp")]
-    if let Some(sent) = SENT.get() {
-        let patience = _config.otlp.flush_timeout;
-        telemetry::blocking(move || sent.stop(patience)).await;
+    if let Some((sent, patience)) = SENT.get() {
+        telemetry::blocking(|| sent.stop(*patience)).await;
     }
 }
 

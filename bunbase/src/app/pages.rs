@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::debug;
 use crate::{
     config::{Access, Config, HEALTH_PATHS, LongSecret},
     http::{
@@ -61,7 +62,7 @@ impl Rule<'_> {
     }
 }
 
-fn rules(config: &Config) -> [Rule<'_>; 5] {
+fn rules(config: &Config) -> [Rule<'_>; 6] {
     let all = (&config.admin.token, "admin.token");
     let rule = |name, access, token| Rule { name, access, token };
     [
@@ -70,6 +71,7 @@ fn rules(config: &Config) -> [Rule<'_>; 5] {
         rule("metrics", config.metrics.access, (&config.metrics.token, "metrics.token")),
         rule("health details", config.health.access, all),
         rule("mcp", config.mcp.access, all),
+        rule("debug", config.debug.access, all),
     ]
 }
 
@@ -133,6 +135,14 @@ impl<'c> Pages<'c> {
         }
         if let Some(page) = page(path, builtin, rule.on_admin(self.config.is_admin_local())) {
             self.on_admin(page);
+        }
+    }
+
+    /// Adds what helps to find out why something is slow.
+    pub(super) fn debugging(&mut self) {
+        let path = self.config.debug.path.trim_end_matches('/');
+        for (end, builtin) in debug::endpoints() {
+            self.add("debug", format!("{path}/{end}"), builtin);
         }
     }
 

@@ -98,6 +98,7 @@ pub(super) fn settings(config: &Config, keys: &PageKeys) -> Result<http::Setting
         head_timeout: http.client_request_timeout.unwrap_or_default(),
         body_timeout: http.body_timeout.unwrap_or_default(),
         keep_alive: http.keep_alive.unwrap_or_default(),
+        shutdown_delay: http.shutdown_delay,
         shutdown_timeout: http.shutdown_timeout,
         cancel_on_disconnect: match http.cancel_on_disconnect {
             config::CancelOnDisconnect::Safe => http::CancelOnDisconnect::Safe,

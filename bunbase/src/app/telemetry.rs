@@ -1,11 +1,15 @@
 //! Traces and logs for a collector, as the configuration says.
 
-use crate::{Result, config::Config, observe::trace::Tracer};
+use crate::{
+    Result,
+    config::Config,
+    observe::{Metrics, trace::Tracer},
+};
 #[cfg(feature = "otlp")]
 use crate::{
     config::{Headers, OtlpProtocol, TraceSampler},
     observe::{
-        otlp::{LogExport, Protocol, Settings, SpanExport},
+        otlp::{self, LogExport, Protocol, Settings, SpanExport},
         trace::Sampler,
     },
     service,
@@ -16,8 +20,9 @@ use crate::{
 pub(crate) struct Telemetry {
     #[cfg(feature = "otlp")]
     spans: Option<std::sync::Arc<SpanExport>>,
-    tracer: Tracer,
+    #[cfg(feature = "otlp")]
     patience: std::time::Duration,
+    tracer: Tracer,
 }
 
 impl Telemetry {
@@ -74,18 +79,28 @@ impl Telemetry {
     }
 
     /// Registers what becomes of spans and log lines.
-    #[cfg_attr(not(feature = "otlp"), expect(clippy::unused_self, reason = "there are none"))]
-    pub(crate) fn measure(&self, _metrics: &crate::observe::Metrics) {
-        #[cfg(feature = "otlp")]
-        crate::observe::otlp::measure(_metrics, self.spans.as_deref(), super::logging::exported());
+    #[cfg(feature = "otlp")]
+    pub(crate) fn measure(&self, metrics: &Metrics) {
+        otlp::measure(metrics, self.spans.as_deref(), super::logging::exported());
     }
 
+    /// Registers nothing.
+    #[cfg(not(feature = "otlp"))]
+    #[expect(clippy::unused_self, reason = "with the feature `otlp` it has something to tell")]
+    pub(crate) fn measure(&self, _metrics: &Metrics) {}
+
     /// Sends the spans that are left. They are those of all that has ended by now.
+    #[cfg(feature = "otlp")]
     pub(crate) async fn stop(self) {
-        #[cfg(feature = "otlp")]
         if let Some(spans) = self.spans {
             blocking(move || spans.stop(self.patience)).await;
         }
+    }
+
+    /// Sends nothing.
+    #[cfg(not(feature = "otlp"))]
+    pub(crate) fn stop(self) -> std::future::Ready<()> {
+        std::future::ready(())
     }
 }
 

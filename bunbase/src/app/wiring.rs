@@ -15,7 +15,7 @@ use super::tools;
 use super::{
     App,
     data::{Data, Remote},
-    logging, metrics,
+    health, logging, metrics,
     pages::Pages,
     serving, shards, signing_in,
     telemetry::Telemetry,
@@ -189,9 +189,10 @@ impl Wired {
         let by_name = shards.iter().map(|(services, _)| (services.shard.clone(), services.clone())).collect();
         // Set once, here: the services are new.
         let _ = services.shards.set(by_name);
-        let health = health(app.checks, &services.db, main.check, config.health.max_age);
+        let health = health::health(app.checks, &services, main.check, &app.migrations, config.health.max_age);
         let mut pages = Pages::new(&config, &health);
         pages.documents(&document);
+        pages.debugging();
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.clone()).collect();
         let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
         metrics::register(&services, &of_shards, &shared.remote, &telemetry, queues);
@@ -332,27 +333,4 @@ fn recorder(config: &Config) -> Recorder {
 
 fn job_settings(config: &Config) -> queue::Settings {
     queue::Settings { retention: config.queue.retention, failure_retention: config.queue.failure_retention }
-}
-
-/// Collects the checks. Redis is one that the application can do without, where everything that is kept there can.
-fn health(
-    own: Vec<(&'static str, HealthCheck)>,
-    db: &Db,
-    redis: Option<(HealthCheck, bool)>,
-    max_age: Duration,
-) -> Arc<Health> {
-    let db = db.clone();
-    let database: HealthCheck = Arc::new(move || {
-        let db = db.clone();
-        // Neither the address nor the driver's words: `/_health` may be public.
-        Box::pin(async move { db.ping().await.map(|()| None).map_err(|error| error.to_string()) })
-    });
-    let mut checks: Vec<_> = std::iter::once(("database", database)).chain(own).collect();
-    let mut dispensable = Vec::new();
-    match redis {
-        Some((check, true)) => dispensable.push(("redis", check)),
-        Some((check, false)) => checks.push(("redis", check)),
-        None => {}
-    }
-    Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
 }

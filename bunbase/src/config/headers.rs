@@ -25,9 +25,10 @@ impl Headers {
             "must be headers as `name=value`, with commas between them in a variable; one of them is not";
         let (name, value) = text.split_once('=').ok_or(WRONG)?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
-        let value = match is_encoded {
-            true => percent_decode_str(value).decode_utf8().map_err(|_| WRONG)?.into_owned(),
-            false => value.to_owned(),
+        let value = if is_encoded {
+            percent_decode_str(value).decode_utf8().map_err(|_| WRONG)?.into_owned()
+        } else {
+            value.to_owned()
         };
         let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
         let is_sendable = |c: u8| (b' '..=b'~').contains(&c);

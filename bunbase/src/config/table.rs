@@ -52,6 +52,9 @@ sections! {
         /// Empty is every name. In development on an address of this machine, it is `localhost`, names below it, and addresses, and those
         /// are always among them.
         allowed_hosts: Vec<String> = Vec::new(), check check::host_patterns;
+        /// How long the server goes on serving when it is to stop, while `/_health/ready` says 503: so long a load balancer has to notice.
+        /// Connections end with their next answer meanwhile.
+        shutdown_delay: Duration = Duration::ZERO, production Duration::from_secs(5);
         /// How long requests that have begun may still run at shutdown.
         shutdown_timeout: Duration = Duration::from_secs(30);
         /// How long an idle connection is kept open. 0 closes it after each response.
@@ -531,6 +534,15 @@ sections! {
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
         latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
             check check::buckets;
+    }
+
+    /// What helps to find out why something is slow: the level of the log, the state of the runtime, profiles. It tells much and costs much
+    /// while it is used, so it is off.
+    debug: DebugConfig {
+        /// Who may use it, in the words of `openapi.access`.
+        access: Access = Access::Off;
+        /// What its paths begin with: `…/log`, `…/log/level`, `…/runtime`, and with the features for profiling `…/cpu` and `…/heap`.
+        path: String = "/_debug".to_owned(), check check::route;
     }
 
     /// The health endpoints. `/_health/live` and `/_health/ready` are open to everybody, and tell nothing but the status.

@@ -373,3 +373,62 @@ proptest! {
         let _ = Loader::new().set(key, text.clone()).argument("--x", key, text).load();
     }
 }
+
+#[test]
+fn the_variables_of_opentelemetry_are_read_as_it_says() {
+    let config = Loader::new()
+        .variables([
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+            ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "250"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", ""),
+            ("OTEL_SERVICE_NAME", "shop"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging,team=a%20b"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "500"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "100"),
+            ("BUNBASE__TRACING__SAMPLING_RATIO", "0.5"),
+        ])
+        .load()
+        .unwrap();
+    assert!(config.tracing.enabled && config.log.otlp);
+    assert_eq!(config.tracing.headers.iter().collect::<Vec<_>>(), [("authorization", "Bearer hunter2")]);
+    assert_eq!(config.tracing.timeout, Duration::from_millis(1500));
+    assert_eq!(config.log.otlp_timeout, Duration::from_millis(250));
+    assert_eq!((config.tracing.interval, config.tracing.queue_size), (Duration::from_millis(500), 100));
+    assert_eq!(config.otlp.service_name, "shop");
+    // What is said to bunbase alone counts more.
+    assert_eq!(config.tracing.sampling_ratio.to_string(), "0.5");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn telemetry_is_off_where_nobody_names_a_collector_and_can_be_kept_off() {
+    let config = Loader::new().load().unwrap();
+    assert!(!config.tracing.enabled && !config.log.otlp);
+    let config = Loader::new().file("otlp.endpoint = 'http://c:4318'\ntracing.enabled = false").load().unwrap();
+    assert!(!config.tracing.enabled && config.log.otlp);
+    let config = Loader::new().file("tracing.endpoint = 'http://c:4318/v1/traces'").load().unwrap();
+    assert!(config.tracing.enabled && !config.log.otlp);
+}
+
+#[test]
+fn what_is_wrong_with_a_collector_is_told_with_what_to_write() {
+    let file = "[otlp]\nendpoint = 'localhost:4318'\nprotocol = 'http/json'\nheaders = ['hunter2']\n[tracing]\nsampler = 'always'\n\
+                sampling_ratio = 2\nendpoint = 'http://ann:hunter2@c/'\nqueue_size = 0\n";
+    assert_eq!(
+        shown(Loader::new().file(file)),
+        [
+            "bunbase.toml:2: `otlp.endpoint` must be the address of a collector, like `http://localhost:4318`",
+            "bunbase.toml:3: `otlp.protocol` must be one of `http/protobuf` `grpc`, not the string \"http/json\"",
+            "bunbase.toml:4: `otlp.headers` must be headers as `name=value`, with commas between them in a variable; one of them is not",
+            "bunbase.toml:6: `tracing.sampler` must be one of `always_on` `always_off` `traceidratio` `parentbased_always_on` \
+             `parentbased_always_off` `parentbased_traceidratio`, not the string \"always\"",
+            "bunbase.toml:7: `tracing.sampling_ratio` must be from 0 to 1",
+            "bunbase.toml:8: `tracing.endpoint` must not have a name or a password in it; they go into the headers",
+            "bunbase.toml:9: `tracing.queue_size` must be more than zero",
+        ]
+    );
+}

@@ -225,7 +225,9 @@ impl Ctx {
     /// Returns the run as what is logged in it and rooms below see it; none where nobody wants to know of either.
     pub(crate) fn as_current(&self) -> Option<Arc<dyn Run>> {
         let Inner { services, trace, .. } = &*self.0;
-        let is_wanted = services.recorder.limits().logs || services.names_runs || trace.is_recording();
+        // Where requests go out, they say whose they are, recorded or not.
+        let is_asked = services.names_runs || trace.is_recording() || cfg!(feature = "reqwest");
+        let is_wanted = is_asked || services.recorder.limits().logs;
         is_wanted.then(|| self.0.clone() as Arc<dyn Run>)
     }
 

@@ -157,6 +157,7 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
         chain: Vec::new(),
         caller: None,
         scope: Scope::Alone,
+        tool: None,
     };
     let ctx = route.runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));

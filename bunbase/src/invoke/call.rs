@@ -220,6 +220,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         chain: inner.chain.clone(),
         caller: Some(ctx.clone()),
         scope,
+        tool: None,
     };
     calls.call(inner.services(), call, message).await
 }
@@ -301,6 +302,7 @@ impl Invocation {
             chain: Vec::new(),
             caller: None,
             scope: Scope::Alone,
+            tool: None,
         }
     }
 }

@@ -114,7 +114,6 @@ fn job_of<A: Action>(ctx: &Ctx, message: &A) -> Result<NewJob> {
 fn producing(ctx: &Ctx, jobs: &mut [NewJob]) -> Span {
     let trace = &ctx.inner().trace;
     let span = match jobs {
-        [] => Span::none(),
         [first, ..] if trace.is_recording() => trace.child(Kind::Producer, format!("enqueue {}", first.action)),
         _ => Span::none(),
     };

@@ -68,6 +68,7 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
         chain: Vec::new(),
         caller: None,
         scope: Scope::Alone,
+        tool: None,
     };
     Calls::of(services)?.reply_by_name(services, &job.action, call, input).await.map(|_| ())
 }

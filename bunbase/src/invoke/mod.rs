@@ -103,6 +103,8 @@ pub struct Invocation {
     pub caller: Option<Ctx>,
     /// What its statements belong to.
     pub(crate) scope: Scope,
+    /// The name of the tool that is called, where one is and its trace is recorded.
+    pub(crate) tool: Option<String>,
 }
 
 /// A door's own form of an input, which it decodes once the guards have passed.
@@ -136,7 +138,7 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, door, identity, tenant, attempt, job, request, fields, mut chain, caller, scope } =
+        let Invocation { trace, door, identity, tenant, attempt, job, request, fields, mut chain, caller, scope, tool } =
             call;
         chain.push(self.name);
         // One transaction for all that it writes, so that the answer can be stored in it.
@@ -146,7 +148,7 @@ impl Runner {
         };
         let session = caller.as_ref().map(|caller| caller.inner().session.clone()).unwrap_or_default();
         let run = Run::new(self.name, trace.trace.as_u128(), services.db.settings().n_plus_one);
-        let trace = self.trace(services, trace, door, job.as_ref());
+        let trace = self.trace(services, trace, (door, tool), job.as_ref());
         let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
         Ctx::open(Inner {
             services: services.clone(),
@@ -170,7 +172,13 @@ impl Runner {
     }
 
     /// Begins the run's span. Behind HTTP it is the request's, too, and the door says more of it.
-    fn trace(&self, services: &Services, parent: Parent, door: Door, job: Option<&Job>) -> Trace {
+    fn trace(
+        &self,
+        services: &Services,
+        parent: Parent,
+        (door, tool): (Door, Option<String>),
+        job: Option<&Job>,
+    ) -> Trace {
         let kind = match door {
             Door::Http | Door::Tool => Kind::Server,
             Door::Call => Kind::Internal,
@@ -180,16 +188,18 @@ impl Runner {
         trace.write(|span| {
             span.set("bunbase.action", self.name);
             span.set("bunbase.door", door.as_str());
-            match (kind, job) {
-                (Kind::Consumer, Some(job)) => {
-                    span.set("messaging.system", "bunbase");
-                    span.set("messaging.operation.type", "process");
-                    span.set("messaging.operation.name", "process");
-                    span.set("messaging.destination.name", self.meta.queue);
-                    span.set("messaging.message.id", job.id().to_string());
-                }
-                _ if door == Door::Tool => span.set("mcp.method.name", "tools/call"),
-                _ => {}
+            if let Some(tool) = tool {
+                span.name = format!("tools/call {tool}").into();
+                span.set("mcp.method.name", "tools/call");
+                span.set("gen_ai.operation.name", "execute_tool");
+                span.set("gen_ai.tool.name", tool);
+            }
+            if let (Kind::Consumer, Some(job)) = (kind, job) {
+                span.set("messaging.system", "bunbase");
+                span.set("messaging.operation.type", "process");
+                span.set("messaging.operation.name", "process");
+                span.set("messaging.destination.name", self.meta.queue);
+                span.set("messaging.message.id", job.id().to_string());
             }
         });
         trace

@@ -93,6 +93,7 @@ impl Handler {
         let services = &self.server.0.services;
         let trace = parent.trace;
         let call = Invocation {
+            tool: (parent.sampled && services.tracer.is_on()).then(|| entry.tool.name.to_string()),
             trace: parent,
             identity: self.identity.clone(),
             request: caller.as_ref().map(|caller| caller.request.clone()),

@@ -9,12 +9,16 @@
 
 mod ask;
 mod bounded;
+#[cfg(feature = "heap-profiling")]
+pub(crate) mod heap;
 mod metrics;
 mod numbers;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod own;
 mod process;
+#[cfg(feature = "profiling")]
+pub(crate) mod profile;
 pub(crate) mod redact;
 mod refusals;
 mod series;

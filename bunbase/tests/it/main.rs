@@ -10,4 +10,5 @@ mod http;
 mod mcp;
 mod schema;
 mod sessions;
+mod telemetry;
 mod tenants;

@@ -17,6 +17,8 @@ pub(super) struct Account {
     signal: &'static str,
     most: usize,
     waiting: AtomicUsize,
+    /// Of the export that goes on: there is one at a time.
+    leaving: AtomicUsize,
     is_closed: AtomicBool,
     is_failing: AtomicBool,
     exported: AtomicU64,
@@ -30,6 +32,7 @@ impl Account {
             signal,
             most,
             waiting: AtomicUsize::new(0),
+            leaving: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
             exported: AtomicU64::new(0),
@@ -51,14 +54,21 @@ impl Account {
         has_room
     }
 
-    /// Gives back the places of items that are about to be exported.
+    /// Gives back the places of items that are about to be exported. Those that were dropped meanwhile have none.
     pub(super) fn leave(&self, count: usize) {
-        self.waiting.fetch_sub(count, Ordering::AcqRel);
+        let mut left = 0;
+        let take = |waiting: usize| {
+            left = waiting.min(count);
+            Some(waiting - left)
+        };
+        // It always has an answer.
+        let _ = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        self.leaving.store(left, Ordering::Release);
     }
 
     /// Counts what became of an export. The first failure in a row is told, and so is the first success after it.
-    pub(super) fn ended(&self, count: usize, result: &OTelSdkResult) {
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
+    pub(super) fn ended(&self, result: &OTelSdkResult) {
+        let count = as_u64(self.leaving.swap(0, Ordering::AcqRel));
         let signal = self.signal;
         match result {
             Ok(()) => {
@@ -80,17 +90,21 @@ impl Account {
         }
     }
 
-    /// Takes nothing more. What still waits is dropped.
+    /// Takes nothing more. What still waits is dropped, and an export that has not ended has failed.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        let left = self.waiting.swap(0, Ordering::AcqRel);
-        self.dropped.fetch_add(u64::try_from(left).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.dropped.fetch_add(as_u64(self.waiting.swap(0, Ordering::AcqRel)), Ordering::Relaxed);
+        self.failed.fetch_add(as_u64(self.leaving.swap(0, Ordering::AcqRel)), Ordering::Relaxed);
     }
 
     /// Returns how many items were exported, failed and dropped.
     pub(super) fn counts(&self) -> [u64; 3] {
         [&self.exported, &self.failed, &self.dropped].map(|count| count.load(Ordering::Relaxed))
     }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Registers what becomes of spans and log lines.
@@ -113,5 +127,34 @@ pub(crate) fn measure(metrics: &Metrics, spans: Option<&super::SpanExport>, logs
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Account").field(&self.signal).field(&self.counts()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_sdk::error::OTelSdkError;
+
+    use super::*;
+
+    #[test]
+    fn each_item_is_counted_once_whenever_it_ends() {
+        let account = Account::new("traces", 3);
+        let admitted = (0..5).filter(|_| account.admit()).count();
+        assert_eq!((admitted, account.counts()), (3, [0, 0, 2]));
+        account.leave(2);
+        account.ended(&Ok(()));
+        account.leave(1);
+        account.ended(&Err(OTelSdkError::InternalFailure("away".to_owned())));
+        assert_eq!(account.counts(), [2, 1, 2]);
+        // One is being sent and one waits when it is closed; both end afterwards.
+        assert!(account.admit() && account.admit());
+        account.leave(1);
+        account.close();
+        assert_eq!(account.counts(), [2, 2, 3]);
+        account.ended(&Ok(()));
+        account.leave(1);
+        account.ended(&Ok(()));
+        assert!(!account.admit());
+        assert_eq!(account.counts(), [2, 2, 4]);
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use rustls::crypto::ring;
 use sea_orm::prelude::async_trait::async_trait;
+#[cfg(feature = "otlp-grpc")]
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue};
 use ureq::{
     Agent,
     http::{HeaderName, HeaderValue},
@@ -79,15 +81,31 @@ fn roots(settings: &Settings) -> Result<RootCerts> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-/// Returns the headers of gRPC.
+/// Puts headers into the requests of gRPC, over those that the exporter takes from the environment.
 #[cfg(feature = "otlp-grpc")]
-pub(super) fn metadata(settings: &Settings) -> Result<opentelemetry_otlp::tonic_types::metadata::MetadataMap> {
-    let mut headers = ureq::http::HeaderMap::new();
-    for (name, value) in &settings.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(wrong)?;
-        headers.insert(name, HeaderValue::from_str(value).map_err(wrong)?);
+#[derive(Clone)]
+pub(super) struct GrpcHeaders(Vec<(AsciiMetadataKey, AsciiMetadataValue)>);
+
+#[cfg(feature = "otlp-grpc")]
+impl GrpcHeaders {
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        let header = |(name, value): &(String, String)| {
+            let mut value = AsciiMetadataValue::try_from(value.as_str()).map_err(wrong)?;
+            value.set_sensitive(true);
+            Ok((name.parse().map_err(wrong)?, value))
+        };
+        settings.headers.iter().map(header).collect::<Result<_>>().map(Self)
     }
-    Ok(opentelemetry_otlp::tonic_types::metadata::MetadataMap::from_headers(headers))
+}
+
+#[cfg(feature = "otlp-grpc")]
+impl tonic::service::Interceptor for GrpcHeaders {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        for (name, value) in &self.0 {
+            request.metadata_mut().insert(name, value.clone());
+        }
+        Ok(request)
+    }
 }
 
 /// Says how the collector's certificate is checked, where there is one.

@@ -138,10 +138,9 @@ impl LogProcessor for Admitting {
 
 impl opentelemetry_sdk::logs::LogExporter for Counted<LogExporter> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        let count = batch.iter().count();
-        self.account.leave(count);
+        self.account.leave(batch.iter().count());
         let result = self.wait(self.exporter.export(batch)).await;
-        self.account.ended(count, &result);
+        self.account.ended(&result);
         result
     }
 

@@ -121,7 +121,7 @@ macro_rules! exporter {
                     .with_tonic()
                     .with_endpoint(settings.endpoint.clone())
                     .with_timeout(settings.timeout)
-                    .with_metadata($crate::observe::otlp::client::metadata(settings)?);
+                    .with_interceptor($crate::observe::otlp::client::GrpcHeaders::new(settings)?);
                 if let Some(tls) = $crate::observe::otlp::client::tls(settings)? {
                     builder = builder.with_tls_config(tls);
                 }

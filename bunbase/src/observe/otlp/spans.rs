@@ -70,10 +70,9 @@ impl Sink for SpanExport {
 
 impl opentelemetry_sdk::trace::SpanExporter for Counted<SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let count = batch.len();
-        self.account.leave(count);
+        self.account.leave(batch.len());
         let result = self.wait(self.exporter.export(batch)).await;
-        self.account.ended(count, &result);
+        self.account.ended(&result);
         result
     }
 

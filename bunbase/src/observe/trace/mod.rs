@@ -6,12 +6,18 @@
 
 mod current;
 mod id;
+#[cfg(feature = "reqwest")]
+mod outgoing;
 mod parent;
 mod run;
 mod sampler;
 mod span;
 mod tracer;
 
+#[cfg(feature = "reqwest")]
+pub use self::outgoing::Outgoing;
+#[cfg(feature = "otlp")]
+pub(crate) use self::span::Value;
 pub use self::{
     current::{InRun, Run, sync_within, within},
     id::{SpanId, TraceId},
@@ -24,6 +30,6 @@ pub(crate) use self::{
     id::write_hex,
     parent::Traceparent,
     run::Trace,
-    span::{Kind, Record, Span, Value},
+    span::{Kind, Record, Span},
     tracer::Sink,
 };

@@ -175,3 +175,132 @@ impl fmt::Debug for Trace {
         f.debug_tuple("Trace").field(&self.traceparent()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::trace::{Run, Sampler, span, sync_within};
+
+    /// Keeps spans.
+    #[derive(Debug, Default)]
+    struct Kept(Mutex<Vec<Record>>);
+
+    impl Sink for Kept {
+        fn take(&self, span: Record) {
+            self.0.lock().unwrap().push(span);
+        }
+    }
+
+    fn tracer(ratio: f64) -> (Tracer, Arc<Kept>) {
+        let kept = Arc::new(Kept::default());
+        (Tracer::new(Sampler::new(ratio, true), kept.clone()), kept)
+    }
+
+    fn trace(tracer: &Tracer) -> Trace {
+        Trace::begin(tracer, tracer.decide(None), Kind::Server, "tasks.create")
+    }
+
+    /// The names of spans in the order in which they ended, each with its parent's.
+    fn tree(kept: &Kept) -> Vec<(String, String)> {
+        let spans = kept.0.lock().unwrap();
+        let name = |id: Option<SpanId>| {
+            spans.iter().find(|span| Some(span.span) == id).map(|span| span.name.to_string()).unwrap_or_default()
+        };
+        spans.iter().map(|span| (span.name.to_string(), name(span.parent))).collect()
+    }
+
+    fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+        pairs.map(|(name, parent)| (name.to_owned(), parent.to_owned())).to_vec()
+    }
+
+    #[test]
+    fn what_happens_in_a_part_of_a_run_is_below_it() {
+        let (tracer, kept) = tracer(1.0);
+        let trace = trace(&tracer);
+        {
+            let _guard = trace.part(|| "guard".into());
+            drop(trace.child(Kind::Client, "SELECT"));
+        }
+        {
+            let _attempt = trace.part(|| "attempt".into());
+            drop(trace.child(Kind::Client, "INSERT"));
+        }
+        drop(trace.child(Kind::Client, "UPDATE"));
+        trace.end(|_| {});
+        assert_eq!(
+            tree(&kept),
+            pairs([
+                ("SELECT", "guard"),
+                ("guard", "tasks.create"),
+                ("INSERT", "attempt"),
+                ("attempt", "tasks.create"),
+                ("UPDATE", "tasks.create"),
+                ("tasks.create", ""),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_run_has_a_thousand_spans_and_counts_the_rest() {
+        let (tracer, kept) = tracer(1.0);
+        let trace = trace(&tracer);
+        for _ in 0..MOST_SPANS + 5 {
+            drop(trace.child(Kind::Client, "SELECT"));
+        }
+        trace.end(|_| {});
+        let spans = kept.0.lock().unwrap();
+        assert_eq!(spans.len(), MOST_SPANS as usize + 1);
+        assert!(spans.last().unwrap().attributes.contains(&("bunbase.spans_left_out", 5_u32.into())));
+    }
+
+    #[test]
+    fn a_trace_that_is_not_recorded_has_ids_and_no_spans() {
+        let (tracer, kept) = tracer(0.0);
+        let trace = trace(&tracer);
+        drop(trace.part(|| unreachable!("nobody needs its name")));
+        drop(trace.child(Kind::Client, "SELECT"));
+        trace.write(|_| unreachable!("there is none"));
+        trace.end(|_| unreachable!("there is none"));
+        assert!(kept.0.lock().unwrap().is_empty());
+        assert_eq!(trace.traceparent(), format!("00-{}-{}-00", trace.id(), trace.span_id()));
+    }
+
+    #[test]
+    fn a_run_that_is_dropped_ends_its_span() {
+        let (tracer, kept) = tracer(1.0);
+        drop(trace(&tracer));
+        assert_eq!(tree(&kept), pairs([("tasks.create", "")]));
+    }
+
+    #[test]
+    fn without_a_tracer_those_below_belong_to_the_caller() {
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let off = Tracer::off();
+        let trace = Trace::begin(&off, off.decide_on(header), Kind::Server, "tasks.create");
+        assert_eq!(trace.traceparent(), header);
+    }
+
+    struct Here(Trace);
+
+    impl Run for Here {
+        fn action(&self) -> &'static str {
+            "tasks.create"
+        }
+
+        fn trace(&self) -> &Trace {
+            &self.0
+        }
+
+        fn keep(&self, _event: &tracing::Event<'_>) {}
+    }
+
+    #[test]
+    fn rooms_below_a_run_reach_it_by_its_task_alone() {
+        let (tracer, kept) = tracer(1.0);
+        drop(span(Kind::Client, || unreachable!("there is no run")));
+        let run = Arc::new(Here(trace(&tracer)));
+        sync_within(Some(run.clone()), || drop(span(Kind::Client, || "GET".into())));
+        run.0.end(|_| {});
+        assert_eq!(tree(&kept), pairs([("GET", "tasks.create"), ("tasks.create", "")]));
+    }
+}

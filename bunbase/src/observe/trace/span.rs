@@ -32,6 +32,7 @@ pub(crate) enum Value {
 }
 
 /// A span that has ended, or will.
+#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "nobody sends it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) trace: TraceId,

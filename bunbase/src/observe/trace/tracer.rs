@@ -33,6 +33,7 @@ impl Tracer {
     }
 
     /// One whose spans go there.
+    #[cfg(any(test, feature = "otlp"))]
     pub(crate) fn new(sampler: Sampler, sink: Arc<dyn Sink>) -> Self {
         Self(Some(Arc::new(Inner { sampler, sink })))
     }

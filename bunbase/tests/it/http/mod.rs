@@ -8,6 +8,7 @@ mod bodies;
 mod browser;
 mod cors;
 mod database;
+mod debug;
 mod documents;
 mod failures;
 mod forms;
@@ -28,7 +29,7 @@ mod replicas;
 mod routing;
 mod streams;
 mod texts;
-mod tls;
+pub(crate) mod tls;
 mod values;
 mod wire;
 

@@ -22,7 +22,7 @@ fn post<'a>(app: &'a TestApp, revision: &str) -> TestRequest<'a> {
 }
 
 /// A message of the newest revision.
-fn message(method: &str, mut params: Value) -> Value {
+pub(crate) fn message(method: &str, mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": NEWEST,
         "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
@@ -32,7 +32,7 @@ fn message(method: &str, mut params: Value) -> Value {
 }
 
 /// Begins a request of the newest revision.
-fn newest<'a>(app: &'a TestApp, method: &str, name: Option<&str>) -> TestRequest<'a> {
+pub(crate) fn newest<'a>(app: &'a TestApp, method: &str, name: Option<&str>) -> TestRequest<'a> {
     let request = post(app, NEWEST).header("mcp-method", method);
     match name {
         Some(name) => request.header("mcp-name", name),
