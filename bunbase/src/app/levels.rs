@@ -20,8 +20,11 @@ static LEVELS: OnceLock<Levels> = OnceLock::new();
 pub(super) struct Levels {
     configured: String,
     now: Mutex<String>,
-    filters: Vec<Box<dyn Fn(&str) -> bool + Send + Sync>>,
+    filters: Vec<Change>,
 }
+
+/// Gives one filter another level, which was checked; false where there is no such filter any more.
+type Change = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Levels {
     /// Begins with a level that the configuration has checked.

@@ -233,7 +233,7 @@ impl Db {
             move || numbered(|state| state.lag.map(|lag| lag.as_secs_f64())),
         );
         let databases = std::iter::once(self).chain(others);
-        let most: u64 = databases.map(|db| db.most_connections()).sum();
+        let most: u64 = databases.map(Self::most_connections).sum();
         let help = "How many connections to the database and its replicas there may be";
         metrics.gauges("bunbase_db_pool_max_connections", help, move || vec![(Labels::new(), most)]);
         // Metrics may live longer than the databases that they are of.

@@ -24,6 +24,9 @@ pub type HealthCheck =
 /// Something that `/_health` shows besides its checks; `None` when it is not known.
 pub type HealthFact = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Value>> + Send>> + Send + Sync>;
 
+/// What is known, by name.
+type Facts = Arc<Map<String, Value>>;
+
 /// How long facts are shown before they are asked for again: they may cost more than a check.
 const FACTS_FRESH_FOR: Duration = Duration::from_secs(5);
 
@@ -40,7 +43,7 @@ pub struct Health {
     stopping: AtomicBool,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
     facts: Vec<(&'static str, HealthFact)>,
-    last_facts: Mutex<Option<(Instant, Arc<Map<String, Value>>)>>,
+    last_facts: Mutex<Option<(Instant, Facts)>>,
 }
 
 /// What `/_health` answers.
@@ -130,7 +133,7 @@ impl Health {
 
 impl Health {
     /// Asks for all facts, or returns those that are young enough. One that is not known is left out.
-    pub(crate) async fn facts(&self) -> Arc<Map<String, Value>> {
+    pub(crate) async fn facts(&self) -> Facts {
         let mut last = self.last_facts.lock().await;
         if let Some((at, facts)) = last.as_ref()
             && at.elapsed() < FACTS_FRESH_FOR.min(self.max_age.saturating_mul(5))

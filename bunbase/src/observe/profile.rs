@@ -17,7 +17,7 @@ use crate::{Error, Result};
 const FREQUENCY: i32 = 99;
 
 /// The longest profile that is made on request.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The profiler is one of the process.
 static ONE: Semaphore = Semaphore::const_new(1);
