@@ -6,6 +6,8 @@
 //!
 //! `cargo run --release -p bunbase-benches -- pool`: what do kept connections save? See [`pool`].
 //!
+//! `cargo run --release -p bunbase-benches -- observe`: what does it cost to see everything? See [`observe`].
+//!
 //! `cargo run --release -p bunbase-benches -- sessions`: what does it cost to know who is calling? See [`sessions`].
 //!
 //! Is an action as fast as a handler written by hand?
@@ -15,7 +17,9 @@
 //! and prints each round and the ratio. Defaults: 5 rounds of 40 000 requests, over 8 connections.
 
 mod action;
+mod cost;
 mod load;
+mod observe;
 mod pool;
 mod queue;
 mod raw;
@@ -44,7 +48,13 @@ struct Server {
 impl Server {
     fn start(kind: &[&str]) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
-        let mut process = Command::new(program).arg("server").args(kind).stdout(Stdio::piped()).spawn()?;
+        let mut command = Command::new(program);
+        command.arg("server").args(kind).stdout(Stdio::piped());
+        if kind.iter().any(|setting| setting.starts_with("log.level=")) {
+            // It is written, and nobody reads it.
+            command.stderr(Stdio::null());
+        }
+        let mut process = command.spawn()?;
         let out = process.stdout.take().ok_or_else(|| std::io::Error::other("no output"))?;
         for line in BufReader::new(out).lines() {
             if let Some((_, address)) = line?.split_once("http://") {
@@ -69,6 +79,7 @@ fn main() -> std::io::Result<()> {
         ["server", "action"] => action::serve("sqlite::memory:", &[]).map_err(std::io::Error::other),
         ["server", "recorded", url, settings @ ..] => action::serve(url, settings).map_err(std::io::Error::other),
         ["server", "raw"] => raw::serve(),
+        ["observe", options @ ..] => observe::main(options),
         ["pool", options @ ..] => pool::main(options),
         ["queue", options @ ..] => queue::main(options),
         ["runs", options @ ..] => runs::main(options),

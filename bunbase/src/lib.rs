@@ -23,6 +23,10 @@
 // So that generated code, which names `::bunbase`, also compiles in this crate.
 extern crate self as bunbase;
 
+#[cfg(test)]
+#[path = "../tests/it/certificates.rs"]
+mod certificates;
+
 pub mod action;
 pub mod app;
 pub mod asset;
@@ -306,6 +310,8 @@ pub use self::{
 pub use okapi;
 pub use prometheus_client;
 pub use sea_orm;
+#[cfg(feature = "heap-profiling")]
+pub use tikv_jemallocator::Jemalloc;
 
 /// What a migration is written with: SeaORM's migration crate.
 pub mod migration {

@@ -71,7 +71,8 @@ const BY_EMAIL: &str = "SELECT * FROM accounts WHERE email = $1";
 const BY_ID: &str = "SELECT * FROM accounts WHERE id = $1";
 const ADD: &str = "INSERT INTO accounts (email, name, password_hash, created_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (email) DO NOTHING RETURNING *";
-const SET_PASSWORD: &str = "UPDATE accounts SET password_hash = $2 WHERE id = $1";
+/// Only where it is the one that was looked at: what somebody else has changed meanwhile stays.
+const SET_PASSWORD: &str = "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
 const SET_ROLE: &str = "UPDATE accounts SET role = 'admin' WHERE email = $1 RETURNING *";
 const ALL: &str = "SELECT id, email, name, role, created_at FROM accounts ORDER BY id LIMIT 100";
 
@@ -107,14 +108,16 @@ pub async fn sign_up(
 /// Signs in: the answer sets the cookie of a session.
 #[action(post = "/sign-in", guards = [rate_limit(30).per(MINUTE).by_ip()], check_input = not_too_often)]
 pub async fn sign_in(ctx: Ctx, email: String, #[sensitive] password: String) -> Result<Account, AccountError> {
-    let row: Option<Row> = ctx.sql(BY_EMAIL).bind(email.to_lowercase()).optional().await?;
+    // Not from a replica, where a password that was changed may still be the old one.
+    let row: Option<Row> = ctx.db().primary().sql(BY_EMAIL).bind(email.to_lowercase()).optional().await?;
     // As long for an address that nobody has as for one with another password.
     let checked = ctx.passwords().check(&password, row.as_ref().map(|row| row.password_hash.as_str())).await?;
     let (Some(row), Checked::Right { rehash }) = (row, checked) else { return Err(AccountError::Wrong) };
     if rehash {
         let hash = ctx.passwords().hash(&password).await?;
-        ctx.sql(SET_PASSWORD).bind(row.id).bind(hash).execute().await?;
+        ctx.sql(SET_PASSWORD).bind(row.id).bind(&*row.password_hash).bind(hash).execute().await?;
     }
+    // Refused where the user was signed out everywhere since this run began.
     ctx.session().sign_in(row.grant()).await?;
     Ok(row.into())
 }
@@ -142,13 +145,15 @@ pub async fn change_password(
     #[sensitive] current: String,
     #[sensitive] new: String,
 ) -> Result<Account, AccountError> {
-    let row: Option<Row> = ctx.sql(BY_ID).bind(user.user_id::<i64>()?).optional().await?;
+    let row: Option<Row> = ctx.db().primary().sql(BY_ID).bind(user.user_id::<i64>()?).optional().await?;
     let row = row.ok_or(AccountError::Missing)?;
     if !ctx.passwords().check(&current, Some(&row.password_hash)).await?.is_right() {
         return Err(AccountError::Wrong);
     }
     let hash = hash(&ctx, &new, &[&row.email, &row.name, "accounts"]).await?;
-    ctx.sql(SET_PASSWORD).bind(row.id).bind(hash).execute().await?;
+    if ctx.sql(SET_PASSWORD).bind(row.id).bind(&*row.password_hash).bind(hash).execute().await? == 0 {
+        return Err(AccountError::Wrong);
+    }
     ctx.session().sign_out_everywhere(row.id).await?;
     ctx.session().sign_in(row.grant()).await?;
     Ok(row.into())

@@ -139,6 +139,32 @@ async fn a_change_of_the_password_signs_out_all_other_devices() {
 }
 
 #[bunbase::test]
+async fn of_two_changes_at_once_one_counts_and_nobody_else_stays_signed_in() {
+    let app = start().await;
+    sign_up(&app, "ann@example.com", PASSWORD).await.assert_status(201);
+    let (owner, thief) = (cookie_of(&app, "ann@example.com").await, cookie_of(&app, "ann@example.com").await);
+    let change = async |new: &str, cookie: &str| {
+        let request = app.put("/accounts/password").cookie(COOKIE, cookie).header("sec-fetch-site", "same-origin");
+        request.json(&json!({ "current": PASSWORD, "new": new })).send().await
+    };
+    let new = ["staple battery horse", "horse staple battery"];
+    let answers =
+        tokio::join!(change(new[0], &owner), change(new[1], &thief), sign_in(&app, "ann@example.com", PASSWORD));
+    let (changed, signed_in) = ([answers.0, answers.1], answers.2);
+    let mut statuses = changed.each_ref().map(|answer| answer.status());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    for (password, answer) in new.iter().zip(&changed) {
+        sign_in(&app, "ann@example.com", password).await.assert_status(answer.status());
+    }
+    sign_in(&app, "ann@example.com", PASSWORD).await.assert_status(401);
+    // Whoever was signing in by the old password meanwhile is not signed in by it now.
+    for cookie in signed_in.set_cookie(COOKIE).into_iter().chain([owner.as_str(), thief.as_str()]) {
+        get(&app, "/accounts/me", cookie).await.assert_status(401);
+    }
+}
+
+#[bunbase::test]
 async fn passwords_are_in_no_record() {
     let app = TestApp::start(crate::app().config("persistence.inputs", true).config("password.memory", "64KiB")).await;
     sign_up(&app, "ann@example.com", PASSWORD).await.assert_status(201);

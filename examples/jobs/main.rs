@@ -7,6 +7,7 @@
 //! curl -X POST localhost:3000/orders -H 'content-type: application/json' \
 //!   -d '{"key": "a-1", "items": [{"sku": "tea", "quantity": 2}]}'
 //! curl localhost:3000/orders/a-1
+//! curl localhost:3000/orders/a-1/parcel
 //! curl localhost:3000/orders/summary
 //! ```
 //!
@@ -19,6 +20,7 @@ mod orders;
 mod receipts;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
 use bunbase::prelude::*;
 

@@ -32,6 +32,8 @@ use crate::{
 
 #[cfg(feature = "entity")]
 use super::entity::{self, EntityStep};
+#[cfg(feature = "profiling")]
+use crate::observe::profile::CpuProfileFile;
 
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true, args_conflicts_with_subcommands = false)]
@@ -50,6 +52,10 @@ struct Arguments {
     /// What this process does, of `http`, `worker` and `scheduler`, with commas between them (`app.roles`); all of it unless said.
     #[arg(long, global = true)]
     roles: Option<String>,
+    /// Writes a profile of the processor to this file when the server stops: a flame graph for `.svg`, otherwise for pprof.
+    #[cfg(feature = "profiling")]
+    #[arg(long, global = true, value_name = "FILE")]
+    cpu_profile: Option<PathBuf>,
     /// Prints the application's name and version.
     #[arg(long, short = 'V')]
     version: bool,
@@ -158,7 +164,16 @@ async fn execute(app: App, arguments: impl IntoIterator<Item = OsString>) -> Res
         return print(&format!("{} {}\n", config.app.name, config.app.version));
     }
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve | Command::Worker | Command::Dev => serve(app, config).await,
+        Command::Serve | Command::Worker | Command::Dev => {
+            #[cfg(feature = "profiling")]
+            let profile = arguments.cpu_profile.map(CpuProfileFile::begin).transpose()?;
+            let served = serve(app, config).await;
+            #[cfg(feature = "profiling")]
+            if let Some(profile) = profile {
+                profile.end()?;
+            }
+            served
+        }
         Command::Migrate { step } => print(&migrate::run(&app, &config, step.unwrap_or(MigrateStep::Up)).await?),
         Command::Seed(arguments) => {
             logging::start(&config)?;

@@ -5,8 +5,10 @@ mod banner;
 mod cli;
 mod data;
 mod database;
+mod debug;
 #[cfg(feature = "entity")]
 mod entity;
+mod health;
 mod levels;
 mod log_line;
 mod logging;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::debug;
 use crate::{
     config::{Access, Config, HEALTH_PATHS, LongSecret},
     http::{
@@ -43,12 +44,25 @@ impl Rule<'_> {
         }
     }
 
+    /// Who may see it at `admin.addr`, where only the machine itself reaches that (`is_local`) or others do too.
+    fn on_admin(&self, is_local: bool) -> Readers {
+        let (secret, key) = self.token;
+        match self.access {
+            Access::Off => Readers::Nobody,
+            Access::Token | Access::Admin if !is_local => {
+                // Without one the application does not start.
+                if secret.is_empty() { Readers::Nobody } else { Readers::Token(Token::new(secret.expose(), key)) }
+            }
+            Access::Public | Access::Token | Access::Admin => Readers::All,
+        }
+    }
+
     fn is_on_main(&self) -> bool {
         !matches!(self.on_main(), Readers::Nobody)
     }
 }
 
-fn rules(config: &Config) -> [Rule<'_>; 5] {
+fn rules(config: &Config) -> [Rule<'_>; 6] {
     let all = (&config.admin.token, "admin.token");
     let rule = |name, access, token| Rule { name, access, token };
     [
@@ -57,6 +71,7 @@ fn rules(config: &Config) -> [Rule<'_>; 5] {
         rule("metrics", config.metrics.access, (&config.metrics.token, "metrics.token")),
         rule("health details", config.health.access, all),
         rule("mcp", config.mcp.access, all),
+        rule("debug", config.debug.access, all),
     ]
 }
 
@@ -87,7 +102,8 @@ impl<'c> Pages<'c> {
             pages.everywhere(path, builtin);
         }
         pages.main.push(open(full.clone(), builtin::full(health.clone(), version, readers)));
-        let readers = if config.health.access == Access::Off { Readers::Nobody } else { Readers::All };
+        let is_local = config.is_admin_local();
+        let readers = rule(config, "health details").map_or(Readers::Nobody, |rule| rule.on_admin(is_local));
         pages.on_admin(open(full, builtin::full(health.clone(), version, readers)));
         pages
     }
@@ -98,31 +114,36 @@ impl<'c> Pages<'c> {
         if config.openapi.access == Access::Off {
             return;
         }
-        self.add("document", config.openapi.path.clone(), builtin::asset(document.asset().clone(), None));
+        self.add("document", &config.openapi.path, &builtin::asset(document.asset().clone(), None));
         if config.docs.access == Access::Off {
             return;
         }
         let page = Reference::new(&config.docs.path, &config.openapi.path, &config.openapi.title);
         for (path, asset) in page.assets() {
             let policy = Some(reference::CONTENT_SECURITY_POLICY);
-            self.add("docs", path.to_owned(), builtin::asset(asset.clone(), policy));
+            self.add("docs", path, &builtin::asset(asset.clone(), policy));
         }
         let page = config.docs.path.trim_end_matches('/');
-        self.add("docs", format!("{page}/"), builtin::redirect(page));
+        self.add("docs", &format!("{page}/"), &builtin::redirect(page));
     }
 
     /// Adds something, where its access says.
-    pub(super) fn add(&mut self, name: &str, path: String, builtin: Builtin) {
+    pub(super) fn add(&mut self, name: &str, path: &str, builtin: &Builtin) {
         let Some(rule) = rule(self.config, name).filter(|rule| rule.access != Access::Off) else { return };
-        let token = match rule.on_main() {
-            Readers::All => Some(None),
-            Readers::Token(token) => Some(Some(token)),
-            Readers::Nobody => None,
-        };
-        if let Some(token) = token {
-            self.main.push(Page { path: path.clone(), builtin: builtin.clone(), token });
+        if let Some(page) = page(path, builtin, rule.on_main()) {
+            self.main.push(page);
         }
-        self.on_admin(open(path, builtin));
+        if let Some(page) = page(path, builtin, rule.on_admin(self.config.is_admin_local())) {
+            self.on_admin(page);
+        }
+    }
+
+    /// Adds what helps to find out why something is slow.
+    pub(super) fn debugging(&mut self) {
+        let path = self.config.debug.path.trim_end_matches('/');
+        for (end, builtin) in debug::endpoints() {
+            self.add("debug", format!("{path}/{end}"), builtin);
+        }
     }
 
     fn everywhere(&mut self, path: String, builtin: Builtin) {
@@ -135,6 +156,16 @@ impl<'c> Pages<'c> {
             self.admin.push(page);
         }
     }
+}
+
+/// Returns something as it is served to its readers, if there are any.
+fn page(path: &str, builtin: &Builtin, readers: Readers) -> Option<Page> {
+    let token = match readers {
+        Readers::All => None,
+        Readers::Token(token) => Some(token),
+        Readers::Nobody => return None,
+    };
+    Some(Page { path: path.to_owned(), builtin: builtin.clone(), token })
 }
 
 fn open(path: String, builtin: Builtin) -> Page {

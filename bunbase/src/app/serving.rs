@@ -1,12 +1,10 @@
 //! What the HTTP door is told by the configuration: at the server's own address, and at `admin.addr`.
 
-use std::sync::Arc;
-
 use crate::{
     Error, Result,
-    config::{self, Config, FrameOptions, LongSecret, TenantIsolation, TenantSource},
+    config::{self, Config, FrameOptions, TenantIsolation, TenantSource},
     http,
-    seal::CsrfKeys,
+    seal::PageKeys,
 };
 
 /// Returns the names that a server answers to which listens on this host.
@@ -24,20 +22,19 @@ fn hosts(config: &Config, listens_on: &str) -> http::Hosts {
     http::Hosts::listed(names, is_development)
 }
 
+/// Returns whether the server answers only to names that are listed.
+pub(super) fn lists_hosts(config: &Config) -> bool {
+    !matches!(hosts(config, &config.http.host), http::Hosts::All)
+}
+
 /// Says which pages may make requests that change something.
-fn csrf(config: &Arc<Config>) -> http::Csrf {
+fn csrf(config: &Config, keys: &PageKeys) -> http::Csrf {
     if !config.security.csrf {
         return http::Csrf::default();
     }
     let (cors, exempt) = (&config.cors, config.security.csrf_exempt.clone());
     let (origins, credentials) = (cors.origins.clone(), cors.credentials);
-    let cookie = config.session.cookie.clone();
-    let config = config.clone();
-    let keys = move || {
-        let secrets = config.secrets(Some("tokens of sessions are made with it")).ok()??;
-        CsrfKeys::new(secrets.iter().map(LongSecret::expose)).ok()
-    };
-    http::Csrf::new(origins, credentials, exempt, &cookie, Arc::new(keys))
+    http::Csrf::new(origins, credentials, exempt, &config.session.cookie, keys.clone())
 }
 
 /// Returns where the certificate is, if there is one.
@@ -49,7 +46,7 @@ fn tls(config: &Config) -> Option<http::TlsFiles> {
 }
 
 /// Says how what is built in is served at its own address: to nobody's pages but its own, by few.
-pub(super) fn admin_settings(config: &Arc<Config>) -> Result<http::Settings> {
+pub(super) fn admin_settings(config: &Config, keys: &PageKeys) -> Result<http::Settings> {
     let address = &config.admin.addr;
     let (host, port) = address
         .rsplit_once(':')
@@ -66,7 +63,7 @@ pub(super) fn admin_settings(config: &Arc<Config>) -> Result<http::Settings> {
         } else {
             http::Hosts::All
         },
-        ..settings(config)?
+        ..settings(config, keys)?
     })
 }
 
@@ -89,7 +86,7 @@ fn answers(config: &Config) -> http::AnswerHeaders {
 }
 
 /// Says how the application is served.
-pub(super) fn settings(config: &Arc<Config>) -> Result<http::Settings> {
+pub(super) fn settings(config: &Config, keys: &PageKeys) -> Result<http::Settings> {
     let http = &config.http;
     Ok(http::Settings {
         host: http.host.clone(),
@@ -101,6 +98,7 @@ pub(super) fn settings(config: &Arc<Config>) -> Result<http::Settings> {
         head_timeout: http.client_request_timeout.unwrap_or_default(),
         body_timeout: http.body_timeout.unwrap_or_default(),
         keep_alive: http.keep_alive.unwrap_or_default(),
+        shutdown_delay: http.shutdown_delay,
         shutdown_timeout: http.shutdown_timeout,
         cancel_on_disconnect: match http.cancel_on_disconnect {
             config::CancelOnDisconnect::Safe => http::CancelOnDisconnect::Safe,
@@ -126,7 +124,7 @@ pub(super) fn settings(config: &Arc<Config>) -> Result<http::Settings> {
         proxies: http::Proxies::new(&http.trusted_proxies, &http.client_ip_header)?,
         tls: tls(config),
         hosts: hosts(config, &http.host),
-        csrf: csrf(config),
+        csrf: csrf(config, keys),
         answers: answers(config),
         logs_all: config.log.requests == config::RequestLog::All,
     })

@@ -10,6 +10,7 @@ use crate::{
     db::Db,
     guard::{Credential, GuardDoc},
     password::{Costs, Passwords},
+    seal::{CsrfKeys, PageKeys},
     session::{KeyRing, Revocation, Sessions, Settings, SignOuts, States},
 };
 
@@ -36,6 +37,15 @@ pub(super) fn sessions(config: &Arc<Config>, db: &Db, clock: &Clock, remote: &Re
     Sessions::new(settings, clock.clone(), rows, states, move || {
         let secrets = secrets.secrets(Some("sessions are signed with it"))?.unwrap_or_default();
         KeyRing::new(secrets.iter().map(LongSecret::expose))
+    })
+}
+
+/// Makes what makes tokens of pages, and checks them.
+pub(super) fn page_keys(config: &Arc<Config>) -> PageKeys {
+    let config = config.clone();
+    PageKeys::new(move || {
+        let secrets = config.secrets(Some("tokens of pages are made with it"))?.unwrap_or_default();
+        CsrfKeys::new(secrets.iter().map(LongSecret::expose))
     })
 }
 

@@ -15,7 +15,7 @@ use super::tools;
 use super::{
     App,
     data::{Data, Remote},
-    logging, metrics,
+    health, logging, metrics,
     pages::Pages,
     serving, shards, signing_in,
     telemetry::Telemetry,
@@ -39,7 +39,7 @@ use crate::{
     registry::{BuiltInPath, Registered, Registry},
     runs::{Limits, Recorder},
     schedule::Schedules,
-    seal::{Sealer, Sensitive},
+    seal::{PageKeys, Sealer, Sensitive},
     service,
     session::Sessions,
     tenant::Tenants,
@@ -89,6 +89,12 @@ pub(crate) fn document(registry: &Registry, config: &Config, description: Option
         servers: Vec::new(),
         tenants: config.tenants.isolation != TenantIsolation::Off,
         session_cookie: signing_in::settings(config).cookie,
+        refusals: openapi::Refusals {
+            cross_site: config.security.csrf,
+            slow_bodies: config.http.body_timeout.is_some(),
+            long_targets: true,
+            other_hosts: serving::lists_hosts(config),
+        },
         tenant_header: Some(config.tenants.header.clone()).filter(|_| config.tenants.from == TenantSource::Header),
     };
     openapi::document(registry, &info)
@@ -164,6 +170,7 @@ impl Wired {
             calls: Arc::default(),
             passwords: signing_in::passwords(&config)?,
             sessions,
+            page_keys: signing_in::page_keys(&config),
             broadcast: Subscriptions::broadcast_names(&registry),
             tenants: tenants.clone(),
             remote,
@@ -182,25 +189,30 @@ impl Wired {
         let by_name = shards.iter().map(|(services, _)| (services.shard.clone(), services.clone())).collect();
         // Set once, here: the services are new.
         let _ = services.shards.set(by_name);
-        let health = health(app.checks, &services.db, main.check, config.health.max_age);
+        let health = health::health(app.checks, &services, main.check, &app.migrations, config.health.max_age);
         let mut pages = Pages::new(&config, &health);
         pages.documents(&document);
+        pages.debugging();
         let of_shards: Vec<_> = shards.iter().map(|(services, _)| services.clone()).collect();
         let queues = Subscriptions::queue_names(&registry).map(str::to_owned).collect();
         metrics::register(&services, &of_shards, &shared.remote, &telemetry, queues);
         if let Some(metrics) = metrics::endpoint(&config, &services.metrics) {
-            pages.add("metrics", config.metrics.path.clone(), metrics);
+            pages.add("metrics", &config.metrics.path, &metrics);
         }
         #[cfg(feature = "mcp")]
         let tools = tools::server(&registry, &services, &config, app.description);
         #[cfg(feature = "mcp")]
         if let Some(endpoint) = tools::endpoint(&tools, &config) {
-            pages.add("mcp", config.mcp.path.clone(), endpoint);
+            pages.add("mcp", &config.mcp.path, &endpoint);
         }
         let Pages { main: pages, admin, .. } = pages;
-        let admin =
-            if admin.is_empty() { None } else { Some(Table::of_pages(serving::admin_settings(&config)?, admin)?) };
-        let (table, calls) = Table::new(&registry, &services, serving::settings(&config)?, pages)?;
+        let keys = &services.page_keys;
+        let admin = if admin.is_empty() {
+            None
+        } else {
+            Some(Table::of_pages(serving::admin_settings(&config, keys)?, admin)?)
+        };
+        let (table, calls) = Table::new(&registry, &services, serving::settings(&config, keys)?, pages)?;
         // Set once, here: the services are new.
         let _ = services.calls.set(Box::new(calls));
         Ok(Self {
@@ -238,6 +250,7 @@ struct Shared {
     broadcast: BTreeSet<String>,
     passwords: Passwords,
     sessions: Sessions,
+    page_keys: PageKeys,
     tenants: Tenants,
     remote: Remote,
 }
@@ -285,6 +298,7 @@ impl Shared {
             calls: self.calls.clone(),
             passwords: self.passwords.clone(),
             sessions: self.sessions.clone(),
+            page_keys: self.page_keys.clone(),
             tenants: self.tenants.clone(),
             shard,
             shards: OnceLock::new(),
@@ -319,27 +333,4 @@ fn recorder(config: &Config) -> Recorder {
 
 fn job_settings(config: &Config) -> queue::Settings {
     queue::Settings { retention: config.queue.retention, failure_retention: config.queue.failure_retention }
-}
-
-/// Collects the checks. Redis is one that the application can do without, where everything that is kept there can.
-fn health(
-    own: Vec<(&'static str, HealthCheck)>,
-    db: &Db,
-    redis: Option<(HealthCheck, bool)>,
-    max_age: Duration,
-) -> Arc<Health> {
-    let db = db.clone();
-    let database: HealthCheck = Arc::new(move || {
-        let db = db.clone();
-        // Neither the address nor the driver's words: `/_health` may be public.
-        Box::pin(async move { db.ping().await.map(|()| None).map_err(|error| error.to_string()) })
-    });
-    let mut checks: Vec<_> = std::iter::once(("database", database)).chain(own).collect();
-    let mut dispensable = Vec::new();
-    match redis {
-        Some((check, true)) => dispensable.push(("redis", check)),
-        Some((check, false)) => checks.push(("redis", check)),
-        None => {}
-    }
-    Arc::new(Health::new(checks, max_age).with_dispensable(dispensable))
 }

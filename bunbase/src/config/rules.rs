@@ -1,6 +1,8 @@
 //! Rules between keys, and the values that keys take from each other.
 
-use super::{Access, Config, HEALTH_PATHS, OtlpProtocol, Problem, SameSite, Source, table::KEYS};
+use super::{
+    Access, Config, HEALTH_PATHS, LongSecret, OtlpProtocol, Problem, SameSite, Source, is_loopback, table::KEYS,
+};
 
 impl Config {
     /// Gives every key that is not set, and is like another, the other's value.
@@ -22,6 +24,30 @@ impl Config {
 }
 
 impl Config {
+    /// Returns whether nobody but this machine reaches `admin.addr`, as where there is none.
+    pub(crate) fn is_admin_local(&self) -> bool {
+        self.admin.addr.rsplit_once(':').is_none_or(|(host, _)| is_loopback(host.trim_matches(['[', ']'])))
+    }
+
+    /// Returns what asks for a token at `admin.addr` that there is not.
+    fn closed_at_admin(&self) -> Vec<&'static str> {
+        if self.is_admin_local() {
+            return Vec::new();
+        }
+        let all = &self.admin.token;
+        let pages = [
+            ("openapi", self.openapi.access, all),
+            ("docs", self.docs.access, all),
+            // That of `admin.token` where it has none of its own.
+            ("metrics", self.metrics.access, &self.metrics.token),
+            ("health", self.health.access, all),
+            ("mcp", self.mcp.access, all),
+        ];
+        let is_closed =
+            |access: Access, token: &LongSecret| matches!(access, Access::Token | Access::Admin) && token.is_empty();
+        pages.into_iter().filter(|(_, access, token)| is_closed(*access, token)).map(|(name, ..)| name).collect()
+    }
+
     /// Returns every path that is served besides those of actions, each with the key that moves it.
     pub(crate) fn served_paths(&self) -> Vec<(Option<&'static str>, String)> {
         let mut paths: Vec<_> = HEALTH_PATHS.iter().map(|path| (None, (*path).to_owned())).collect();
@@ -104,6 +130,16 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
             "is `admin`, and `admin.addr` is not set: it would be nowhere".to_owned(),
         );
     }
+    let closed = config.closed_at_admin();
+    rule(
+        !closed.is_empty(),
+        "admin.addr",
+        "admin.token",
+        format!(
+            "is an address that others may reach, where {} would ask for `admin.token`, and there is none: set one, or listen on 127.0.0.1",
+            closed.join(", ")
+        ),
+    );
     for (key, protocol, is_on) in [
         ("tracing.protocol", config.tracing.protocol, config.tracing.enabled),
         ("log.otlp_protocol", config.log.otlp_protocol, config.log.otlp),

@@ -367,9 +367,9 @@ words! {
     Access {
         /// Everybody.
         Public = "public",
-        /// Who sends the token, and everybody at `admin.addr`.
+        /// Who sends the token, and everybody at an `admin.addr` on loopback.
         Token = "token",
-        /// Everybody at `admin.addr`, and nobody elsewhere.
+        /// As with the token at `admin.addr`, and nobody elsewhere.
         Admin = "admin",
         /// Nobody.
         Off = "off",

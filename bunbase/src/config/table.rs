@@ -52,6 +52,9 @@ sections! {
         /// Empty is every name. In development on an address of this machine, it is `localhost`, names below it, and addresses, and those
         /// are always among them.
         allowed_hosts: Vec<String> = Vec::new(), check check::host_patterns;
+        /// How long the server goes on serving when it is to stop, while `/_health/ready` says 503: so long a load balancer has to notice.
+        /// Connections end with their next answer meanwhile.
+        shutdown_delay: Duration = Duration::ZERO, production Duration::from_secs(5);
         /// How long requests that have begun may still run at shutdown.
         shutdown_timeout: Duration = Duration::from_secs(30);
         /// How long an idle connection is kept open. 0 closes it after each response.
@@ -103,10 +106,12 @@ sections! {
 
     /// What is built in and not for everybody: the document and its page, metrics, the details of health, tools.
     admin: AdminConfig {
-        /// A second address to listen on, `127.0.0.1:9090`: all that is built in is there, without a token and without encryption, and none
-        /// of the actions. Not to be reached from the internet. Empty is none.
+        /// A second address to listen on, `127.0.0.1:9090`: all that is built in is there, without encryption, and none of the actions. On a
+        /// loopback address it asks for no token; on another one, as `10.0.0.7:9090` and `0.0.0.0:9090`, it does, but for what is `public`. Not to
+        /// be reached from the internet. Empty is none.
         addr: String = String::new(), check check::listen_address;
-        /// What callers send as `Authorization: Bearer …` to see what needs it at the server's own address. Without one it is not there.
+        /// What callers send as `Authorization: Bearer …` to see what needs it, at the server's own address and at an `admin.addr` that is not on
+        /// loopback. Without one it is not there.
         token: LongSecret = LongSecret::default(), env "BUNBASE_ADMIN_TOKEN";
     }
 
@@ -404,7 +409,7 @@ sections! {
     /// The API document.
     openapi: OpenapiConfig {
         /// Who may read the document: everybody (`public`), who sends `admin.token` (`token`), nobody but at `admin.addr` (`admin`), or nobody
-        /// (`off`). What needs the token is open at `admin.addr`.
+        /// (`off`). What needs the token is open at an `admin.addr` on loopback.
         access: Access = Access::Public, production Access::Token, guide "openapi.enabled" "required";
         /// Where the document is served.
         path: String = "/openapi.json".to_owned(), guide "openapi.path" "/api/openapi.json", check check::route;
@@ -529,6 +534,15 @@ sections! {
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.
         latency_buckets: Vec<f64> = vec![0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0],
             check check::buckets;
+    }
+
+    /// What helps to find out why something is slow: the level of the log, the state of the runtime, profiles. It tells much and costs much
+    /// while it is used, so it is off.
+    debug: DebugConfig {
+        /// Who may use it, in the words of `openapi.access`.
+        access: Access = Access::Off;
+        /// What its paths begin with: `…/log`, `…/log/level`, `…/runtime`, and with the features for profiling `…/cpu` and `…/heap`.
+        path: String = "/_debug".to_owned(), check check::route;
     }
 
     /// The health endpoints. `/_health/live` and `/_health/ready` are open to everybody, and tell nothing but the status.

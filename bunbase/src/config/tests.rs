@@ -206,6 +206,23 @@ fn what_is_only_at_an_address_that_is_not_set_is_a_mistake() {
 }
 
 #[test]
+fn an_address_that_others_reach_needs_the_token() {
+    let token = "admin.token = 'a token of at least 32 bytes, for all of it'";
+    for local in ["127.0.0.1:9090", "127.8.0.1:9090", "[::1]:9090", "localhost:9090"] {
+        assert_eq!(shown(Loader::new().file(format!("admin.addr = '{local}'"))), Vec::<String>::new(), "{local}");
+    }
+    for open in ["0.0.0.0:9090", "[::]:9090", "10.0.0.7:9090", "[::ffff:127.0.0.1]:9090", "operators.example:9090"] {
+        let address = format!("admin.addr = '{open}'");
+        let refused = "bunbase.toml:1: `admin.addr` is an address that others may reach, where openapi, docs, metrics, health, mcp would ask \
+                       for `admin.token`, and there is none: set one, or listen on 127.0.0.1";
+        assert_eq!(shown(Loader::new().file(address.clone())), [refused], "{open}");
+        assert_eq!(shown(Loader::new().file(format!("{address}\n{token}"))), Vec::<String>::new(), "{open}");
+        // What is for everybody anyway needs none.
+        assert_eq!(shown(Loader::new().file(address).debug_build(true)), Vec::<String>::new(), "{open}");
+    }
+}
+
+#[test]
 fn a_certificate_needs_its_key() {
     let problems = shown(Loader::new().file("tls.key = 'key.pem'"));
     assert_eq!(problems, ["bunbase.toml:1: `tls.certificate` and `tls.key` need each other: set both or neither"]);

@@ -63,7 +63,7 @@ use crate::{
     limit::Limits,
     lock::Locks,
     observe::{
-        Metrics,
+        Metrics, Refusal,
         trace::{Run, Trace, Tracer},
     },
     password::Passwords,
@@ -71,7 +71,7 @@ use crate::{
     runs::{Notes, Recorder},
     schedule::Schedules,
     schema::FromText,
-    seal::{Sealer, Sensitive},
+    seal::{PageKeys, Sealer, Sensitive},
     session::Sessions,
     tenant::{TenantId, Tenants},
 };
@@ -174,6 +174,8 @@ pub struct Services {
     pub passwords: Passwords,
     /// Who is signed in.
     pub sessions: Sessions,
+    /// What makes tokens of pages, and checks them.
+    pub(crate) page_keys: PageKeys,
     /// Whose data is where.
     pub tenants: Tenants,
     /// The shard that these are of; empty for the main database.
@@ -298,6 +300,20 @@ impl Ctx {
     /// Returns the HTTP request behind this run; `None` behind other doors.
     pub fn request(&self) -> Option<&Request> {
         self.0.request.as_ref()
+    }
+
+    /// Logs an error of the run by which somebody was refused. One of an action that another calls is an error of that one, too.
+    pub(crate) fn log_refusal(&self, status: u16, code: &str) {
+        if !Refusal::is(status) || self.0.door == Door::Call {
+            return;
+        }
+        let user = match self.identity() {
+            Identity::Anonymous => None,
+            known => Some(known.scope()),
+        };
+        let client = self.request().and_then(Request::client_ip);
+        let (action, door, trace) = (Some(self.0.action), self.0.door.as_str(), self.trace_id());
+        Refusal { action, path: None, door, status, code, client, user: user.as_deref(), trace: &trace }.log();
     }
 
     /// Changes the headers that the answer will carry besides the action's own, whether the run succeeds or fails: for guards. Behind

@@ -4,23 +4,35 @@ use std::{
     borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
-use super::{Ctx, Identity, Who, request::bearer};
+use super::{Ctx, Identity, Request, Who, request::bearer};
 use crate::{
     Error, Result,
-    config::LongSecret,
     error::{Retry, code},
-    seal::CsrfKeys,
     session::{Claims, Grant, Issued, Refused, SessionId, Sessions},
     tenant::TenantId,
 };
 
 /// The session of whoever sent the request, and what becomes of it. Runs that are called in process share their caller's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Held {
+    /// When the first of the runs began.
+    began: Instant,
     standing: Mutex<Option<Standing>>,
     cookie: Mutex<Option<Cookie>>,
+    /// Whom the runs have signed out everywhere, and the epochs that came of it.
+    raised: Mutex<Vec<(User, i64)>>,
+}
+
+/// A user by the tenant, if they are one's, and the application's own id.
+type User = (Option<String>, String);
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { began: Instant::now(), standing: Mutex::default(), cookie: Mutex::default(), raised: Mutex::default() }
+    }
 }
 
 /// What a request shows of a session.
@@ -64,6 +76,17 @@ impl Held {
 
     fn stands(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
+    fn has_raised(&self, user: User, epoch: i64) {
+        self.raised.lock().unwrap_or_else(PoisonError::into_inner).push((user, epoch));
+    }
+
+    /// Returns the epoch that these runs have given a user; 0 where they have not.
+    fn raised(&self, tenant: Option<&str>, user: &str) -> i64 {
+        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_user = raised.iter().filter(|((its, id), _)| its.as_deref() == tenant && id == user);
+        of_user.map(|(_, epoch)| *epoch).max().unwrap_or_default()
     }
 
     fn answers(&self, value: String, on_success: bool) {
@@ -160,13 +183,27 @@ impl<'c> Session<'c> {
     ///
     /// An answer that is replayed by its idempotency key carries no cookie, and a tool's neither.
     ///
+    /// # A password that is changed meanwhile
+    /// A sign-in that is under way while all sessions of its user are [ended](Self::sign_out_everywhere) leaves none behind: it is refused
+    /// where that was since this run began, or the run that called it, and what it issues ends where that is later. So nobody stays signed in by a
+    /// password that was replaced, if the run itself reads the hash, from the primary (`ctx.db().primary()` where there are replicas),
+    /// and whoever replaces it does so before `sign_out_everywhere`. What an earlier request has found right is to be looked at again.
+    ///
     /// # Errors
-    /// 500 when what is granted is too long for a cookie, or there is no `app.secret`; 503 when the database is away.
+    /// 401 `session_ended` when the user was signed out everywhere meanwhile, but by this run; 500 when what is granted is too long for a
+    /// cookie, or there is no `app.secret`; 503 when the database is away.
     pub async fn sign_in(self, grant: Grant) -> Result<Issued> {
+        let held = &self.0.inner().session;
+        let grant = self.here(grant);
+        let known = held.raised(grant.tenant.as_deref(), &grant.user);
+        let Some(issued) = self.sessions().begin_since(grant, held.began, known).await? else {
+            let detail = "the user was signed out everywhere while this sign-in was under way; sign in again";
+            return Err(Error::new(401, code::SESSION_ENDED, detail).retry(Retry::Never));
+        };
         self.end_old().await?;
-        let issued = self.sessions().begin(self.here(grant)).await?;
         let (user, session) = (&issued.claims.user, issued.claims.session);
-        tracing::info!(target: "bunbase::session", user, %session, "signed in");
+        let (client, trace_id) = (self.client(), self.0.trace_id());
+        tracing::info!(target: "bunbase::session", user, %session, client, %trace_id, "signed in");
         Ok(self.stand(issued))
     }
 
@@ -204,7 +241,8 @@ impl<'c> Session<'c> {
     /// 503 when the database is away: then nothing has ended.
     pub async fn sign_out(self) -> Result<()> {
         if let Some(claims) = self.end_old().await? {
-            tracing::info!(target: "bunbase::session", user = claims.user, session = %claims.session, "signed out");
+            let (user, session, client, trace_id) = (&claims.user, claims.session, self.client(), self.0.trace_id());
+            tracing::info!(target: "bunbase::session", user, %session, client, %trace_id, "signed out");
         }
         let held = &self.0.inner().session;
         held.stands(Standing::Missing);
@@ -214,15 +252,20 @@ impl<'c> Session<'c> {
     }
 
     /// Ends all sessions of a user, on all devices: after a change of their password, of their roles, or when they are locked out. Also
-    /// this one, if it is theirs.
+    /// this one, if it is theirs, and sign-ins that are under way. What was changed must have been committed before; an `idempotent` run commits
+    /// at its end, so it cannot do both.
     ///
     /// # Errors
-    /// 500 with `session.revocation = "off"`; 503 when the database is away: then nothing has ended.
+    /// 500 with `session.revocation = "off"`, and `transaction_open` while this run has something to commit; 503 when the database is away: then
+    /// nothing has ended.
     pub async fn sign_out_everywhere(self, user: impl fmt::Display) -> Result<()> {
+        self.refuse_before_commit()?;
         let user = user.to_string();
         let tenant = self.0.tenant().map(TenantId::as_str);
-        self.sessions().end_all(tenant, &user).await?;
-        tracing::info!(target: "bunbase::session", user, "signed out everywhere");
+        let epoch = self.sessions().end_all(tenant, &user).await?;
+        self.0.inner().session.has_raised((tenant.map(str::to_owned), user.clone()), epoch);
+        let (client, trace_id) = (self.client(), self.0.trace_id());
+        tracing::info!(target: "bunbase::session", user, client, %trace_id, "signed out everywhere");
         match self.0.standing().await? {
             Standing::SignedIn(claims) if claims.user == user => self.sign_out().await,
             _ => Ok(()),
@@ -248,13 +291,32 @@ impl<'c> Session<'c> {
         let coming = self.0.inner().session.coming_cookie(name);
         let sent = || self.0.request().and_then(|request| request.cookie(name)).map(Cow::into_owned);
         let Some(cookie) = coming.or_else(sent).filter(|cookie| !cookie.is_empty()) else { return Ok(None) };
-        let secrets = self.0.config().secrets(Some("tokens of pages are made with it"))?.unwrap_or_default();
-        CsrfKeys::new(secrets.iter().map(LongSecret::expose))?.token(&cookie).map(Some)
+        self.0.inner().services.page_keys.get()?.token(&cookie).map(Some)
+    }
+
+    /// Refuses what others have to see after the change that it follows.
+    ///
+    /// # Errors
+    /// 500 `transaction_open`.
+    fn refuse_before_commit(self) -> Result<()> {
+        let db = self.0.db();
+        db.refuse_beside_transaction("sign out everywhere after it has committed")?;
+        if db.is_part_of_one() {
+            let text = "what this run has written is committed at its end: sign out everywhere after that, from the action that calls it, or do not \
+                        make it `idempotent`";
+            return Err(Error::new(500, "transaction_open", text).caused_by(text));
+        }
+        Ok(())
     }
 
     /// Makes a grant that of a user of the run's tenant.
     fn here(self, grant: Grant) -> Grant {
         Grant { tenant: self.0.tenant().map(ToString::to_string), ..grant }
+    }
+
+    /// Returns where the request comes from, for the log.
+    fn client(self) -> Option<impl tracing::Value> {
+        self.0.request().and_then(Request::client_ip).map(tracing::field::display)
     }
 
     fn sessions(self) -> &'c Sessions {

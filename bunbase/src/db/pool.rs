@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Error, Result,
     error::Retry,
-    observe::{Metrics, labels},
+    observe::{Labels, Metrics, labels},
 };
 
 /// The longest that [`Db::ping`] waits.
@@ -185,6 +185,25 @@ impl Db {
         self.0.replicas.as_ref().map(Replicas::states).unwrap_or_default()
     }
 
+    /// Returns how many connections there may be, the replicas' included.
+    fn most_connections(&self) -> u64 {
+        let settings = self.settings();
+        match self.backend() {
+            DbBackend::Postgres => {
+                let servers = 1 + u64::try_from(settings.replicas.len()).unwrap_or_default();
+                servers.saturating_mul(settings.max_connections.into())
+            }
+            // One that writes.
+            _ => 1 + u64::from(settings.readers),
+        }
+    }
+
+    /// Returns how many connections are idle, and how many are in use, the replicas' included.
+    pub(crate) fn in_use(&self) -> (u32, u32) {
+        let connections = self.0.connections();
+        (connections.idle, connections.busy)
+    }
+
     /// Registers what is measured of it, together with other databases: how long statements take and wait, and how many connections
     /// there are.
     pub(crate) fn measure(&self, metrics: &Metrics, others: &[Self]) {
@@ -192,6 +211,31 @@ impl Db {
         for other in others {
             other.0.watch.measure_as(&self.0.watch);
         }
+        let replicas = Arc::downgrade(&self.0);
+        let numbered = move |read: fn(ReplicaState) -> Option<f64>| {
+            let states = replicas.upgrade().and_then(|inner| inner.replicas.as_ref().map(Replicas::states));
+            let numbers = (1_usize..).zip(states.unwrap_or_default());
+            let one = |(number, state): (usize, ReplicaState)| {
+                let labels: Labels = vec![("replica", number.to_string().into())];
+                read(state).map(|value| (labels, value))
+            };
+            numbers.filter_map(one).collect::<Vec<_>>()
+        };
+        let read = numbered.clone();
+        metrics.gauges(
+            "bunbase_db_replica_up",
+            "Whether a replica takes reads, by its place in the configuration",
+            move || read(|state| Some(f64::from(u8::from(state.is_well)))),
+        );
+        metrics.gauges(
+            "bunbase_db_replica_lag_seconds",
+            "How far a replica was behind when it answered last",
+            move || numbered(|state| state.lag.map(|lag| lag.as_secs_f64())),
+        );
+        let databases = std::iter::once(self).chain(others);
+        let most: u64 = databases.map(|db| db.most_connections()).sum();
+        let help = "How many connections to the database and its replicas there may be";
+        metrics.gauges("bunbase_db_pool_max_connections", help, move || vec![(Labels::new(), most)]);
         // Metrics may live longer than the databases that they are of.
         let all: Vec<_> = std::iter::once(self).chain(others).map(|db| Arc::downgrade(&db.0)).collect();
         metrics.gauges("bunbase_db_pool_connections", "Connections to the database and its replicas", move || {

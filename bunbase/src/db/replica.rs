@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,9 @@ use crate::Result;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a look may take.
+/// No lag is known.
+const UNKNOWN: u64 = u64::MAX;
+
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How far it is behind, in microseconds. Nothing is missing when all that it received is replayed, however long ago that was; a server
@@ -47,6 +50,8 @@ struct Replica {
     /// Its address, without a password.
     name: String,
     is_well: AtomicBool,
+    /// How far it was behind when it was looked at last, in microseconds; [`UNKNOWN`] before that.
+    lag_us: AtomicU64,
 }
 
 /// How a replica is, as the last look found it.
@@ -57,6 +62,8 @@ pub struct ReplicaState {
     pub name: String,
     /// Whether it takes reads: it answers, and is not too far behind.
     pub is_well: bool,
+    /// How far it was behind when it answered last; `None` before that.
+    pub lag: Option<Duration>,
 }
 
 impl Replicas {
@@ -73,7 +80,12 @@ impl Replicas {
             // Addresses of servers: a session that refuses writes is not PgBouncer's to give.
             let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: false, ..settings.clone() };
             let connection = open_replica(&settings, watch).await?;
-            all.push(Replica { connection, name: settings.url_for_display(), is_well: AtomicBool::new(false) });
+            all.push(Replica {
+                connection,
+                name: settings.url_for_display(),
+                is_well: AtomicBool::new(false),
+                lag_us: AtomicU64::new(UNKNOWN),
+            });
         }
         let all: Arc<[Replica]> = all.into();
         let stop = CancellationToken::new();
@@ -115,6 +127,7 @@ impl Replicas {
         let state = |replica: &Replica| ReplicaState {
             name: replica.name.clone(),
             is_well: replica.is_well.load(Ordering::Acquire),
+            lag: Some(replica.lag_us.load(Ordering::Relaxed)).filter(|lag| *lag != UNKNOWN).map(Duration::from_micros),
         };
         self.all.iter().map(state).collect()
     }
@@ -159,7 +172,9 @@ impl Replica {
         let lag = async {
             let row = self.connection.take().await?.rows(question).await?.into_iter().next();
             let lag_us = row.map(|row| row.try_get::<i64>("", "lag_us")).transpose()?.unwrap_or_default();
-            Ok::<_, DbErr>(Duration::from_micros(lag_us.max(0).unsigned_abs()))
+            let lag_us = lag_us.max(0).unsigned_abs();
+            self.lag_us.store(lag_us, Ordering::Relaxed);
+            Ok::<_, DbErr>(Duration::from_micros(lag_us))
         };
         match tokio::time::timeout(LOOK_TIMEOUT, lag).await {
             Ok(Ok(lag)) if lag <= max_lag => self.set_well(true, ""),

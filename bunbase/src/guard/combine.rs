@@ -114,6 +114,10 @@ impl Guard for All {
         Ok(())
     }
 
+    fn counts_deliveries(&self) -> bool {
+        self.0.iter().all(|guard| guard.counts_deliveries())
+    }
+
     fn name(&self) -> String {
         joined("all", &self.0)
     }
@@ -124,6 +128,7 @@ impl Guard for All {
         GuardDoc {
             security,
             needs_caller: docs.iter().any(|doc| doc.needs_caller),
+            counts_deliveries: Guard::counts_deliveries(self),
             admits_everybody: docs.iter().all(|doc| doc.admits_everybody),
             ..together(&docs, self.name())
         }
@@ -180,6 +185,7 @@ fn together(docs: &[GuardDoc], name: String) -> GuardDoc {
         errors: docs.iter().flat_map(|doc| doc.errors.iter().copied()).collect(),
         open_errors: docs.iter().any(|doc| doc.open_errors),
         hidden_errors: docs.iter().any(|doc| doc.hidden_errors),
+        has_counting: docs.iter().any(|doc| doc.counts_deliveries || doc.has_counting),
         headers: docs.iter().flat_map(|doc| doc.headers.iter().cloned()).collect(),
         mistake: docs.iter().find_map(|doc| doc.mistake.clone()),
         ..GuardDoc::new(name)

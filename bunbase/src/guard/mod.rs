@@ -81,6 +81,12 @@ pub trait Guard: Send + Sync + 'static {
         false
     }
 
+    /// Returns whether it is asked about the delivery of a webhook as that arrives, signed as it must be and not yet stored: then
+    /// [`Ctx::job`] is `None`. Other guards are asked once, when the job of the delivery runs.
+    fn counts_deliveries(&self) -> bool {
+        false
+    }
+
     /// Returns the headers that it adds to answers, by [`Ctx::answer_with`].
     fn headers(&self) -> Vec<HeaderDoc> {
         Vec::new()
@@ -100,6 +106,7 @@ pub trait Guard: Send + Sync + 'static {
             security: alternatives(self.security()),
             needs_caller: Self::NEEDS_CALLER,
             admits_everybody: self.admits_everybody(),
+            counts_deliveries: self.counts_deliveries(),
             headers: self.headers(),
             mistake: self.mistake(),
             ..GuardDoc::new(self.name())
@@ -192,6 +199,10 @@ pub struct GuardDoc {
     pub needs_caller: bool,
     /// Whether it lets everybody through alike.
     pub admits_everybody: bool,
+    /// Whether it is asked about deliveries of webhooks as they arrive.
+    pub counts_deliveries: bool,
+    /// Whether one of those that it is made of is.
+    pub(crate) has_counting: bool,
     /// The headers that it adds to answers.
     pub headers: Vec<HeaderDoc>,
     /// What is wrong with how it was made.
@@ -202,6 +213,11 @@ impl GuardDoc {
     /// Begins with a name, and nothing that it does.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Returns whether it has a limit among other guards, which is not asked about deliveries.
+    pub(crate) fn counts_nothing_of_deliveries(&self) -> bool {
+        self.has_counting && !self.counts_deliveries
     }
 
     /// Returns every credential that it may ask for.
@@ -245,6 +261,9 @@ pub trait DynGuard: Send + Sync + 'static {
     /// See [`Guard::check`].
     fn check<'a>(&'a self, ctx: &'a Ctx) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
+    /// See [`Guard::counts_deliveries`].
+    fn counts_deliveries(&self) -> bool;
+
     /// Describes the guard.
     fn describe(&self) -> GuardDoc;
 }
@@ -252,6 +271,10 @@ pub trait DynGuard: Send + Sync + 'static {
 impl<G: Guard> DynGuard for G {
     fn check<'a>(&'a self, ctx: &'a Ctx) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(async move { Guard::check(self, ctx).await.map_err(Into::into) })
+    }
+
+    fn counts_deliveries(&self) -> bool {
+        Guard::counts_deliveries(self)
     }
 
     fn describe(&self) -> GuardDoc {

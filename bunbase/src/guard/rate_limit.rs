@@ -24,8 +24,8 @@ pub const DAY: Duration = Duration::from_hours(24);
 
 /// Begins a limit: `rate_limit(100).per(MINUTE).by_ip()` in `guards = […]` of an action or a module.
 ///
-/// It counts each action apart, unless it is [shared](RateLimit::shared), and what comes from outside: requests and tools. Jobs, events,
-/// schedules and calls between actions pass. Every answer carries `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and
+/// It counts each action apart, unless it is [shared](RateLimit::shared), and what comes from outside: requests, tools, and deliveries of
+/// webhooks, as they arrive and once their signature is found to be right. Jobs, events, schedules and calls between actions pass. Every answer carries `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and
 /// `RateLimit-Policy`; one that is refused is 429 `rate_limited` with `Retry-After`.
 ///
 /// Where calls are counted, and so for how many instances a limit is one, says `rate_limit.backend`.
@@ -148,7 +148,13 @@ impl RateLimit {
 
     /// Returns who is counted; `None` for who is not.
     fn key(&self, ctx: &Ctx) -> Result<Option<String>, Error> {
-        if !matches!(ctx.door(), Door::Http | Door::Tool) {
+        let arrives = match ctx.door() {
+            Door::Http | Door::Tool => true,
+            // The job of a delivery is not another one.
+            Door::Webhook => ctx.job().is_none(),
+            _ => false,
+        };
+        if !arrives {
             return Ok(None);
         }
         // A tool over standard input has no address: whoever calls it has the machine.
@@ -230,6 +236,10 @@ impl Guard for RateLimit {
     }
 
     fn admits_everybody(&self) -> bool {
+        true
+    }
+
+    fn counts_deliveries(&self) -> bool {
         true
     }
 
@@ -348,6 +358,7 @@ impl ActionError for RateLimited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::{DynGuard, all, any, api_key, signed_in};
 
     fn taken(remaining: u32, more_in_ms: u64) -> Taken {
         Taken { is_allowed: true, remaining, more_in: Duration::from_millis(more_in_ms) }
@@ -363,6 +374,20 @@ mod tests {
         headers.sort();
         let expected = [(LIMIT, "5"), (POLICY, "100;w=60, 5;w=1, 1000;w=3600"), (REMAINING, "2"), (RESET, "1")];
         assert_eq!(headers, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    #[test]
+    fn a_limit_among_other_guards_counts_no_deliveries_and_is_known_not_to() {
+        let limit = || rate_limit(1).per(DAY);
+        let counts = |guard: &dyn DynGuard| {
+            let doc = guard.describe();
+            (doc.counts_deliveries, doc.counts_nothing_of_deliveries())
+        };
+        assert_eq!(counts(&limit()), (true, false));
+        assert_eq!(counts(&all((limit(), limit()))), (true, false));
+        assert_eq!(counts(&all((limit(), signed_in()))), (false, true));
+        assert_eq!(counts(&any((all((limit(), signed_in())), api_key()))), (false, true));
+        assert_eq!(counts(&signed_in()), (false, false));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     body,
     compress::accepted,
     health::Health,
+    problem,
     respond::{self, Overrides},
     table::Arrival,
 };
@@ -24,7 +25,10 @@ use crate::{
     asset::Asset,
     context::{Request, RequestHead},
     error::code,
-    observe::{Format, Metrics, trace::Parent},
+    observe::{
+        Format, Metrics,
+        trace::{Parent, TraceId},
+    },
 };
 
 pub(crate) use super::table::Builtin;
@@ -139,6 +143,84 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
     }))
 }
 
+/// What an endpoint says.
+pub(crate) struct Said {
+    content_type: &'static str,
+    bytes: Vec<u8>,
+}
+
+impl Said {
+    pub(crate) fn new(content_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self { content_type, bytes }
+    }
+
+    pub(crate) fn json(value: &Value) -> Self {
+        Self::new("application/json", value.to_string().into_bytes())
+    }
+}
+
+/// The query of a request to an endpoint.
+#[cfg_attr(
+    not(any(feature = "profiling", feature = "heap-profiling")),
+    expect(dead_code, reason = "others ask nothing")
+)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+#[cfg(any(feature = "profiling", feature = "heap-profiling"))]
+impl Query {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// # Errors
+    /// 422 when it is there and no whole number.
+    #[cfg(feature = "profiling")]
+    pub(crate) fn number(&self, name: &str, otherwise: u64) -> Result<u64> {
+        let wrong = || Error::new(422, "query", format!("`{name}` is no whole number"));
+        self.text(name).map_or(Ok(otherwise), |text| text.parse().map_err(|_| wrong()))
+    }
+}
+
+/// Answers GET with what something says.
+pub(crate) fn say<F>(say: impl Fn(Query) -> F + Send + Sync + 'static) -> Builtin
+where
+    F: Future<Output = Result<Said>> + 'static,
+{
+    Builtin::Get(Arc::new(move |head| {
+        let query = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+        let saying = say(Query(query.into_owned().collect()));
+        Box::pin(async move {
+            let trace = TraceId::random();
+            saying.await.map_or_else(|error| problem::respond(&error, trace), said)
+        })
+    }))
+}
+
+/// Hands the text of POST requests, at most 4 KiB, to something, and answers with what that says.
+pub(crate) fn take<F>(take: impl Fn(String) -> F + Clone + Send + Sync + 'static) -> Builtin
+where
+    F: Future<Output = Result<Said>> + 'static,
+{
+    const MOST_BYTES: u64 = 4 << 10;
+    Builtin::Post(Arc::new(move |arrival| {
+        let take = take.clone();
+        Box::pin(async move {
+            let Arrival { head, mut payload, settings, .. } = arrival;
+            let bytes = body::read(&mut payload, &head.headers, MOST_BYTES, settings.body_timeout).await?;
+            let text = String::from_utf8(bytes.to_vec())
+                .map_err(|_| Error::new(400, "body", "the body is no text in UTF-8"))?;
+            take(text).await.map(said)
+        })
+    }))
+}
+
+fn said(said: Said) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, said.content_type))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(said.bytes)
+}
+
 /// Serves what is measured.
 pub(crate) fn metrics(metrics: Metrics) -> Builtin {
     Builtin::Get(Arc::new(move |head| {
@@ -183,13 +265,17 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
             if !has_details {
                 return plain(code, &json!({ "status": status }));
             }
-            let body = json!({
+            let facts = health.facts().await;
+            let mut body = json!({
                 "status": status,
                 "version": &*version,
                 "uptime_s": health.uptime().as_secs(),
                 "age_ms": u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
                 "checks": report.checks,
             });
+            for (name, fact) in facts.iter() {
+                body[name] = fact.clone();
+            }
             plain(code, &body)
         })
     }))

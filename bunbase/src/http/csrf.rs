@@ -1,17 +1,12 @@
 //! Requests that somebody else's page makes in a user's name.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
-
 use actix_web::http::{
     Method,
     header::{self, HeaderMap},
 };
 
 use super::head::raw_cookie;
-use crate::{Error, Result, error::code, seal::CsrfKeys};
+use crate::{Error, Result, error::code, seal::PageKeys};
 
 /// The header in which a page shows a token of its session.
 const TOKEN_HEADER: &str = "x-csrf-token";
@@ -22,7 +17,8 @@ const SITE_HEADER: &str = "sec-fetch-site";
 /// Refuses requests that change something and come from a page of another origin, unless that is listed.
 ///
 /// Browsers since 2023 say by `Sec-Fetch-Site` where a request comes from; those before them, and all of them over plain HTTP, by
-/// `Origin`. Who says neither is no browser, or an old one, and needs a token if it has the cookie of a session.
+/// `Origin`, with cookies and without: a page that signs its visitor in as somebody else needs none. Who says neither is no browser, or one of
+/// before 2020, and needs a token if it has the cookie of a session.
 ///
 /// Source: OWASP, "Cross-Site Request Forgery Prevention Cheat Sheet"; Go, `net/http.CrossOriginProtection`.
 #[derive(Clone, Debug, Default)]
@@ -38,36 +34,19 @@ struct Rules {
     exempt: Vec<String>,
     /// The names that the cookie of a session may have.
     cookies: [String; 2],
-    keys: Keys,
-}
-
-/// The keys of tokens, made when the first one is looked at: who has no sessions needs no secret.
-#[derive(Clone)]
-struct Keys {
-    made: Arc<OnceLock<Option<CsrfKeys>>>,
-    make: MakeKeys,
-}
-
-/// Makes the keys of tokens, if there is a secret for them.
-pub(crate) type MakeKeys = Arc<dyn Fn() -> Option<CsrfKeys> + Send + Sync>;
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Keys").field(&self.made).finish()
-    }
+    keys: PageKeys,
 }
 
 impl Csrf {
     /// Lets pages of these origins in, with cookies where `credentials` says so, and everybody to the exempt paths. `cookie` is the name of
-    /// the cookie of sessions, with and without the prefix `__Host-`; where `make` makes no keys, no token is right.
+    /// the cookie of sessions, with and without the prefix `__Host-`; where there are no `keys`, no token is right.
     pub(crate) fn new(
         origins: Vec<String>,
         credentials: bool,
         exempt: Vec<String>,
         cookie: &str,
-        make: MakeKeys,
+        keys: PageKeys,
     ) -> Self {
-        let keys = Keys { made: Arc::default(), make };
         let cookies = [format!("__Host-{cookie}"), cookie.to_owned()];
         Self { rules: Some(Rules { origins, credentials, exempt, cookies, keys }) }
     }
@@ -90,7 +69,7 @@ impl Csrf {
         }
         match headers.get(SITE_HEADER).map(header::HeaderValue::as_bytes) {
             Some(b"same-origin" | b"none") => Ok(()),
-            None if !headers.contains_key(header::COOKIE) => Ok(()),
+            None if !headers.contains_key(header::COOKIE) && !headers.contains_key(header::ORIGIN) => Ok(()),
             site => rules
                 .check(site.is_some(), headers, host, is_secure)
                 .or_else(|error| if rules.exempt.iter().any(|exempt| exempt == path) { Ok(()) } else { Err(error) }),
@@ -121,8 +100,8 @@ impl Rules {
     /// Asks for a token where the cookie of a session is there: every one of them, because only the session knows which one counts.
     fn check_token(&self, headers: &HeaderMap) -> Result<()> {
         let sent = headers.get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
-        let keys = || self.keys.made.get_or_init(|| (self.keys.make)()).as_ref();
-        let is_shown = |cookie: &str| sent.zip(keys()).is_some_and(|(token, keys)| keys.accepts(token, cookie));
+        let is_right = |token: &str, cookie: &str| self.keys.get().is_ok_and(|keys| keys.accepts(token, cookie));
+        let is_shown = |cookie: &str| sent.is_some_and(|token| is_right(token, cookie));
         if self.cookies.iter().filter_map(|name| raw_cookie(headers, name)).all(is_shown) {
             return Ok(());
         }
@@ -155,6 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::seal::CsrfKeys;
 
     const LISTED: &str = "https://listed.example";
     const COOKIE: &str = "a=b";
@@ -163,9 +143,13 @@ mod tests {
         CsrfKeys::new(["a secret of at least 32 bytes, for tests of tokens"]).unwrap()
     }
 
+    fn none() -> PageKeys {
+        PageKeys::new(|| Err(Error::internal("there is no secret")))
+    }
+
     fn csrf(credentials: bool) -> Csrf {
         let exempt = vec!["/callback".to_owned()];
-        Csrf::new(vec![LISTED.to_owned()], credentials, exempt, "session", Arc::new(|| Some(keys())))
+        Csrf::new(vec![LISTED.to_owned()], credentials, exempt, "session", PageKeys::new(|| Ok(keys())))
     }
 
     fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -205,7 +189,7 @@ mod tests {
         // It could sign its visitor in as somebody else.
         assert!(!passes(&csrf(true), &foreign("https://evil.example")));
         assert!(passes(&csrf(false), &foreign(LISTED)));
-        let any = Csrf::new(vec!["*".to_owned()], false, Vec::new(), "session", Arc::new(|| None));
+        let any = Csrf::new(vec!["*".to_owned()], false, Vec::new(), "session", none());
         assert!(passes(&any, &foreign("https://evil.example")));
         assert!(!passes(
             &any,
@@ -229,7 +213,10 @@ mod tests {
             assert_eq!(passes(&csrf(true), &[("cookie", COOKIE), ("origin", origin)]), expected, "{origin}");
         }
         assert!(!passes(&csrf(false), &[("cookie", COOKIE), ("origin", LISTED)]));
-        assert!(passes(&csrf(false), &[("origin", "https://evil.example")]));
+        // Without a cookie as well: it could sign its visitor in as somebody else.
+        assert!(!passes(&csrf(true), &[("origin", "https://evil.example")]));
+        assert!(passes(&csrf(true), &[("origin", "https://app.example")]));
+        assert!(passes(&csrf(false), &[("origin", LISTED)]));
         let plain = |origin: &str, host: &str| {
             let headers = map(&[("cookie", COOKIE), ("origin", origin)]);
             csrf(true).check(&Method::POST, "/", &headers, Some(host), false).is_ok()
@@ -242,6 +229,7 @@ mod tests {
     #[test]
     fn who_says_nothing_needs_a_token_only_with_a_session() {
         let csrf = csrf(true);
+        assert!(passes(&csrf, &[]) && passes(&csrf, &[("content-type", "application/x-www-form-urlencoded")]));
         assert!(passes(&csrf, &[("cookie", COOKIE)]));
         assert!(passes(&csrf, &[("authorization", "Bearer x")]));
         let token = keys().token("value").unwrap();
@@ -253,7 +241,7 @@ mod tests {
         // A cookie that a neighbour has set does not make its token count for the other one.
         let planted = [("cookie", "__Host-session=other; session=value"), ("x-csrf-token", token.as_str())];
         assert!(!passes(&csrf, &planted));
-        let keyless = Csrf::new(Vec::new(), false, Vec::new(), "session", Arc::new(|| None));
+        let keyless = Csrf::new(Vec::new(), false, Vec::new(), "session", none());
         assert!(!passes(&keyless, &[("cookie", "session=value"), ("x-csrf-token", &token)]));
     }
 

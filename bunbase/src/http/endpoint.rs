@@ -102,15 +102,8 @@ impl HttpRoute {
     }
 
     /// Adds what guards have said, and what has become of the session.
-    fn with_headers(&self, mut response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
-        ctx.answer_with(|headers| {
-            for (name, value) in headers.drain(..) {
-                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
-                {
-                    response.headers_mut().insert(name, value);
-                }
-            }
-        });
+    fn with_headers(&self, response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
+        let mut response = with_headers_of_guards(response, ctx);
         let session = &ctx.inner().session;
         if let Some(cookie) = session.take_cookie(succeeded)
             && let Ok(value) = HeaderValue::from_str(&cookie)
@@ -131,6 +124,18 @@ impl HttpRoute {
         }
         response
     }
+}
+
+/// Adds what guards have said.
+pub(super) fn with_headers_of_guards(mut response: HttpResponse, ctx: &Ctx) -> HttpResponse {
+    ctx.answer_with(|headers| {
+        for (name, value) in headers.drain(..) {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    });
+    response
 }
 
 /// Answers one request.

@@ -1,15 +1,37 @@
 //! What every request passes before it reaches anything: the length of its target, the host it names, the page it comes from.
 
+use std::net::IpAddr;
+
 use actix_web::http::{Method, Uri, header::HeaderMap};
 
 use super::{head, proxies::Way, table::Table};
-use crate::{Error, Result, config::HEALTH_PATHS, error::code};
+use crate::{Error, Result, action::Door, config::HEALTH_PATHS, context::TraceId, error::code, observe::Refusal};
 
 /// Lets a request in, or refuses it.
 ///
 /// # Errors
 /// 414 for a target that is too long, 421 for a host that is not the server's, 403 for a request that a foreign page makes.
-pub(crate) fn check(table: &Table, method: &Method, uri: &Uri, headers: &HeaderMap, way: &Way) -> Result<()> {
+pub(crate) fn check(
+    table: &Table,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    way: &Way,
+    trace: TraceId,
+) -> Result<()> {
+    decide(table, method, uri, headers, way).inspect_err(|error| log(error, uri.path(), way.client, trace))
+}
+
+/// Logs that a request was refused which has reached no action.
+pub(crate) fn log(error: &Error, path: &str, client: Option<IpAddr>, trace: TraceId) {
+    let (status, code) = (error.status(), error.code());
+    if Refusal::is(status) {
+        let (path, door) = (Some(path), Door::Http.as_str());
+        Refusal { action: None, path, door, status, code, client, user: None, trace: &trace }.log();
+    }
+}
+
+fn decide(table: &Table, method: &Method, uri: &Uri, headers: &HeaderMap, way: &Way) -> Result<()> {
     let settings = &table.settings;
     let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
     if length as u64 > settings.max_uri_bytes {

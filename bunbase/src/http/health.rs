@@ -14,12 +14,18 @@ use std::{
 
 use futures_util::FutureExt;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 /// One check: answers, with what `/_health` shows of it if there is more to say, or says what is wrong.
 pub type HealthCheck =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<Value>, String>> + Send>> + Send + Sync>;
+
+/// Something that `/_health` shows besides its checks; `None` when it is not known.
+pub type HealthFact = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Value>> + Send>> + Send + Sync>;
+
+/// How long facts are shown before they are asked for again: they may cost more than a check.
+const FACTS_FRESH_FOR: Duration = Duration::from_secs(5);
 
 /// The longest that one check may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,6 +39,8 @@ pub struct Health {
     started: Instant,
     stopping: AtomicBool,
     last: Mutex<Option<(Instant, Arc<Report>)>>,
+    facts: Vec<(&'static str, HealthFact)>,
+    last_facts: Mutex<Option<(Instant, Arc<Map<String, Value>>)>>,
 }
 
 /// What `/_health` answers.
@@ -68,6 +76,8 @@ impl Health {
             started: Instant::now(),
             stopping: AtomicBool::new(false),
             last: Mutex::default(),
+            facts: Vec::new(),
+            last_facts: Mutex::default(),
         }
     }
 
@@ -75,6 +85,13 @@ impl Health {
     #[must_use]
     pub fn with_dispensable(mut self, checks: Vec<(&'static str, HealthCheck)>) -> Self {
         self.dispensable = checks;
+        self
+    }
+
+    /// Adds what is shown to those who see the details, and decides nothing. It is asked for at most every five seconds.
+    #[must_use]
+    pub fn with_facts(mut self, facts: Vec<(&'static str, HealthFact)>) -> Self {
+        self.facts = facts;
         self
     }
 
@@ -108,6 +125,27 @@ impl Health {
         let report = Arc::new(Report { status, is_ready, checks });
         *last = Some((Instant::now(), report.clone()));
         (report, Duration::ZERO)
+    }
+}
+
+impl Health {
+    /// Asks for all facts, or returns those that are young enough. One that is not known is left out.
+    pub(crate) async fn facts(&self) -> Arc<Map<String, Value>> {
+        let mut last = self.last_facts.lock().await;
+        if let Some((at, facts)) = last.as_ref()
+            && at.elapsed() < FACTS_FRESH_FOR.min(self.max_age.saturating_mul(5))
+        {
+            return facts.clone();
+        }
+        let one = async |(name, fact): &(&'static str, HealthFact)| {
+            let asking = AssertUnwindSafe(async { fact().await }).catch_unwind();
+            let answer = tokio::time::timeout(PATIENCE, asking).await.ok()?.ok()??;
+            Some(((*name).to_owned(), answer))
+        };
+        let facts = futures_util::future::join_all(self.facts.iter().map(one)).await;
+        let facts = Arc::new(facts.into_iter().flatten().collect::<Map<_, _>>());
+        *last = Some((Instant::now(), facts.clone()));
+        facts
     }
 }
 

@@ -12,7 +12,7 @@ use actix_web::{dev::Extensions, http::Method};
 
 use crate::{
     invoke::Errors,
-    observe::{ByStatus, Counters, Durations, Entered, Gauge, Histograms, Labels, Metrics},
+    observe::{ByStatus, Counters, Durations, Entered, Gauge, Histograms, Labels, Metrics, trace::TraceId},
 };
 
 /// The methods that are told apart.
@@ -86,12 +86,18 @@ impl Measures {
         }
     }
 
-    /// Takes in an answer. `place` is none where the request reached nothing.
-    pub(crate) fn answered(&self, place: Option<&Place>, method: &Method, status: u16, took: Duration) {
+    /// Takes in an answer. `place` is none where the request reached nothing, `trace` where nobody can look at its trace.
+    pub(crate) fn answered(
+        &self,
+        place: Option<&Place>,
+        (method, status): (&Method, u16),
+        took: Duration,
+        trace: Option<TraceId>,
+    ) {
         if let Some(inner) = &self.0 {
             let (statuses, durations) = place.unwrap_or(&inner.unmatched).at(method, inner);
             statuses.count(status);
-            durations.add(took);
+            durations.add_of(took, trace.as_ref().map(|trace| trace as _));
         }
     }
 
@@ -99,7 +105,7 @@ impl Measures {
     pub(crate) fn mounted(&self, pattern: Option<&str>, method: &Method, status: u16, took: Duration) {
         if let Some(inner) = &self.0 {
             let place = pattern.and_then(|pattern| inner.of_mounted(pattern));
-            self.answered(place.as_deref(), method, status, took);
+            self.answered(place.as_deref(), (method, status), took, None);
         }
     }
 

@@ -46,7 +46,7 @@ pub use self::{
     body::BYTES_PER_SECOND as BODY_BYTES_PER_SECOND,
     csrf::Csrf,
     endpoint::Endpoint,
-    health::{Health, HealthCheck},
+    health::{Health, HealthCheck, HealthFact},
     hosts::{Hosts, Listed},
     mounts::Mounts,
     proxies::Proxies,

@@ -133,12 +133,12 @@ pub(crate) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, ActixError> {
-    let checked = gate::check(&table, request.method(), request.uri(), request.headers(), &way(&table, &request));
-    match checked {
+    let (way, trace) = (way(&table, &request), arrive(&table.tracer, request.headers()).trace);
+    match gate::check(&table, request.method(), request.uri(), request.headers(), &way, trace) {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => {
             table.measures.failed(error.code());
-            let response = problem::respond(&error, arrive(&table.tracer, request.headers()).trace);
+            let response = problem::respond(&error, trace);
             Ok(request.into_response(response))
         }
     }

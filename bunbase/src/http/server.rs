@@ -193,7 +193,8 @@ impl RunningServer {
         self.admin.as_ref().map_or(&[], |listening| &listening.addresses)
     }
 
-    /// Stops: readiness flips, no connection is accepted any more, running requests and streams end, the workers end.
+    /// Stops: readiness flips, for `http.shutdown_delay` all goes on, no connection is accepted any more, running requests and streams
+    /// end, the workers end.
     ///
     /// Waits for them at most `http.shutdown_timeout`, and says how many were cut off after that. Mounted services of actix have the
     /// same time; how many of theirs are cut off is not known.
@@ -203,6 +204,10 @@ impl RunningServer {
     pub async fn stop(self) -> Result<()> {
         self.health.stop();
         let Self { main, admin, .. } = self;
+        if let Some(listening) = &main {
+            listening.table.in_flight.stop();
+            tokio::time::sleep(listening.table.settings.shutdown_delay).await;
+        }
         let stop = async |listening: Option<Listening>| match listening {
             Some(listening) => listening.stop().await,
             None => Ok(()),

@@ -24,7 +24,7 @@ use super::{
     table::{Arrival, Builtin, Table, Target},
     traced,
 };
-use crate::{Error, context::TraceId};
+use crate::{Error, context::TraceId, observe::trace::Parent};
 
 pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     let (payload, rest) = Held::new(&headers, request.take_payload());
     let peer = request.peer_addr().map(|peer| peer.ip());
     let way = table.settings.proxies.way(peer, request.app_config().secure(), &headers);
-    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way) {
+    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way, trace) {
         let response = finish(problem::respond(&error, trace), trace, &table.settings.answers, way.is_secure);
         let status = response.status();
         traced::refused(&table.tracer, &parent, status, started, |span| {
@@ -52,12 +52,12 @@ pub(crate) async fn serve(
         });
         table.measures.failed(error.code());
         let took = started.elapsed();
-        table.measures.answered(None, request.method(), status.as_u16(), took);
+        table.measures.answered(None, (request.method(), status.as_u16()), took, recorded(&table, &parent));
         log(&table.settings, (request.method(), request.uri().path()), &response, took, trace);
         return Ok(request.into_response(rest.until_sent(response)));
     }
     let found = table.find(request.method(), request.uri().path());
-    let measured = found.measured;
+    let (measured, recorded) = (found.measured, recorded(&table, &parent));
     let refuse = |error: &Error| {
         table.measures.failed(error.code());
         problem::respond(error, trace)
@@ -78,6 +78,7 @@ pub(crate) async fn serve(
         Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, parent).await,
         Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
             (Err(error), _) => {
+                gate::log(&error, head.uri.path(), head.client_ip, trace);
                 let mut response = refuse(&error);
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 response
@@ -108,9 +109,14 @@ pub(crate) async fn serve(
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     let took = started.elapsed();
-    table.measures.answered(measured, &head.method, response.status().as_u16(), took);
+    table.measures.answered(measured, (&head.method, response.status().as_u16()), took, recorded);
     log(&table.settings, (&head.method, head.uri.path()), &response, took, trace);
     Ok(request.into_response(rest.until_sent(response)))
+}
+
+/// Returns the trace of a request, where it is recorded.
+fn recorded(table: &Table, parent: &Parent) -> Option<TraceId> {
+    (parent.sampled && table.tracer.is_on()).then_some(parent.trace)
 }
 
 /// What is answered where nothing is served.

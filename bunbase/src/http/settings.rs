@@ -25,6 +25,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a connection is kept without a request.
     pub keep_alive: Duration,
+    /// How long the server goes on at shutdown although it is not ready, until whoever sends it requests has seen that.
+    pub shutdown_delay: Duration,
     /// How long running requests may take to end at shutdown.
     pub shutdown_timeout: Duration,
     /// What happens to a run whose client leaves.
@@ -105,6 +107,7 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
+            shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),
             cancel_on_disconnect: CancelOnDisconnect::Safe,
             compression: true,

@@ -158,6 +158,12 @@ impl Table {
                 if let Some(problem) = verify.problem() {
                     problems.push(format!("the webhook `{}` of `{}`: {problem}", hook.path, action.name));
                 }
+                for guard in guards.iter().filter(|guard| guard.counts_nothing_of_deliveries()) {
+                    problems.push(format!(
+                        "the webhook `{}` of `{}`: `{}` does not count deliveries; put the `rate_limit` into `guards` by itself",
+                        hook.path, action.name, guard.name
+                    ));
+                }
                 let plan = webhook::plan(action, hook.own, &hook.path, settings.max_body_bytes);
                 let endpoint = Endpoint { at, handle: webhook::handle };
                 add(&hook.route(), plan, endpoint, Some(Webhook { verify, action: action.name }));

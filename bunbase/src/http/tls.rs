@@ -118,31 +118,13 @@ fn parse(contents: &Contents, provider: &CryptoProvider) -> Result<Arc<Certified
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
-
     use super::*;
 
-    /// Makes a certificate that nobody has signed but itself; `None` where OpenSSL is not installed.
-    fn make(folder: &Path, name: &str) -> Option<TlsFiles> {
-        let file = |end: &str| folder.join(format!("{name}.{end}"));
-        let mut command = Command::new("openssl");
-        command.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ]);
-        command.args(["-subj", "/CN=localhost"]).arg("-keyout").arg(file("key")).arg("-out").arg(file("crt"));
-        let made = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let required = std::env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() == Ok("1");
-        assert!(!required || made.is_ok(), "no `openssl` is installed");
-        assert!(made.ok()?.success());
-        Some(TlsFiles { certificate: file("crt"), key: file("key"), reload_interval: Duration::from_secs(1) })
+    /// Makes a certificate.
+    fn make(folder: &Path) -> TlsFiles {
+        crate::certificates::make(folder);
+        let file = |name: &str| folder.join(name);
+        TlsFiles { certificate: file("server.crt"), key: file("server.key"), reload_interval: Duration::from_secs(1) }
     }
 
     fn shown(certificates: &Certificates) -> Vec<u8> {
@@ -151,8 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_not_right_leaves_the_one_before_in_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let Some((first, second)) = make(folder.path(), "first").zip(make(folder.path(), "second")) else { return };
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [first, second] = [make(folders[0].path()), make(folders[1].path())];
         let (certificates, _) = Certificates::load(&first).unwrap();
         let before = shown(&certificates);
         let (certificate, key) = read(&second).unwrap();
@@ -174,7 +156,7 @@ mod tests {
     #[test]
     fn it_does_not_start_with_what_is_not_right() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(files) = make(folder.path(), "good") else { return };
+        let files = make(folder.path());
         let gone = TlsFiles { key: folder.path().join("gone"), ..files.clone() };
         let error = Certificates::load(&gone).unwrap_err();
         assert!(error.detail().contains("tls.key") && error.detail().contains("gone"), "{error:?}");

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     body, decode,
-    endpoint::HttpRoute,
+    endpoint::{HttpRoute, with_headers_of_guards},
     head::Head,
     plan::{BodyPlan, Plan, TextSource},
     traced,
@@ -17,10 +17,14 @@ use super::{
 use crate::{
     Error, Result,
     action::{Door, Method},
-    context::{Identity, RequestHead},
+    context::{Ctx, Identity, Request, RequestHead, Scope},
     db,
     error::Place,
-    observe::trace::{Kind, Parent},
+    invoke::Invocation,
+    observe::{
+        redact,
+        trace::{Kind, Parent},
+    },
     queue::{Due, NewJob},
     registry::{Registered, Route},
     schema::{Checker, Field},
@@ -59,21 +63,52 @@ pub(crate) fn handle(
             span.set("bunbase.action", route.runner.name);
         });
         let below = span.below().unwrap_or_else(|| parent.clone());
-        let received = receive(&route, &head, payload, &below).await;
+        let ctx = open(&route, &head, &parent);
+        let received = receive(&route, &head, payload, &ctx, &below).await;
         drop(running);
         let answer = match received {
             Ok(answer) => answer,
             Err(error) => {
                 span.write(|span| span.refused(error.status(), error.code()));
+                ctx.log_refusal(error.status(), error.code());
                 route.refuse(&error, parent.trace)
             }
         };
         span.write(|span| span.set("http.response.status_code", answer.status().as_u16()));
-        answer
+        with_headers_of_guards(answer, &ctx)
     })
 }
 
-async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, parent: &Parent) -> Result<HttpResponse> {
+/// Opens the context in which guards count the delivery. The action runs in another one, with its job, so this one is no run of a trace.
+fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent) -> Ctx {
+    let call = Invocation {
+        trace: Parent { sampled: false, ..parent.clone() },
+        door: Door::Webhook,
+        identity: Identity::Anonymous,
+        tenant: None,
+        attempt: 1,
+        job: None,
+        request: Some(Request::new(head.clone())),
+        fields: None,
+        chain: Vec::new(),
+        caller: None,
+        scope: Scope::Alone,
+    };
+    route.runner.open(&route.services, call)
+}
+
+/// Returns who causes the runs of a webhook.
+fn sender(action: &str) -> Identity {
+    Identity::service(format!("webhook:{action}"))
+}
+
+async fn receive(
+    route: &HttpRoute,
+    head: &Head,
+    mut payload: Payload,
+    ctx: &Ctx,
+    parent: &Parent,
+) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
     let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
     let header = |name: &str| head.header(name);
@@ -82,6 +117,9 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, parent: &
     if let Some(answer) = webhook.verify.handshake(&delivery) {
         return Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(answer));
     }
+    ctx.identify(sender(webhook.action));
+    // Now, because who does not sign must not use up the limit of who does.
+    route.runner.count_delivery(ctx).await?;
     let input = input(&route.plan, head, &bytes)?;
     let meta = route.runner.meta;
     let job = NewJob {
@@ -96,7 +134,7 @@ async fn receive(route: &HttpRoute, head: &Head, mut payload: Payload, parent: &
         group: None,
         door: Door::Webhook.as_str(),
         origin: Some(delivery_id.clone()),
-        identity: serde_json::to_string(&Identity::service(format!("webhook:{}", webhook.action)))?,
+        identity: serde_json::to_string(&sender(webhook.action))?,
         traceparent: parent.traceparent(),
     };
     store(route, head, &delivery_id, &bytes, job).await?;
@@ -141,10 +179,9 @@ async fn store(route: &HttpRoute, head: &Head, delivery_id: &str, bytes: &Bytes,
     Ok(())
 }
 
-/// Writes the headers that say something about the delivery. Credentials are left out, and what is a sensitive field: a signature is
-/// neither, it signs this body only.
+/// Writes the headers that say something about the delivery. Credentials are left out, by their names, and what is a sensitive
+/// field: a signature is neither, it signs this body only.
 fn headers(plan: &Plan, head: &Head) -> Result<String> {
-    const SECRET: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
     let is_sensitive = |name: &header::HeaderName| {
         plan.texts.iter().any(|(index, source)| {
             plan.fields[*index].sensitive && matches!(source, TextSource::Header(field) if field == name)
@@ -152,7 +189,7 @@ fn headers(plan: &Plan, head: &Head) -> Result<String> {
     };
     let mut all = Map::new();
     for (name, value) in &head.headers {
-        if !SECRET.contains(name)
+        if !redact::is_secret_header(name.as_str())
             && !is_sensitive(name)
             && let Ok(text) = value.to_str()
         {

@@ -1,9 +1,15 @@
 //! What is measured of runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use crate::{
-    observe::{ByStatus, ByText, Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, Metrics},
+    observe::{
+        ByStatus, ByText, Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, Metrics,
+        trace::Trace,
+    },
     runs::RunStatus,
 };
 
@@ -33,6 +39,8 @@ struct Inner {
     retries: Counter,
     refusals: ByStatus,
     errors: Errors,
+    /// Done by its first run.
+    shown: Once,
 }
 
 impl Measures {
@@ -72,6 +80,7 @@ impl Measures {
             retries: self.retries.of(labels.clone()),
             refusals: ByStatus::new(&self.refusals, labels),
             errors: self.errors.clone(),
+            shown: Once::new(),
         }))
     }
 }
@@ -79,13 +88,19 @@ impl Measures {
 impl OfAction {
     /// Counts a run until the answer is dropped.
     pub(super) fn enter(&self) -> Entered {
+        // From its first run on each end has a series: one that began with its first failure would hide that from `rate`.
+        self.0.shown.call_once(|| {
+            self.0.executions.iter().for_each(Counter::show);
+            self.0.retries.show();
+        });
         self.0.in_flight.enter()
     }
 
-    /// Takes in the end of a run, with the code of its error.
-    pub(super) fn ended(&self, status: RunStatus, took: Duration, code: Option<&str>) {
+    /// Takes in the end of a run, with the code of its error; and its trace, which one can look at if it is recorded.
+    pub(super) fn ended(&self, status: RunStatus, took: Duration, code: Option<&str>, trace: &Trace) {
         self.0.executions[status as usize].count();
-        self.0.durations.add(took);
+        let id = trace.id();
+        self.0.durations.add_of(took, trace.is_recording().then_some(&id as _));
         if let Some(code) = code {
             self.0.errors.count(code);
         }

@@ -236,6 +236,20 @@ impl Runner {
         Ok(provided)
     }
 
+    /// Asks the guards that count deliveries about one that has arrived.
+    ///
+    /// # Errors
+    /// A guard's refusal, or 500 when one panicked.
+    pub async fn count_delivery(&self, ctx: &Ctx) -> Result<()> {
+        let steps = AssertUnwindSafe(async {
+            for guard in self.module_guards.iter().chain(self.guards.iter()).filter(|guard| guard.counts_deliveries()) {
+                guard.check(ctx).await?;
+            }
+            Ok(())
+        });
+        steps.catch_unwind().await.unwrap_or_else(|panic| Err(panicked("a guard", panic.as_ref())))
+    }
+
     fn note_input<A: Action>(&self, ctx: &Ctx, message: &A) {
         let inner = ctx.inner();
         if inner.services().recorder.limits().inputs

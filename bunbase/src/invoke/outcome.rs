@@ -72,13 +72,14 @@ impl Outcome {
                 tracing::error!(target: "bunbase::run", action, %door, code = class.code, cause, %trace_id, "the run failed");
             });
         }
+        self.ctx.log_refusal(class.status, class.code);
         self.record(status, Some(class.status), Some(class.code.to_owned()), Some(text));
     }
 
     fn record(&mut self, status: RunStatus, http_status: Option<u16>, code: Option<String>, error: Option<String>) {
         self.is_over = true;
         let (ctx, duration) = (&self.ctx, self.started.elapsed());
-        self.measures.ended(status, duration, code.as_deref());
+        self.measures.ended(status, duration, code.as_deref(), &ctx.inner().trace);
         ctx.inner().trace.end(|span| {
             // Nobody who waits hears of a job that was refused.
             let is_fault = |status: u16| status >= 500 || ctx.door().is_queued();

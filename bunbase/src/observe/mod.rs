@@ -1,6 +1,6 @@
 //! What an operator sees: metrics, in one registry, with their text for whoever collects it; traces; and how both leave the process.
 //!
-//! Here: [`Metrics`], the handles of what is measured, what is asked for before somebody reads, and what the system says of the process.
+//! Here: [`Metrics`], the handles of what is measured, what is asked for before somebody reads, what the system says of the process, and [`Refusal`].
 //! Each room registers what it measures and keeps the handles that it got, with their labels resolved, so that measuring looks nothing
 //! up. Not here: what is measured (each room says that of itself, and `app` calls them one after the other), who may read it (`http`).
 //!
@@ -9,13 +9,18 @@
 
 mod ask;
 mod bounded;
+#[cfg(feature = "heap-profiling")]
+pub(crate) mod heap;
 mod metrics;
 mod numbers;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod own;
 mod process;
+#[cfg(feature = "profiling")]
+pub(crate) mod profile;
 pub(crate) mod redact;
+mod refusals;
 mod series;
 #[cfg(test)]
 mod tests;
@@ -24,6 +29,7 @@ pub mod trace;
 pub(crate) use self::{
     ask::Asked,
     bounded::{ByStatus, ByText},
+    refusals::Refusal,
     series::{Counter, Counters, Durations, Entered, Gauge, Gauges, Histograms, Labels, labels},
 };
 pub use self::{

@@ -38,6 +38,15 @@ pub(crate) fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|secret| is(secret))
 }
 
+/// Returns whether a header of this name holds a credential: as a field of its name would, or by its last word (`X-Gitlab-Token`).
+pub(crate) fn is_secret_header(name: &str) -> bool {
+    const LAST: [&str; 5] = ["apikey", "key", "password", "secret", "token"];
+    // Says which of several calls one is, and opens nothing.
+    const HARMLESS: &str = "idempotency-key";
+    let last = name.rsplit(['-', '_']).next().unwrap_or_default();
+    is_secret(name) || (LAST.iter().any(|word| last.eq_ignore_ascii_case(word)) && !name.eq_ignore_ascii_case(HARMLESS))
+}
+
 /// Returns a text without credentials that look like headers: `Authorization: …`, `"cookie": "…"`, `Bearer …`.
 pub(crate) fn text(text: String) -> String {
     match cleaned(&text) {
@@ -83,6 +92,16 @@ mod tests {
         }
         for name in ["author", "cookies_eaten", "tokens", "page", ""] {
             assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_credential_by_its_last_word_too() {
+        for name in ["X-Api-Key", "x-gitlab-token", "X-Shop-Secret", "Ocp-Apim-Subscription-Key", "cookie", "Token"] {
+            assert!(is_secret_header(name), "{name}");
+        }
+        for name in ["Idempotency-Key", "X-Hub-Signature-256", "webhook-id", "X-Token-Kind", "keys", ""] {
+            assert!(!is_secret_header(name), "{name}");
         }
     }
 

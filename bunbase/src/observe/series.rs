@@ -96,9 +96,7 @@ impl Counters {
     /// Returns the series of these labels, which is there at once, at zero.
     pub(crate) fn at_zero(&self, labels: Labels) -> Counter {
         let counter = self.of(labels);
-        if let Some(series) = &counter.0 {
-            series.metric();
-        }
+        counter.show();
         counter
     }
 }
@@ -118,6 +116,13 @@ impl Histograms {
 }
 
 impl Counter {
+    /// Has the series be there, at zero.
+    pub(crate) fn show(&self) {
+        if let Some(series) = &self.0 {
+            series.metric();
+        }
+    }
+
     /// Counts one more.
     pub(crate) fn count(&self) {
         self.count_many(1);

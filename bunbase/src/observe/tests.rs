@@ -171,7 +171,7 @@ fn an_application_measures_by_name_and_within_bounds() {
         &[
             "shop_sold_total{thing=\"7\"} 6",
             "shop_sold_total{thing=\"other\"} 1000",
-            "shop_stock{a_place=\"x\\\"y\\n\"} 1",
+            "shop_stock{a_place=\"x\\\"y\\n\"} 1.0",
             "shop_packing_ms_bucket{le=\"10\"} 1",
         ],
     );

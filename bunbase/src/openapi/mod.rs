@@ -74,6 +74,21 @@ pub struct Info {
     pub tenant_header: Option<String>,
     /// The name of the cookie of sessions.
     pub session_cookie: String,
+    /// What a request is refused for before its action is looked at.
+    pub refusals: Refusals,
+}
+
+/// What a request is refused for, whatever its action is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// 403 for what changes something and comes from a page of another origin.
+    pub cross_site: bool,
+    /// 408 for bodies that come slowly.
+    pub slow_bodies: bool,
+    /// 414 for long targets.
+    pub long_targets: bool,
+    /// 421 for hosts that are not the server's.
+    pub other_hosts: bool,
 }
 
 impl Info {

@@ -7,6 +7,7 @@ use super::{
     responses::{self, Traits},
 };
 use crate::{
+    action::Method,
     guard::ACROSS_TENANTS,
     registry::{Registered, Route, WebhookRoute},
 };
@@ -30,6 +31,7 @@ pub(super) fn of(action: &Registered, route: &Route, names: &[String], builder: 
             || guards.iter().any(|guard| guard.open_errors || guard.hidden_errors),
         timeout: meta.timeout.map_or(builder.info.request_timeout, |limit| !limit.is_zero()),
         idempotent: meta.idempotent,
+        is_safe: route.method == Method::Get,
     };
     let mut parameters = parameters::of(action, route, names, &mut builder.generator);
     if meta.idempotent {
@@ -71,13 +73,14 @@ pub(super) fn of_webhook(
 ) -> Operation {
     let meta = &action.entry.meta;
     let route = hook.route();
+    let guards: Vec<_> = action.guard_docs().into_iter().filter(|guard| guard.counts_deliveries).collect();
     let request_body = body::of(action, &route, builder);
     let mut parameters = parameters::of(action, &route, names, &mut builder.generator);
     for (name, description) in (hook.verify)().headers() {
         parameters.push(RefOr::Object(parameters::header(name, description, true)));
     }
     let mut answers = Responses::default();
-    let found = responses::of_webhook(request_body.is_some(), builder);
+    let found = responses::of_webhook(request_body.is_some(), &guards, builder);
     answers.responses.extend(found.into_iter().map(|(status, response)| (status.to_string(), response)));
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Operation {

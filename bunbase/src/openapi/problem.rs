@@ -112,6 +112,30 @@ pub(super) const TOO_MANY_PARTS: ErrorVariant = framework(
     "a form may have at most 100 fields",
     "The form has too many fields or files.",
 );
+/// 403, for an operation that changes something.
+pub(super) const CROSS_SITE: ErrorVariant = framework(
+    403,
+    code::CSRF_REFUSED,
+    "this request comes from a page of another origin",
+    "A page of another origin makes the request.",
+);
+/// 408, for an operation with a body.
+pub(super) const SLOW_BODY: ErrorVariant =
+    framework(408, code::BODY_TIMEOUT, "the body did not come in time", "The body did not come in time.");
+/// 414, for every operation.
+pub(super) const LONG_TARGET: ErrorVariant = framework(
+    414,
+    code::URI_TOO_LONG,
+    "the path and query of a request may have at most 16384 bytes",
+    "The path and query are longer than allowed.",
+);
+/// 421, for every operation.
+pub(super) const OTHER_HOST: ErrorVariant = framework(
+    421,
+    code::HOST_REFUSED,
+    "this server has another name than the one in `Host`",
+    "The request is for a host that this server is not.",
+);
 /// 401, for a webhook.
 pub(super) const NOT_SIGNED: ErrorVariant = framework(
     401,

@@ -10,7 +10,7 @@ use schemars::schema::{InstanceType, SchemaObject};
 use serde_json::{Value, json};
 
 use super::{
-    Builder,
+    Builder, Refusals,
     parameters::not_null,
     problem::{self, PROBLEM, raw},
 };
@@ -44,6 +44,14 @@ pub(super) struct Traits {
     pub(super) timeout: bool,
     /// Whether it takes an idempotency key.
     pub(super) idempotent: bool,
+    /// Whether it changes nothing.
+    pub(super) is_safe: bool,
+}
+
+impl Traits {
+    fn has_body(self) -> bool {
+        self.json || self.form
+    }
 }
 
 /// Returns the status and the answer of a success.
@@ -67,7 +75,12 @@ pub(super) fn success(action: &Registered, guards: &[GuardDoc], builder: &mut Bu
 }
 
 /// Returns the answer to a webhook's delivery, and how one can be refused, by status.
-pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<u16, RefOr<Response>> {
+/// `guards` are those that count deliveries.
+pub(super) fn of_webhook(
+    has_body: bool,
+    guards: &[GuardDoc],
+    builder: &mut Builder<'_>,
+) -> BTreeMap<u16, RefOr<Response>> {
     let accepted = json!({
         "type": "object",
         "required": ["delivery_id"],
@@ -75,6 +88,7 @@ pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<
     });
     let media = MediaType { schema: Some(raw(accepted)), ..MediaType::default() };
     let mut response = Response { description: "The delivery is stored.".to_owned(), ..Response::default() };
+    response.headers = headers(&of_guards(guards));
     response.headers.insert("x-trace-id".to_owned(), header_ref(TRACE_HEADER));
     response.content.insert("application/json".to_owned(), media);
     let mut found = BTreeMap::from([(202, RefOr::Object(response))]);
@@ -90,10 +104,26 @@ pub(super) fn of_webhook(has_body: bool, builder: &mut Builder<'_>) -> BTreeMap<
     } else {
         ("BrokenOff", &[problem::BROKEN_OFF])
     });
+    failures.extend(before(builder.info.refusals, true));
     for (name, variants) in failures {
         let status = variants[0].status;
         builder.responses.entry(name.to_owned()).or_insert_with(|| failure(status, variants, false));
         found.insert(status, response_ref(name));
+    }
+    let mut declared: BTreeMap<u16, Vec<ErrorVariant>> = BTreeMap::new();
+    for variant in guards.iter().flat_map(|guard| &guard.errors) {
+        let variants = declared.entry(variant.status).or_insert_with(|| match variant.status {
+            503 => vec![problem::DATABASE_AWAY, problem::DATABASE_BUSY],
+            _ => Vec::new(),
+        });
+        if !variants.iter().any(|known| known.code == variant.code) {
+            variants.push(*variant);
+        }
+    }
+    for (status, variants) in declared {
+        let mut response = failure(status, &variants, false);
+        response.headers.extend(headers(&of_guards(guards)));
+        found.insert(status, RefOr::Object(response));
     }
     found
 }
@@ -189,7 +219,9 @@ pub(super) fn failures(
     }
     let challenged = guards.iter().any(|guard| !guard.security.is_empty());
     let mut found = BTreeMap::new();
-    for (name, variants) in own(traits) {
+    let refusals = builder.info.refusals;
+    let cross_site = (refusals.cross_site && !traits.is_safe).then_some(CROSS_SITE);
+    for (name, variants) in own(traits).into_iter().chain(cross_site).chain(before(refusals, traits.has_body())) {
         let status = variants[0].status;
         match declared.get_mut(&status) {
             // The action says what the framework says anyway, such as by `#[error(internal)]`.
@@ -232,6 +264,19 @@ pub(super) fn failures(
     (found, default)
 }
 
+/// The answer to a page of another origin. Whoever delivers to a webhook is let in, because of the signature.
+const CROSS_SITE: (&str, &[ErrorVariant]) = ("CrossSite", &[problem::CROSS_SITE]);
+
+/// Returns how a request to any route is refused, as [`own`] does.
+fn before(refusals: Refusals, has_body: bool) -> impl Iterator<Item = (&'static str, &'static [ErrorVariant])> {
+    let all: [(bool, &str, &[ErrorVariant]); 3] = [
+        (refusals.slow_bodies && has_body, "SlowBody", &[problem::SLOW_BODY]),
+        (refusals.long_targets, "LongTarget", &[problem::LONG_TARGET]),
+        (refusals.other_hosts, "OtherHost", &[problem::OTHER_HOST]),
+    ];
+    all.into_iter().filter(|(is_possible, ..)| *is_possible).map(|(_, name, variants)| (name, variants))
+}
+
 /// Returns how the framework itself can fail: for each status, the component of the answer and its variants.
 fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
     let mut own: Vec<(_, &[ErrorVariant])> = Vec::new();
@@ -243,7 +288,7 @@ fn own(traits: Traits) -> Vec<(&'static str, &'static [ErrorVariant])> {
         own.push(("BadForm", &[problem::NOT_A_FORM, problem::BROKEN_OFF]));
         own.push(("FormTooLarge", &[problem::TOO_LARGE, problem::FILE_TOO_LARGE, problem::TOO_MANY_PARTS]));
     }
-    if traits.json || traits.form {
+    if traits.has_body() {
         own.push(("UnsupportedMediaType", &[problem::WRONG_TYPE]));
     }
     match (traits.input, traits.idempotent) {

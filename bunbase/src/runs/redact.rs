@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    observe::redact::{LEFT_OUT, is_secret},
+    observe::redact::{LEFT_OUT, is_secret, is_secret_header},
     schema::{self, Field, Source},
 };
 
@@ -29,7 +29,7 @@ impl Redaction {
     pub fn of(fields: &'static [Field], output: Option<&Node>, components: &BTreeMap<String, SchemaObject>) -> Self {
         let is_credential = |field: &&Field| match field.source {
             Source::Cookie => true,
-            Source::Header => is_secret(field.param.unwrap_or(field.name)),
+            Source::Header => is_secret_header(field.param.unwrap_or(field.name)),
             _ => false,
         };
         let output = output.map(|schema| (json!(schema), json!(components)));

@@ -1,6 +1,9 @@
 //! Tokens that a page of one's own shows, and a page of somebody else cannot know.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -54,6 +57,37 @@ impl CsrfKeys {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
         let Some((nonce, tag)) = bytes.split_first_chunk::<NONCE_BYTES>() else { return false };
         self.0.iter().any(|key| bound(key, nonce, cookie).verify_slice(tag).is_ok())
+    }
+}
+
+/// The keys of an application, made when the first one is needed: who has no sessions needs no secret. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct PageKeys(Arc<Lazy>);
+
+struct Lazy {
+    made: OnceLock<CsrfKeys>,
+    make: Box<dyn Fn() -> Result<CsrfKeys> + Send + Sync>,
+}
+
+impl PageKeys {
+    pub(crate) fn new(make: impl Fn() -> Result<CsrfKeys> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Lazy { made: OnceLock::new(), make: Box::new(make) }))
+    }
+
+    /// # Errors
+    /// 500 when there is no secret to make them of.
+    pub(crate) fn get(&self) -> Result<&CsrfKeys> {
+        if let Some(keys) = self.0.made.get() {
+            return Ok(keys);
+        }
+        let keys = (self.0.make)()?;
+        Ok(self.0.made.get_or_init(|| keys))
+    }
+}
+
+impl fmt::Debug for PageKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PageKeys").field(&self.0.made.get()).finish()
     }
 }
 

@@ -25,7 +25,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub(crate) use self::csrf::CsrfKeys;
+pub(crate) use self::csrf::{CsrfKeys, PageKeys};
 use self::key::Key;
 pub use self::sensitive::Sensitive;
 use crate::{Error, Result, error::Retry};

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -95,6 +95,14 @@ impl Sessions {
         self.issue(grant, SessionId::random(), epoch, now, now)
     }
 
+    /// Begins a session as [`begin`](Self::begin) does, for a sign-in that has been under way since `began`; `None` where all sessions of
+    /// the user were ended meanwhile, beyond `known`, the epoch of a sign-out that the sign-in has made itself.
+    pub(crate) async fn begin_since(&self, grant: Grant, began: Instant, known: i64) -> Result<Option<Issued>> {
+        let now = self.now_ms();
+        let epoch = self.0.ended.epoch_since(grant.tenant.as_deref(), &grant.user, began, known).await?;
+        epoch.map(|epoch| self.issue(grant, SessionId::random(), epoch, now, now)).transpose()
+    }
+
     /// Issues a token of another session in the place of one, which it ends: same sign-in, another grant. `None` where that one has ended
     /// already, also if this instance has not heard of it.
     ///
@@ -178,14 +186,15 @@ impl Sessions {
     /// # Errors
     /// 503 when the database is away: then nothing has ended.
     pub async fn end(&self, session: SessionId) -> Result<()> {
-        self.0.ended.end(Subject::Session(session), self.0.settings.lifetime).await
+        self.0.ended.end(Subject::Session(session), self.0.settings.lifetime).await.map(drop)
     }
 
-    /// Ends all sessions of a user, of a tenant where they are one's, that began before now, everywhere.
+    /// Ends all sessions of a user, of a tenant where they are one's, that began before now, everywhere. Returns the epoch that the user has
+    /// from now on.
     ///
     /// # Errors
     /// 500 with `session.revocation = "off"`; 503 when the database is away: then nothing has ended.
-    pub async fn end_all(&self, tenant: Option<&str>, user: &str) -> Result<()> {
+    pub async fn end_all(&self, tenant: Option<&str>, user: &str) -> Result<i64> {
         if self.0.ended.how() == Revocation::Off {
             return Err(Error::internal("with `session.revocation = \"off\"` no session can be ended before its time"));
         }

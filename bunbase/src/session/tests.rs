@@ -1,6 +1,6 @@
 //! Tokens that are whole and that are not, and sign-outs on every backend, seen by several instances.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -205,7 +205,7 @@ async fn a_session_lives_as_long_as_it_is_used_and_no_longer_than_it_may() {
     let idle = sessions.begin(grant()).await.unwrap().token;
     // The clock goes on by itself, too.
     let minute = Duration::from_mins(1);
-    clock.advance(hours(2) - minute);
+    clock.advance(Duration::from_mins(119));
     assert!(sessions.check(&idle).await.unwrap().is_ok());
     clock.advance(minute);
     assert_eq!(sessions.check(&idle).await.unwrap().unwrap_err(), Refused::Expired);
@@ -368,6 +368,24 @@ async fn users_of_two_tenants_are_two_users() {
             assert_eq!(good, [true, false, true], "{how:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_under_way_when_all_were_ended_begins_nothing() {
+    let (_database, db) = database().await;
+    let sessions = of(&db, Revocation::Immediate, None);
+    let began = Instant::now();
+    let since = async |began, known| sessions.begin_since(grant(), began, known).await.unwrap();
+    assert!(since(began, 0).await.is_some(), "nothing was ended yet");
+    let before = since(began, 0).await.unwrap();
+    let epoch = sessions.end_all(None, "ann").await.unwrap();
+    assert!(since(began, 0).await.is_none());
+    assert!(since(began, epoch - 1).await.is_none(), "it knows of an earlier one only");
+    // Whoever ended them goes on, and whoever begins now.
+    assert!(since(began, epoch).await.is_some());
+    assert!(since(Instant::now(), 0).await.is_some());
+    // One whose token was issued just before is not good, either.
+    assert_eq!(sessions.check(&before.token).await.unwrap().unwrap_err(), Refused::Ended);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where something is not there")]
 #![expect(clippy::unwrap_used, reason = "a test has no better answer to an error")]
 
+mod certificates;
 mod data;
 mod doors;
 mod http;

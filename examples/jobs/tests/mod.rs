@@ -3,7 +3,7 @@
 use bunbase::testing::{TestApp, assert_enqueued};
 use serde_json::{Value, json};
 
-use crate::{fulfil::FulfilOrder, orders::OrderPlaced};
+use crate::{fulfil::FulfilOrder, orders::OrderPlaced, tracking::WatchBacklog};
 
 async fn start() -> TestApp {
     TestApp::start(crate::app()).await
@@ -78,4 +78,21 @@ async fn what_was_not_ordered_is_missing_and_what_cannot_be_is_refused() {
     let app = start().await;
     app.get("/orders/none").send().await.assert_status(404);
     app.post("/orders").json(&json!({ "key": "a-1", "items": [] })).send().await.assert_status(422);
+}
+
+#[bunbase::test]
+async fn a_carrier_that_is_away_is_asked_again_while_the_client_waits() {
+    let app = start().await;
+    for (key, sku, status) in [("a-1", "tea", 200), ("a-2", "flaky", 200), ("a-3", "broken", 503)] {
+        place(&app, key, sku).await;
+        app.get(&format!("/orders/{key}/parcel")).send().await.assert_status(status);
+    }
+    app.get("/orders/none/parcel").send().await.assert_status(404);
+}
+
+#[bunbase::test]
+async fn the_backlog_is_looked_at_by_a_schedule() {
+    let app = start().await;
+    place(&app, "a-1", "tea").await;
+    app.call(WatchBacklog::new()).await.expect("a look");
 }

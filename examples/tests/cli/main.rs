@@ -3,6 +3,7 @@
 
 mod commands;
 mod database;
+mod debugging;
 #[path = "../crash/postgres.rs"]
 mod postgres;
 mod process;

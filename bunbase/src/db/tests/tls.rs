@@ -1,10 +1,6 @@
 //! Encrypted connections to a server of the test's own, with a certificate of the test's own.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
 use super::{
     super::{Settings, testing::PostgresServer},
@@ -15,16 +11,10 @@ use super::{
 struct Server(PostgresServer);
 
 impl Server {
-    /// Starts one. There is none where PostgreSQL or OpenSSL is not installed, unless `BUNBASE_TEST_REQUIRE_SERVICES=1`.
+    /// Starts one. There is none where PostgreSQL is not installed, unless `BUNBASE_TEST_REQUIRE_SERVICES=1`.
     fn start() -> Option<Self> {
-        if Command::new("openssl").arg("version").output().is_err() {
-            let required = std::env::var("BUNBASE_TEST_REQUIRE_SERVICES").as_deref() == Ok("1");
-            assert!(!required, "no `openssl` is installed");
-            eprintln!("SKIPPED: no `openssl` is installed");
-            return None;
-        }
         let options = |folder: &Path| {
-            make_certificates(folder);
+            crate::certificates::make(folder);
             let at = folder.display();
             format!(
                 "-c listen_addresses=localhost -c ssl=on -c ssl_cert_file={at}/server.crt -c ssl_key_file={at}/server.key"
@@ -43,19 +33,6 @@ impl Server {
     fn root(&self) -> String {
         self.0.folder().join("ca.crt").display().to_string()
     }
-}
-
-fn make_certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let mut command = Command::new("openssl");
-        command.args(arguments.split(' ')).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().unwrap().success(), "openssl {arguments}");
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=authority -days 2"));
-    openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=localhost"));
-    openssl("x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 -extfile names");
 }
 
 #[tokio::test]

@@ -159,6 +159,36 @@ fn a_default_timeout_is_documented() {
 }
 
 #[test]
+fn what_is_refused_before_an_action_is_named_where_it_can_come() {
+    use super::Refusals;
+    let refusals = Refusals { cross_site: true, slow_bodies: true, long_targets: true, other_hosts: true };
+    let document = document(&registry(), &Info { refusals, ..info() }).value().clone();
+    let codes = |method: &str, path: &str, status: &str| {
+        let operation = operation(&document, method, path);
+        let mut answer = &operation["responses"][status];
+        if let Some(name) = answer["$ref"].as_str() {
+            answer = &document["components"]["responses"][name.rsplit('/').next().unwrap()];
+        }
+        answer["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"].clone()
+    };
+    let (form, delete) = ("/projects/{project_id}/files/{name}", "/projects/{project_id}/tasks/{title}");
+    for (method, path) in [("post", form), ("delete", delete)] {
+        // Beside what guards refuse with the same status.
+        assert!(codes(method, path, "403").as_array().unwrap().contains(&json!("csrf_refused")), "{path}");
+    }
+    assert_eq!(codes("post", form, "408"), json!(["body_timeout"]));
+    // Neither reads a body, and one changes nothing.
+    assert_eq!((codes("delete", delete, "408"), codes("get", "/", "408")), (Value::Null, Value::Null));
+    assert_eq!(codes("get", "/", "403"), Value::Null);
+    for (method, path) in [("post", form), ("delete", delete), ("get", "/")] {
+        assert_eq!(codes(method, path, "414"), json!(["uri_too_long"]), "{path}");
+        assert_eq!(codes(method, path, "421"), json!(["host_refused"]), "{path}");
+    }
+    // Each is written down once.
+    assert_eq!(operation(&document, "get", "/")["responses"]["414"]["$ref"], "#/components/responses/LongTarget");
+}
+
+#[test]
 fn ids_and_bodies_stay_apart_where_names_meet() {
     use crate::schema::Field;
     static TWO: [ActionEntry; 2] = {

@@ -11,15 +11,18 @@ mod known;
 mod rows;
 mod states;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::known::{Known, Verdict};
 pub use self::{rows::SignOuts, states::States};
 use super::{Revocation, SessionId, token::Claims};
-use crate::Result;
+use crate::{Result, clock::micros};
 
 /// How often an instance reads what was ended elsewhere.
 pub(super) const LOOKS_EVERY: Duration = Duration::from_secs(2);
+
+/// How often an epoch is looked at that was raised at the moment which matters.
+const MOST_LOOKS_AT_AN_EPOCH: usize = 3;
 
 /// What the row of something ended is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,20 +115,52 @@ impl Ended {
 
     /// Returns the epoch of a user.
     pub(super) async fn epoch(&self, tenant: Option<&str>, user: &str) -> Result<i64> {
-        if self.how == Revocation::Off { Ok(0) } else { self.rows.epoch(tenant, user).await }
+        if self.how == Revocation::Off { Ok(0) } else { Ok(self.rows.epoch(tenant, user).await?.0) }
     }
 
-    /// Ends a session, or all of a user's. Nothing of it can be good after `lasts`.
-    pub(super) async fn end(&self, subject: Subject, lasts: Duration) -> Result<()> {
+    /// Returns the epoch of a user; `None` where it was raised, beyond `known`, after `began`.
+    ///
+    /// An epoch is a time of the database, so the time of the database at `began` is what it is compared with: the time of now, less how
+    /// long ago that was. It is known but for how long the answer was on its way. An epoch from that moment is asked about again.
+    pub(super) async fn epoch_since(
+        &self,
+        tenant: Option<&str>,
+        user: &str,
+        began: Instant,
+        known: i64,
+    ) -> Result<Option<i64>> {
         if self.how == Revocation::Off {
-            return Ok(());
+            return Ok(Some(0));
+        }
+        let mut before = known;
+        for _ in 0..MOST_LOOKS_AT_AN_EPOCH {
+            let least = micros(began.elapsed());
+            let (epoch, now) = self.rows.epoch(tenant, user).await?;
+            // Rounded up: all of them are whole microseconds.
+            let most = micros(began.elapsed()) + 1;
+            before = before.max(now - most);
+            if epoch <= before {
+                return Ok(Some(epoch));
+            }
+            if epoch > now - least {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends a session, or all of a user's, and returns the epoch of what was ended. Nothing of it can be good after `lasts`.
+    pub(super) async fn end(&self, subject: Subject, lasts: Duration) -> Result<i64> {
+        if self.how == Revocation::Off {
+            return Ok(0);
         }
         let row = self.rows.end(&subject, lasts).await?;
         if let Some(states) = &self.states {
             states.ended(&subject, row.epoch, lasts).await;
         }
+        let epoch = row.epoch;
         self.known.add(row);
-        Ok(())
+        Ok(epoch)
     }
 
     /// Reads what was ended elsewhere since it was last read.

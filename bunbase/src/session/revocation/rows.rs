@@ -40,6 +40,10 @@ const END_ON_SQLITE: &str =
 
 const OF_BOTH: &str = "SELECT subject, epoch FROM session_revocations WHERE subject IN ($1, $2) AND expires_at > $3";
 
+/// The epoch of `$1`, and the time that [`END_ON_POSTGRES`] would make one of, in microseconds.
+const EPOCH_ON_POSTGRES: &str = "SELECT (SELECT epoch FROM session_revocations WHERE subject = $1),
+    (EXTRACT(EPOCH FROM statement_timestamp() + $2 * INTERVAL '1 microsecond') * 1000000)::bigint";
+
 const EPOCH: &str = "SELECT epoch FROM session_revocations WHERE subject = $1";
 
 /// What was ended since `$1` and matters at `$2`, the last first.
@@ -108,9 +112,17 @@ impl SignOuts {
         Ok(found)
     }
 
-    pub(super) async fn epoch(&self, tenant: Option<&str>, user: &str) -> Result<i64> {
-        let rows: Vec<(i64,)> = self.db.sql(EPOCH).bind(user_key(tenant, user)).columns().await?;
-        Ok(rows.first().map_or(0, |(epoch,)| *epoch))
+    /// Returns the epoch of a user, and the one that they would have if all of their sessions were ended now: the time.
+    pub(super) async fn epoch(&self, tenant: Option<&str>, user: &str) -> Result<(i64, i64)> {
+        let key = user_key(tenant, user);
+        if self.db.backend() == DbBackend::Postgres {
+            let sql = self.db.sql(EPOCH_ON_POSTGRES).bind(key).bind(self.clock.offset_us());
+            let rows: Vec<(Option<i64>, i64)> = sql.columns().await?;
+            let row = rows.into_iter().next().ok_or_else(|| Error::internal("an epoch answered no row"))?;
+            return Ok((row.0.unwrap_or(0), row.1));
+        }
+        let rows: Vec<(i64,)> = self.db.sql(EPOCH).bind(key).columns().await?;
+        Ok((rows.first().map_or(0, |(epoch,)| *epoch), self.clock.now().timestamp_micros()))
     }
 
     pub(super) async fn since(&self, since: DateTime<Utc>, limit: usize) -> Result<Vec<Row>> {

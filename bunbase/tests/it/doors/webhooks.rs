@@ -107,9 +107,14 @@ async fn count(app: &TestApp, table: &str) -> i64 {
 
 /// A delivery of an order, signed now.
 fn order<'a>(app: &'a TestApp, id: &str, body: &str) -> TestRequest<'a> {
+    signed(app, "/t/webhooks/shops/north", id, body)
+}
+
+/// A delivery that is signed now.
+fn signed<'a>(app: &'a TestApp, path: &str, id: &str, body: &str) -> TestRequest<'a> {
     let time = app.clock().now().timestamp().to_string();
     let signature = sign(SECRET.as_bytes(), &[id.as_bytes(), b".", time.as_bytes(), b".", body.as_bytes()]);
-    let request = app.post("/t/webhooks/shops/north").header("webhook-id", id).header("webhook-timestamp", &time);
+    let request = app.post(path).header("webhook-id", id).header("webhook-timestamp", &time);
     let request = request.header("webhook-signature", &format!("v1,{}", STANDARD.encode(signature)));
     request.header("content-type", "application/json").body(body.to_owned())
 }
@@ -142,6 +147,20 @@ async fn a_delivery_is_kept_as_it_came() {
     assert_eq!(kept, body.as_bytes());
     let headers: Value = serde_json::from_str(&headers).unwrap();
     assert_eq!((headers["x-more"].as_str(), headers.get("authorization")), (Some("y"), None));
+}
+
+#[tokio::test]
+async fn credentials_in_headers_are_not_kept() {
+    let app = start().await;
+    let secrets = ["Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "X-Gitlab-Token", "X-Shop-Secret"];
+    let delivery = order(&app, "msg_1", r#"{"order": 7, "lines": []}"#).header("idempotency-key", "k-1");
+    let delivery = secrets.iter().fold(delivery, |delivery, name| delivery.header(name, "a=hunter2"));
+    delivery.send().await.assert_status(202);
+    let headers: String = app.db().sql("SELECT headers FROM webhook_deliveries").scalar().await.unwrap();
+    assert!(!headers.contains("hunter2"), "{headers}");
+    let headers: Value = serde_json::from_str(&headers).unwrap();
+    assert_eq!((headers["webhook-id"].as_str(), headers["idempotency-key"].as_str()), (Some("msg_1"), Some("k-1")));
+    assert!(headers["webhook-signature"].is_string(), "it signs this body only");
 }
 
 #[tokio::test]
@@ -279,6 +298,42 @@ async fn sensitive_values_are_not_readable_in_the_job() {
     let kept: Vec<u8> = app.db().sql("SELECT body FROM webhook_deliveries").scalar().await.unwrap();
     let kept = String::from_utf8(kept).unwrap();
     assert!(kept.starts_with("v1.") && !kept.contains("4242"), "{kept}");
+}
+
+/// Takes two deliveries a day from an address.
+#[action(
+    webhook = "/limited",
+    verify = standard_webhooks(SigningSecret::new("whsec_MDEyMzQ1Njc4OWFiY2RlZg==")),
+    guards = [rate_limit(2).per(DAY).by_ip()]
+)]
+async fn limited(ctx: Ctx, order: i64) -> Result<()> {
+    note(&ctx, format!("limited {order}")).await
+}
+
+#[tokio::test]
+async fn a_limit_counts_deliveries_before_they_are_stored() {
+    let app = start().await;
+    let deliver = async |id: &str, from: [u8; 4]| {
+        let request = signed(&app, "/t/webhooks/limited", id, r#"{"order": 7}"#);
+        request.peer(from).send().await
+    };
+    let near = [203, 0, 113, 1];
+    // Who does not sign uses nothing up.
+    for _ in 0..5 {
+        let request = app.post("/t/webhooks/limited").header("content-type", "application/json").body("{}");
+        request.peer(near).send().await.assert_status(401);
+    }
+    let first = deliver("msg_1", near).await.assert_status(202);
+    assert_eq!((first.header("ratelimit-limit"), first.header("ratelimit-remaining")), (Some("2"), Some("1")));
+    deliver("msg_2", near).await.assert_status(202);
+    let refused = deliver("msg_3", near).await.assert_status(429);
+    assert_eq!(refused.code(), "rate_limited");
+    assert!(refused.header("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() > 0));
+    deliver("msg_4", [203, 0, 113, 2]).await.assert_status(202);
+    assert_eq!(count(&app, "webhook_deliveries").await, 3);
+    // Their jobs are not counted again.
+    assert_eq!(app.drain().await, 3);
+    assert_eq!(lines(&app).await.len(), 3);
 }
 
 #[tokio::test]

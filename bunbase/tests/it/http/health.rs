@@ -37,6 +37,22 @@ async fn all_is_well_when_all_checks_are() {
 }
 
 #[tokio::test]
+async fn the_details_tell_of_connections_queues_the_outbox_and_migrations() {
+    let (app, _) = start("1s", Ok(())).await;
+    let report: Value = app.get("/_health").send().await.assert_status(200).json();
+    let connections = &report["checks"][0]["details"]["connections"];
+    assert!(connections["idle"].is_u64() && connections["busy"].is_u64(), "{report}");
+    assert!(report["queues"].is_array(), "{report}");
+    assert_eq!((&report["outbox"]["pending"], &report["outbox"]["oldest_s"]), (&0.into(), &0.0.into()));
+    let migrations = &report["migrations"];
+    assert!(migrations["applied"].as_u64() > Some(0), "{report}");
+    assert_eq!((&migrations["pending"], &migrations["changed"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    let closed = App::new().config("health.access", "token");
+    let bare: Value = TestApp::start(closed).await.get("/_health").send().await.assert_status(200).json();
+    assert_eq!(bare, serde_json::json!({ "status": "ok" }), "others see the status alone");
+}
+
+#[tokio::test]
 async fn a_check_that_fails_makes_the_application_not_ready_but_alive() {
     let (app, _) = start("1s", Err("no paper")).await;
     app.get("/_health/live").send().await.assert_status(200);

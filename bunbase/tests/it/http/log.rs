@@ -81,7 +81,10 @@ struct Capture;
 
 impl<S: tracing::Subscriber> Layer<S> for Capture {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        if event.metadata().target() == "bunbase::http" || event.metadata().target().starts_with("bunbase::http::") {
+        let target = event.metadata().target();
+        if ["bunbase::http", "bunbase::security", "bunbase::session"].contains(&target)
+            || target.starts_with("bunbase::http::")
+        {
             let mut line = Line { level: *event.metadata().level(), fields: BTreeMap::new() };
             event.record(&mut line);
             LOG.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -153,6 +156,91 @@ async fn every_request_has_one_line_and_every_500_its_cause() {
         let causes: Vec<_> = log.iter().map(|line| line.field("cause")).filter(|cause| !cause.is_empty()).collect();
         assert_eq!(causes.len(), usize::from(cause.is_some()), "{method} {path}: {log:?}");
         assert!(causes.iter().zip(cause).all(|(logged, cause)| logged.contains(cause)), "{log:?}");
+    }
+}
+
+/// Refuses everybody.
+#[action]
+async fn forbid() -> Result<()> {
+    Err(bunbase::Error::forbidden("not for anybody"))
+}
+
+/// Refuses as it is told to.
+#[action(post = "/refuse/{how}", guards = [rate_limit(2).per(DAY).by_key(|ctx| Ok(ctx.path_param::<String>("how")?))])]
+async fn refuse_as_told(ctx: Ctx, how: String) -> Result<()> {
+    match how.as_str() {
+        "stranger" => Err(bunbase::Error::unauthorized("that password is wrong")),
+        "user" => {
+            ctx.identify(bunbase::context::Identity::user("7"));
+            Err(bunbase::Error::forbidden("not for you"))
+        }
+        "called" => Ok(ctx.call(Forbid::new()).await?),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_is_one_event_that_says_who_and_what() {
+    let app = start().await;
+    let mut number = 0x20_u8;
+    let mut refusal = async |path: &str, headers: &[(&str, &str)]| {
+        number += 1;
+        let trace = format!("4bf92f3577b34da6a3ce929d0e0eac{number:02x}");
+        let request =
+            app.post(path).peer([203, 0, 113, 9]).header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"));
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value)).send().await;
+        let refused = lines(|line| line.field("trace_id") == trace && line.field("message") == "refused");
+        let fields = ["action", "path", "door", "status", "code", "client", "user"];
+        let text = |line: &Line| fields.map(|name| line.field(name).to_owned()).join(" ");
+        refused.iter().map(|line| (line.level, text(line))).collect::<Vec<_>>()
+    };
+    let one = |level, text: &str| vec![(level, text.to_owned())];
+    let action = "log.refuse_as_told";
+    for (path, level, expected) in [
+        ("stranger", Level::INFO, "401 unauthorized 203.0.113.9 "),
+        ("user", Level::WARN, "403 forbidden 203.0.113.9 user:7"),
+        // What is called belongs to who calls.
+        ("called", Level::WARN, "403 forbidden 203.0.113.9 "),
+    ] {
+        let found = refusal(&format!("/t/log/refuse/{path}"), &[]).await;
+        assert_eq!(found, one(level, &format!("{action}  http {expected}")));
+    }
+    for (path, count) in [("many", 0), ("many", 0), ("many", 1), ("many", 1)] {
+        let found = refusal(&format!("/t/log/refuse/{path}"), &[]).await;
+        let expected = format!("{action}  http 429 rate_limited 203.0.113.9 ");
+        assert_eq!(found, one(Level::INFO, &expected)[..count]);
+    }
+    // Those that reach no action, mounted services among them.
+    let foreign = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+    for path in ["/t/log/refuse/many", "/t/log/mounted", "/t/log/nowhere"] {
+        let expected = format!(" {path} http 403 csrf_refused 203.0.113.9 ");
+        assert_eq!(refusal(&format!("{path}?token=hunter2"), &foreign).await, one(Level::WARN, &expected));
+    }
+    let elsewhere = refusal("/t/log/nowhere", &[("host", "evil.example")]).await;
+    assert_eq!(elsewhere, one(Level::WARN, " /t/log/nowhere http 421 host_refused 203.0.113.9 "));
+    // What is wrong and not refused is none.
+    assert_eq!(refusal("/t/log/nowhere", &[]).await, []);
+}
+
+/// Signs in, out, and out everywhere.
+#[action(post = "/come-and-go", status = 204)]
+async fn come_and_go(ctx: Ctx) -> Result<()> {
+    ctx.session().sign_in(bunbase::session::Grant::user("ann-of-the-log")).await?;
+    ctx.session().sign_out().await?;
+    ctx.session().sign_out_everywhere("ann-of-the-log").await
+}
+
+#[tokio::test]
+async fn a_sign_in_and_a_sign_out_are_events_that_say_who_and_from_where() {
+    let app = start().await;
+    let answer = app.post("/t/log/come-and-go").peer([203, 0, 113, 9]).send().await.assert_status(204);
+    let found = lines(|line| line.field("user") == "ann-of-the-log");
+    let said: Vec<_> = found.iter().map(|line| line.field("message")).collect();
+    assert_eq!(said, ["signed in", "signed out", "signed out everywhere"]);
+    let session = found[0].field("session");
+    assert!(!session.is_empty() && found[1].field("session") == session, "{found:?}");
+    for line in &found {
+        assert_eq!((line.field("client"), Some(line.field("trace_id"))), ("203.0.113.9", answer.header("x-trace-id")));
     }
 }
 

@@ -284,6 +284,26 @@ async fn an_application_measures_by_itself() {
     Text::of(&app).await.assert("shop_sold_total{kind=\"book\"}", 3.0);
 }
 
+#[cfg(feature = "otlp")]
+#[tokio::test]
+async fn a_time_names_a_trace_that_is_recorded() {
+    let parent = |flag| format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flag}");
+    let traced = App::new().config("tracing.enabled", true).config("tracing.endpoint", "http://127.0.0.1:9/v1/traces");
+    let app = TestApp::start(traced).await;
+    let text = async |flag| {
+        app.get("/t/metrics/things/7").header("traceparent", &parent(flag)).send().await.assert_status(200);
+        let accept = "application/openmetrics-text";
+        app.get("/_metrics").header("accept", accept).send().await.text().to_owned()
+    };
+    let exemplar = "# {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\"}";
+    assert!(!text("00").await.contains(exemplar), "nobody has recorded it");
+    let text = text("01").await;
+    for name in ["bunbase_http_request_duration_ms_bucket", "bunbase_action_duration_ms_bucket"] {
+        let is_named = |line: &str| line.starts_with(name) && line.contains("thing") && line.contains(exemplar);
+        assert!(text.lines().any(is_named), "{name}\n{text}");
+    }
+}
+
 /// Scanners ask for whatever comes to their mind, and callers have any number of things.
 #[bunbase::test]
 async fn a_hundred_thousand_paths_and_ids_add_a_handful_of_series() {

@@ -8,6 +8,7 @@ mod bodies;
 mod browser;
 mod cors;
 mod database;
+mod debug;
 mod documents;
 mod failures;
 mod forms;
@@ -15,6 +16,8 @@ mod guards;
 mod headers;
 mod health;
 mod hostile;
+#[cfg(feature = "http2")]
+mod http2;
 mod lifecycle;
 mod limits;
 mod log;

@@ -84,6 +84,42 @@ async fn a_foreign_page_changes_nothing_with_the_cookies_of_its_visitor() {
     assert_refused(&with(app.post("/nowhere"), &FOREIGN).send().await);
 }
 
+/// Signs in whoever says so.
+#[action(post = "/sign-in", status = 204)]
+async fn sign_in(ctx: Ctx, user: String) -> Result<()> {
+    ctx.session().sign_in(bunbase::session::Grant::user(user)).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_foreign_page_signs_nobody_in_by_a_request_without_a_cookie() {
+    let app = TestApp::start(App::new()).await;
+    let body = json!({ "user": "eve" });
+    for headers in [&FOREIGN[1..], &FOREIGN[2..], &[("origin", "null")]] {
+        let answer = with(app.post("/t/origins/sign-in"), headers).json(&body).send().await;
+        assert_refused(&answer);
+        assert_eq!(answer.set_cookie("bunbase_session"), None);
+    }
+    let own = app.post("/t/origins/sign-in").header("host", "localhost:3000").header("origin", "http://localhost:3000");
+    own.json(&body).send().await.assert_status(204);
+    let listed = TestApp::start(App::new().config("cors.origins", vec![LISTED])).await;
+    let request = listed.post("/t/origins/sign-in").header("origin", LISTED);
+    request.json(&body).send().await.assert_status(204);
+}
+
+#[tokio::test]
+async fn without_a_word_on_its_page_a_form_is_no_json() {
+    let app = TestApp::start(App::new()).await;
+    let body = r#"{"user": "eve"}"#;
+    // What a form can send without asking first.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"] {
+        let answer = app.post("/t/origins/sign-in").header("content-type", kind).body(body).send().await;
+        assert_eq!((answer.status(), answer.set_cookie("bunbase_session")), (415, None), "{kind}");
+    }
+    // A program.
+    let json = app.post("/t/origins/sign-in").header("content-type", "application/json").body(body);
+    json.send().await.assert_status(204);
+}
+
 #[tokio::test]
 async fn a_page_of_ones_own_and_a_program_are_let_in() {
     let app = TestApp::start(App::new()).await;

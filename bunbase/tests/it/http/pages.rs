@@ -130,6 +130,38 @@ async fn at_an_address_of_their_own_they_are_open_and_nothing_else_is_there() {
 }
 
 #[tokio::test]
+async fn at_an_address_that_others_reach_they_ask_for_the_token() {
+    for access in ["admin", "token", "public"] {
+        let app = with_access(access).config("admin.addr", "0.0.0.0:0").config("admin.token", TOKEN);
+        let app = ListeningApp::start(app).await;
+        let port = app.admin_address().port();
+        let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+        let ask = async |path: &str, token: Option<&str>| {
+            let client = reqwest::Client::new();
+            let request = if path == "/mcp" { client.post(url(path)).body("{}") } else { client.get(url(path)) };
+            let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+            request.send().await.unwrap()
+        };
+        for path in PAGES {
+            let seen = if path == "/mcp" { 406 } else { 200 };
+            let strangers = if access == "public" { seen } else { 401 };
+            assert_eq!(ask(path, None).await.status(), strangers, "{access} {path}");
+            assert_eq!(
+                ask(path, Some("another-token-of-thirty-two-bytes")).await.status(),
+                strangers,
+                "{access} {path}"
+            );
+            assert_eq!(ask(path, Some(TOKEN)).await.status(), seen, "{access} {path}");
+        }
+        let details = async |token| ask("/_health", token).await.json::<Value>().await.unwrap()["checks"].is_array();
+        assert_eq!([details(None).await, details(Some(TOKEN)).await], [access == "public", true], "{access}");
+        // An orchestrator has no token.
+        assert_eq!([ask("/_health/live", None).await.status(), ask("/_health/ready", None).await.status()], [200, 200]);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn metrics_may_have_a_token_of_their_own() {
     let own = "a-token-of-metrics-alone-of-32-bytes";
     let app = with_access("token").config("admin.token", TOKEN).config("metrics.token", own);

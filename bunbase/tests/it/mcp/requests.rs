@@ -8,21 +8,40 @@ use serde_json::json;
 
 use super::{NEWEST, message, newest, result};
 
+const LISTED: [&str; 2] = ["https://app.example.com", "http://localhost:5173"];
+const FOREIGN: [&str; 4] = ["https://evil.example", "http://app.example.com", "https://app.example.com:8443", "null"];
+
 async fn app() -> TestApp {
-    TestApp::start(App::new().config("cors.origins", vec!["https://app.example.com", "http://localhost:5173"])).await
+    TestApp::start(App::new().config("cors.origins", LISTED.to_vec())).await
+}
+
+/// Lists the tools as a page of an origin does.
+async fn list_from(app: &TestApp, origin: &str) -> TestResponse {
+    newest(app, "tools/list", None).header("origin", origin).json(&message("tools/list", json!({}))).send().await
 }
 
 #[tokio::test]
 async fn a_web_page_of_somewhere_else_is_refused() {
     let app = app().await;
-    let list = |origin: &str| newest(&app, "tools/list", None).header("origin", origin);
-    for origin in ["https://evil.example", "http://app.example.com", "https://app.example.com:8443", "null"] {
-        let refused = list(origin).json(&message("tools/list", json!({}))).send().await;
+    for origin in FOREIGN {
+        assert_eq!(list_from(&app, origin).await.assert_status(403).code(), "csrf_refused", "{origin}");
+    }
+    for origin in LISTED {
+        result(list_from(&app, origin).await);
+    }
+}
+
+#[tokio::test]
+async fn the_door_refuses_it_by_itself_where_the_server_does_not() {
+    let app = App::new().config("cors.origins", LISTED.to_vec()).config("security.csrf", false);
+    let app = TestApp::start(app).await;
+    for origin in FOREIGN {
+        let refused = list_from(&app, origin).await;
         assert_eq!((refused.status(), refused.code().as_str()), (403, "forbidden"), "{origin}");
         assert_eq!(refused.header("content-type"), Some("application/problem+json"));
     }
-    for origin in ["https://app.example.com", "http://localhost:5173", "http://localhost:3000", "http://[::1]:3000"] {
-        result(list(origin).json(&message("tools/list", json!({}))).send().await);
+    for origin in LISTED.into_iter().chain(["http://localhost:3000", "http://[::1]:3000"]) {
+        result(list_from(&app, origin).await);
     }
 }
 

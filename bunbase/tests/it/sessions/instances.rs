@@ -54,6 +54,29 @@ async fn a_sign_out_here_is_seen_there_within_five_seconds() {
 }
 
 #[bunbase::test]
+async fn a_sign_in_here_does_not_survive_a_sign_out_everywhere_there() {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let halt = Arc::<Halt>::default();
+    let first = ListeningApp::start(app().state(halt.clone())).await;
+    let second = first.another(app()).await;
+    let request = client.post(first.url("/t/sessions/sign-in-slowly")).json(&SignInSlowly::new("ann".to_owned()));
+    let elsewhere = async {
+        halt.checked.notified().await;
+        let request = client.post(second.url("/t/sessions/sign-out-everywhere"));
+        let answer = request.json(&SignOutEverywhere::new("ann".to_owned())).send().await.unwrap();
+        assert_eq!(answer.status(), 204);
+        halt.go.notify_one();
+    };
+    let (refused, ()) = tokio::join!(request.send(), elsewhere);
+    assert_eq!(refused.unwrap().status(), 401);
+    // Nothing is in the way of the next.
+    let token = token_of(&first, "ann").await;
+    assert_eq!((get(&first, &token).await, get(&second, &token).await), (200, 200));
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
+}
+
+#[bunbase::test]
 async fn a_sign_out_here_is_seen_there_at_once_with_immediate() {
     let redis = bunbase::redis::testing::RedisServer::start().await.unwrap();
     let (url, prefix) = (redis.as_ref().map(bunbase::redis::testing::RedisServer::url), "sessions:");

@@ -4,12 +4,15 @@ mod guards;
 mod instances;
 mod tokens;
 
+use std::{sync::Arc, time::Duration};
+
 use bunbase::{
     context::Ctx,
     prelude::*,
     session::{Grant, SessionId},
     testing::{TestApp, TestRequest, TestResponse},
 };
+use tokio::sync::Notify;
 
 bunbase::module!(name = "sessions", prefix = "/t/sessions");
 
@@ -64,6 +67,44 @@ fn grant(user: &str) -> Grant {
 async fn sign_in(ctx: Ctx, user: String) -> Result<Token> {
     let issued = ctx.session().sign_in(grant(&user)).await?;
     Ok(Token { token: issued.token })
+}
+
+/// Where sign-ins wait that have checked a password, until something has happened elsewhere.
+#[derive(Default)]
+struct Halt {
+    checked: Notify,
+    go: Notify,
+}
+
+/// Signs in who has shown the right password, some time ago.
+#[action(post = "/sign-in-slowly")]
+async fn sign_in_slowly(ctx: Ctx, user: String) -> Result<Token> {
+    let halt = ctx.state::<Arc<Halt>>()?;
+    halt.checked.notify_one();
+    halt.go.notified().await;
+    let issued = ctx.session().sign_in(grant(&user)).await?;
+    Ok(Token { token: issued.token })
+}
+
+/// Signs out everywhere and in again, as after a change of the password.
+#[action(post = "/begin-anew")]
+async fn begin_anew(ctx: Ctx, user: String) -> Result<Token> {
+    ctx.session().sign_out_everywhere(&user).await?;
+    let issued = ctx.session().sign_in(grant(&user)).await?;
+    Ok(Token { token: issued.token })
+}
+
+/// Signs somebody out everywhere before it has committed what it wrote.
+#[action(post = "/too-early", status = 204)]
+async fn too_early(ctx: Ctx, user: String) -> Result<()> {
+    ctx.transaction(async |_| ctx.session().sign_out_everywhere(&user).await).await
+}
+
+/// Does the same by being idempotent.
+#[action(post = "/too-early-at-its-end", status = 204, idempotent)]
+async fn too_early_at_its_end(ctx: Ctx, user: String) -> Result<()> {
+    ctx.kv().set("anything", &user, Duration::from_secs(60)).await?;
+    ctx.session().sign_out_everywhere(&user).await
 }
 
 /// Signs in by calling another action.

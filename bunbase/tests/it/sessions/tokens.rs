@@ -94,6 +94,47 @@ async fn a_sign_out_everywhere_ends_all_of_a_user_and_nobody_elses() {
 }
 
 #[bunbase::test]
+async fn a_sign_in_that_was_under_way_does_not_survive_a_sign_out_everywhere() {
+    for how in ["eventual", "immediate"] {
+        let halt = Arc::<Halt>::default();
+        let app = TestApp::start(app().state(halt.clone()).config("session.revocation", how)).await;
+        let slowly = async |user: &str, meanwhile: &str| {
+            let sign_in = app.post("/t/sessions/sign-in-slowly").json(&SignInSlowly::new(user.to_owned())).send();
+            let elsewhere = async {
+                halt.checked.notified().await;
+                let body = SignOutEverywhere::new(meanwhile.to_owned());
+                app.post("/t/sessions/sign-out-everywhere").json(&body).send().await.assert_status(204);
+                halt.go.notify_one();
+            };
+            tokio::join!(sign_in, elsewhere).0
+        };
+        let refused = slowly("ann", "ann").await;
+        assert_eq!((refused.status(), refused.code().as_str()), (401, "session_ended"), "{how}: {refused}");
+        assert_eq!(refused.set_cookie(COOKIE), None);
+        // Nobody else is kept out, and whoever begins afterwards is let in at once.
+        slowly("bob", "ann").await.assert_status(200);
+        let cookie = cookie_of(&app, "ann").await;
+        send_with(app.get("/t/sessions/me"), &cookie).await.assert_status(200);
+        // A run may do both: its own sign-out is none that it did not know of.
+        let anew = app.post("/t/sessions/begin-anew").json(&BeginAnew::new("ann".to_owned())).send().await;
+        let token = anew.assert_status(200).json::<Token>().token;
+        app.get("/t/sessions/me").bearer(&token).send().await.assert_status(200);
+        assert_eq!(send_with(app.get("/t/sessions/me"), &cookie).await.status(), 401);
+    }
+}
+
+#[bunbase::test]
+async fn nobody_is_signed_out_everywhere_by_a_change_that_is_not_committed() {
+    let app = TestApp::start_unchecked(app()).await;
+    let token = cookie_of(&app, "ann").await;
+    for path in ["/t/sessions/too-early", "/t/sessions/too-early-at-its-end"] {
+        let request = app.post(path).header("idempotency-key", "one").json(&TooEarly::new("ann".to_owned()));
+        assert_eq!(request.send().await.assert_status(500).code(), "transaction_open", "{path}");
+    }
+    app.get("/t/sessions/me").bearer(&token).send().await.assert_status(200);
+}
+
+#[bunbase::test]
 async fn signing_in_and_a_change_of_rights_end_the_session_before() {
     let app = TestApp::start(app()).await;
     // What an attacker has put there before is of no use to him after.
