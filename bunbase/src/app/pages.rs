@@ -142,7 +142,7 @@ impl<'c> Pages<'c> {
     pub(super) fn debugging(&mut self) {
         let path = self.config.debug.path.trim_end_matches('/');
         for (end, builtin) in debug::endpoints() {
-            self.add("debug", format!("{path}/{end}"), builtin);
+            self.add("debug", &format!("{path}/{end}"), &builtin);
         }
     }
 

@@ -5,7 +5,6 @@ use std::{
     collections::BTreeSet,
     num::NonZero,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use tokio::sync::{Notify, Semaphore};

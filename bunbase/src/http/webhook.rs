@@ -90,6 +90,7 @@ fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent) -> Ctx {
         job: None,
         request: Some(Request::new(head.clone())),
         fields: None,
+        tool: None,
         chain: Vec::new(),
         caller: None,
         scope: Scope::Alone,
