@@ -52,13 +52,13 @@ async fn log_lines_carry_their_run_and_all_of_it_is_there_when_the_process_has_s
     let (stopped, trace) = tokio::join!(app.serve(), asking);
     stopped.unwrap();
 
-    let received = receiver.received();
+    let got = receiver.received();
     let text = |body: &opentelemetry_proto::tonic::logs::v1::LogRecord| format!("{:?}", body.body);
-    let said = received.logs.iter().find(|record| text(record).contains("said ")).unwrap();
+    let said = got.logs.iter().find(|record| text(record).contains("said ")).unwrap();
     assert_eq!(hex(&said.trace_id), trace);
-    let attempt = received.spans.iter().find(|span| span.span_id == said.span_id).unwrap();
+    let attempt = got.spans.iter().find(|span| span.span_id == said.span_id).unwrap();
     assert_eq!(attempt.name, "attempt");
-    let server = received.spans.iter().find(|span| span.name == "POST /t/exported/say").unwrap();
+    let server = got.spans.iter().find(|span| span.name == "POST /t/exported/say").unwrap();
     for (key, value) in [
         ("word", "hello"),
         ("token", "[sensitive]"),
@@ -68,7 +68,7 @@ async fn log_lines_carry_their_run_and_all_of_it_is_there_when_the_process_has_s
         assert_eq!(attribute(&said.attributes, key).as_deref(), Some(value), "{key}");
     }
     assert_eq!((said.severity_text.as_str(), said.flags), ("INFO", 1));
-    assert!(!format!("{received:?}").contains("hunter2"));
+    assert!(!format!("{got:?}").contains("hunter2"));
     // The last thing that a process says.
-    assert!(received.logs.iter().any(|record| text(record).contains("\"stopped\"")), "{:?}", received.logs);
+    assert!(got.logs.iter().any(|record| text(record).contains("\"stopped\"")), "{:?}", got.logs);
 }

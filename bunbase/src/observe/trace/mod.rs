@@ -2,7 +2,7 @@
 //!
 //! Here: ids and what one process tells the next (W3C Trace Context), which traces are recorded, the spans of a run, and which run a
 //! task belongs to. Whether a trace is recorded is known before its first span: where it is not, a run only carries ids, and nothing
-//! is made or measured. Not here: which spans there are (each room says that of itself), and where they are sent ([`otlp`](super::otlp)).
+//! is made or measured. Not here: which spans there are (each room says that of itself), and where they are sent (`otlp`).
 
 mod current;
 mod id;

@@ -54,11 +54,11 @@ async fn every_span_arrives(receiver: Receiver, protocol: &str) {
     TOLD.subscribe().wait_for(|told| *told >= before + REQUESTS).await.unwrap();
     app.stop().await.unwrap();
 
-    let received = receiver.received();
-    assert!(received.headers.contains(&("x-team".to_owned(), "blue".to_owned())));
-    assert_eq!(attribute(&received.resources[0].attributes, "service.name").unwrap(), "orders");
+    let got = receiver.received();
+    assert!(got.headers.contains(&("x-team".to_owned(), "blue".to_owned())));
+    assert_eq!(attribute(&got.resources[0].attributes, "service.name").unwrap(), "orders");
     let mut traces: BTreeMap<String, Vec<&Span>> = BTreeMap::new();
-    for span in &received.spans {
+    for span in &got.spans {
         traces.entry(hex(&span.trace_id)).or_default().push(span);
     }
     assert_eq!(traces.keys().cloned().collect::<BTreeSet<_>>(), ids);
