@@ -61,6 +61,9 @@ pub use value::Value;
 /// Where the health endpoints are: paths that no key may name.
 pub(crate) const HEALTH_PATHS: [&str; 3] = ["/_health", "/_health/live", "/_health/ready"];
 
+/// The ends of the paths below `debug.path`.
+pub(crate) const DEBUG_ENDS: [&str; 5] = ["log", "log/level", "runtime", "cpu", "heap"];
+
 /// Returns every key there is, in the order of the documentation.
 pub fn keys() -> &'static [Key] {
     table::KEYS

@@ -1,7 +1,8 @@
 //! Rules between keys, and the values that keys take from each other.
 
 use super::{
-    Access, Config, HEALTH_PATHS, LongSecret, OtlpProtocol, Problem, SameSite, Source, is_loopback, table::KEYS,
+    Access, Config, DEBUG_ENDS, HEALTH_PATHS, LongSecret, OtlpProtocol, Problem, SameSite, Source, is_loopback,
+    table::KEYS,
 };
 
 impl Config {
@@ -42,6 +43,7 @@ impl Config {
             ("metrics", self.metrics.access, &self.metrics.token),
             ("health", self.health.access, all),
             ("mcp", self.mcp.access, all),
+            ("debug", self.debug.access, all),
         ];
         let is_closed =
             |access: Access, token: &LongSecret| matches!(access, Access::Token | Access::Admin) && token.is_empty();
@@ -72,6 +74,12 @@ impl Config {
         }
         if is_served(self.mcp.access) {
             serve("mcp.path", &self.mcp.path);
+        }
+        if is_served(self.debug.access) {
+            let path = self.debug.path.trim_end_matches('/');
+            for end in DEBUG_ENDS {
+                serve("debug.path", &format!("{path}/{end}"));
+            }
         }
         if has_docs {
             // Whoever adds the slash is sent to the page.
@@ -122,6 +130,7 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         ("metrics.access", config.metrics.access),
         ("health.access", config.health.access),
         ("mcp.access", config.mcp.access),
+        ("debug.access", config.debug.access),
     ] {
         rule(
             access == Access::Admin && config.admin.addr.is_empty() && config.sources.contains_key(key),

@@ -78,7 +78,7 @@ fn every_problem_of_every_source_is_listed_at_once() {
             "bunbase.toml:6: `database.maxConnections` is the reference guide's spelling; write `database.max_connections`",
             "bunbase.toml:8: `nonsense.x` is not a key; the sections are app, http, security, tls, admin, multipart, cors, database, queue, \
              schedule, events, idempotency, redis, kv, lock, cache, rate_limit, session, password, tenants, webhook, mcp, persistence, openapi, docs, \
-             log, otlp, tracing, metrics, health, and `application` for settings of your own",
+             log, otlp, tracing, metrics, debug, health, and `application` for settings of your own",
             "BUNBASE__LOG__FORMAT in .env: `log.format` must be one of `pretty` `json`, not `xml`",
             "PORT: `http.port` must be a whole number from 0 to 65535, not `high`",
             "BUNBASE__HTTP__WROKERS: `http.wrokers` is not a key; did you mean `BUNBASE__HTTP__WORKERS`?",
@@ -217,6 +217,8 @@ fn an_address_that_others_reach_needs_the_token() {
                        for `admin.token`, and there is none: set one, or listen on 127.0.0.1";
         assert_eq!(shown(Loader::new().file(address.clone())), [refused], "{open}");
         assert_eq!(shown(Loader::new().file(format!("{address}\n{token}"))), Vec::<String>::new(), "{open}");
+        let debugged = format!("{address}\ndebug.access = 'admin'");
+        assert!(shown(Loader::new().file(debugged))[0].contains("health, mcp, debug would"), "{open}");
         // What is for everybody anyway needs none.
         assert_eq!(shown(Loader::new().file(address).debug_build(true)), Vec::<String>::new(), "{open}");
     }
