@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::levels;
-use crate::{
-    Result,
-    http::builtin::{self, Builtin, Said},
-};
+#[cfg(any(feature = "profiling", feature = "heap-profiling"))]
+use crate::Result;
+use crate::http::builtin::{self, Builtin, Said};
 
 /// Returns the endpoints by the ends of their paths.
 pub(super) fn endpoints() -> Vec<(&'static str, Builtin)> {

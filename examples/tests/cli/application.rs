@@ -12,6 +12,10 @@ use bunbase::{
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
+#[cfg(feature = "profiling")]
+#[global_allocator]
+static ALLOCATOR: bunbase::Jemalloc = bunbase::Jemalloc;
+
 struct Migrator;
 
 impl MigratorTrait for Migrator {
