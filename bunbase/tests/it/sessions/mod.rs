@@ -103,7 +103,7 @@ async fn too_early(ctx: Ctx, user: String) -> Result<()> {
 /// Does the same by being idempotent.
 #[action(post = "/too-early-at-its-end", status = 204, idempotent)]
 async fn too_early_at_its_end(ctx: Ctx, user: String) -> Result<()> {
-    ctx.kv().set("anything", &user, Duration::from_secs(60)).await?;
+    ctx.kv().set("anything", &user, Duration::from_mins(1)).await?;
     ctx.session().sign_out_everywhere(&user).await
 }
 
