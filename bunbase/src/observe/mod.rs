@@ -1,6 +1,6 @@
 //! What an operator sees: metrics, in one registry, with their text for whoever collects it; traces; and how both leave the process.
 //!
-//! Here: [`Metrics`], the handles of what is measured, what is asked for before somebody reads, what the system says of the process, and [`Refusal`].
+//! Here: [`Metrics`], the handles of what is measured, what is asked for before somebody reads, what the system says of the process, and `Refusal`.
 //! Each room registers what it measures and keeps the handles that it got, with their labels resolved, so that measuring looks nothing
 //! up. Not here: what is measured (each room says that of itself, and `app` calls them one after the other), who may read it (`http`).
 //!
