@@ -24,6 +24,7 @@ use crate::{
 ///
 /// # Errors
 /// 500 when it is to be sent to a collector, and cannot be.
+#[cfg_attr(not(feature = "otlp"), expect(clippy::unnecessary_wraps, reason = "as with the feature `otlp`"))]
 pub(super) fn start(config: &Config) -> Result<()> {
     let (mut levels, repeats) = (Levels::new(&config.log.level), Repeats::new(config.log.repeat_limit));
     #[cfg(feature = "otlp")]

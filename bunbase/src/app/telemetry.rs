@@ -99,6 +99,7 @@ impl Telemetry {
 
     /// Sends nothing.
     #[cfg(not(feature = "otlp"))]
+    #[expect(clippy::unused_self, reason = "as with the feature `otlp`")]
     pub(crate) fn stop(self) -> std::future::Ready<()> {
         std::future::ready(())
     }
