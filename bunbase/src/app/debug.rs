@@ -11,6 +11,10 @@ use crate::http::builtin::{self, Builtin, Said};
 /// Returns the endpoints by the ends of their paths.
 pub(super) fn endpoints() -> Vec<(&'static str, Builtin)> {
     let runtime = Handle::try_current().ok();
+    #[cfg_attr(
+        not(any(feature = "profiling", feature = "heap-profiling")),
+        expect(unused_mut, reason = "there are no others")
+    )]
     let mut all = vec![
         ("log", builtin::say(|_query| async { Ok(Said::json(&log())) })),
         ("log/level", builtin::take(|text| async move { levels::set(&text).map(|_| Said::json(&log())) })),
@@ -26,7 +30,6 @@ pub(super) fn endpoints() -> Vec<(&'static str, Builtin)> {
     all.push(("cpu", builtin::say(cpu)));
     #[cfg(feature = "heap-profiling")]
     all.push(("heap", builtin::say(heap)));
-    all.shrink_to_fit();
     all
 }
 
@@ -59,9 +62,9 @@ fn state(runtime: &Handle) -> Value {
 /// `?seconds=10&format=svg`: where the processor time of the next seconds goes.
 #[cfg(feature = "profiling")]
 async fn cpu(query: builtin::Query) -> Result<Said> {
-    use crate::observe::profile::{self, CpuFormat};
+    use crate::observe::{ProfileFormat, profile};
     let seconds = query.number("seconds", 10)?;
-    let format = CpuFormat::named(query.text("format").unwrap_or("svg"))?;
+    let format = ProfileFormat::named(query.text("format").unwrap_or("svg"))?;
     let profile = profile::cpu(seconds, format).await?;
     Ok(Said::new(format.content_type(), profile))
 }
@@ -69,7 +72,7 @@ async fn cpu(query: builtin::Query) -> Result<Said> {
 /// `?format=pprof`: what holds the memory that is in use.
 #[cfg(feature = "heap-profiling")]
 async fn heap(query: builtin::Query) -> Result<Said> {
-    use crate::observe::heap::{self, HeapFormat};
-    let format = HeapFormat::named(query.text("format").unwrap_or("pprof"))?;
+    use crate::observe::{ProfileFormat, heap};
+    let format = ProfileFormat::named(query.text("format").unwrap_or("pprof"))?;
     Ok(Said::new(format.content_type(), heap::dump(format).await?))
 }

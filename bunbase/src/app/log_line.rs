@@ -1,6 +1,6 @@
 //! A line of the log as one JSON object, with the run that it belongs to and without credentials.
 
-use std::{borrow::Cow, cell::RefCell, fmt, io};
+use std::{cell::RefCell, fmt, io};
 
 use tracing::{
     Event, Subscriber,
@@ -15,7 +15,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::observe::{redact, trace::with_current};
+use crate::{
+    error::chain,
+    observe::{redact, trace::with_current},
+};
 
 /// Writes `{"timestamp": …, "level": …, …, "target": …, "action": …, "trace_id": …, "span_id": …, "run_id": …}`. The fields of the event come
 /// between; those that say which run it is count more than the run that it is logged in.
@@ -124,13 +127,7 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = Cow::from(value.to_string());
-        let mut source = value.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}").into();
-            source = cause.source();
-        }
-        self.text(field, &text);
+        self.text(field, &chain(value));
     }
 }
 

@@ -40,9 +40,9 @@ pub(super) fn register(
     remote.measure(metrics);
     services.recorder.measure(metrics);
     telemetry.measure(metrics);
-    let stores = std::iter::once(&services.jobs).chain(shards.iter().map(|services| &services.jobs));
-    queue::measure(metrics, stores, queues);
-    events::measure(metrics, std::iter::once(&services.events).chain(shards.iter().map(|services| &services.events)));
+    let all = || std::iter::once(services).chain(shards.iter().map(|shard| &**shard));
+    queue::measure(metrics, all().map(|services| &services.jobs), queues);
+    events::measure(metrics, all().map(|services| &services.events));
 }
 
 /// Returns the endpoint that serves what is measured, where anything is.

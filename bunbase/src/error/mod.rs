@@ -243,3 +243,14 @@ impl From<serde_json::Error> for Error {
         Self::internal(source)
     }
 }
+
+/// Writes an error with its causes, for the log.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

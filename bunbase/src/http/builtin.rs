@@ -15,7 +15,6 @@ use super::{
     body,
     compress::accepted,
     health::Health,
-    problem,
     respond::{self, Overrides},
     table::Arrival,
 };
@@ -25,10 +24,7 @@ use crate::{
     asset::Asset,
     context::{Request, RequestHead},
     error::code,
-    observe::{
-        Format, Metrics,
-        trace::{Parent, TraceId},
-    },
+    observe::{Format, Metrics, trace::Parent},
 };
 
 pub(crate) use super::table::Builtin;
@@ -87,7 +83,7 @@ async fn passed(
 pub(crate) fn asset(asset: Arc<Asset>, policy: Option<&'static str>) -> Builtin {
     Builtin::Get(Arc::new(move |head| {
         let response = answer(&asset, policy, &head.headers);
-        Box::pin(async move { response })
+        Box::pin(async move { Ok(response) })
     }))
 }
 
@@ -96,7 +92,7 @@ pub(crate) fn redirect(to: &str) -> Builtin {
     let to: Arc<str> = to.into();
     Builtin::Get(Arc::new(move |_head| {
         let response = HttpResponse::PermanentRedirect().insert_header((header::LOCATION, &*to)).finish();
-        Box::pin(async move { response })
+        Box::pin(async move { Ok(response) })
     }))
 }
 
@@ -125,7 +121,7 @@ fn answer(asset: &Asset, policy: Option<&'static str>, headers: &HeaderMap) -> H
 pub(crate) fn live(health: Arc<Health>) -> Builtin {
     Builtin::Get(Arc::new(move |_head| {
         let uptime = health.uptime().as_secs();
-        Box::pin(async move { plain(200, &json!({ "status": "ok", "uptime_s": uptime })) })
+        Box::pin(async move { Ok(plain(200, &json!({ "status": "ok", "uptime_s": uptime }))) })
     }))
 }
 
@@ -135,10 +131,10 @@ pub(crate) fn ready(health: Arc<Health>) -> Builtin {
         let health = health.clone();
         Box::pin(async move {
             if health.is_stopping() {
-                return plain(503, &json!({ "status": "stopping" }));
+                return Ok(plain(503, &json!({ "status": "stopping" })));
             }
             let (report, _) = health.report().await;
-            plain(if report.is_ready { 200 } else { 503 }, &json!({ "status": report.status }))
+            Ok(plain(if report.is_ready { 200 } else { 503 }, &json!({ "status": report.status })))
         })
     }))
 }
@@ -189,10 +185,7 @@ where
     Builtin::Get(Arc::new(move |head| {
         let query = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         let saying = say(Query(query.into_owned().collect()));
-        Box::pin(async move {
-            let trace = TraceId::random();
-            saying.await.map_or_else(|error| problem::respond(&error, trace), said)
-        })
+        Box::pin(async move { saying.await.map(said) })
     }))
 }
 
@@ -228,11 +221,11 @@ pub(crate) fn metrics(metrics: Metrics) -> Builtin {
         let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         let format = Format::accepted(accept);
         Box::pin(async move {
-            HttpResponse::Ok()
+            Ok(HttpResponse::Ok()
                 .insert_header((header::CONTENT_TYPE, format.content_type()))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .insert_header((header::VARY, "Accept"))
-                .body(metrics.current(format).await)
+                .body(metrics.current(format).await))
         })
     }))
 }
@@ -263,7 +256,7 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
             let status = if health.is_stopping() { "stopping" } else { report.status };
             let code = if report.is_ready && !health.is_stopping() { 200 } else { 503 };
             if !has_details {
-                return plain(code, &json!({ "status": status }));
+                return Ok(plain(code, &json!({ "status": status })));
             }
             let facts = health.facts().await;
             let mut body = json!({
@@ -276,7 +269,7 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
             for (name, fact) in facts.iter() {
                 body[name] = fact.clone();
             }
-            plain(code, &body)
+            Ok(plain(code, &body))
         })
     }))
 }

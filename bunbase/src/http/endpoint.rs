@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Error,
     action::{Action, Door},
-    context::{Ctx, Identity, Request, Scope, Services, TraceId},
+    context::{Ctx, Request, Services, TraceId},
     invoke::{Answer, Finish, Invocation, Outcome, Runner, Written},
     observe::trace::{self, Parent},
 };
@@ -145,20 +145,7 @@ pub(super) fn with_headers_of_guards(mut response: HttpResponse, ctx: &Ctx) -> H
 async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, parent: Parent) -> HttpResponse {
     let running = route.in_flight.enter();
     let trace = parent.trace;
-    let call = Invocation {
-        trace: parent,
-        door: Door::Http,
-        identity: Identity::Anonymous,
-        tenant: None,
-        attempt: 1,
-        job: None,
-        request: Some(Request::new(head.clone())),
-        fields: None,
-        chain: Vec::new(),
-        caller: None,
-        scope: Scope::Alone,
-        tool: None,
-    };
+    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http) };
     let ctx = route.runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
     let started = tokio::time::Instant::now();

@@ -83,7 +83,7 @@ pub(crate) async fn serve(
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 response
             }
-            (Ok(()), Builtin::Get(answer)) => answer(head.clone()).await,
+            (Ok(()), Builtin::Get(answer)) => answer(head.clone()).await.unwrap_or_else(|error| refuse(&error)),
             (Ok(()), Builtin::Post(take)) => {
                 let (running, settings) = (table.in_flight.enter(), table.settings.clone());
                 let arrival = Arrival { head: head.clone(), payload, trace: parent, running, settings };

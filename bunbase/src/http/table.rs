@@ -36,7 +36,7 @@ type Handler<A, T> = Arc<dyn Fn(A) -> LocalBoxFuture<'static, T> + Send + Sync>;
 #[derive(Clone)]
 pub(crate) enum Builtin {
     /// Answers GET and HEAD.
-    Get(Handler<Arc<Head>, HttpResponse>),
+    Get(Handler<Arc<Head>, Result<HttpResponse>>),
     /// Takes POST with its body.
     Post(Handler<Arrival, Result<HttpResponse>>),
 }

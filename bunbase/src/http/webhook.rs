@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Error, Result,
     action::{Door, Method},
-    context::{Ctx, Identity, Request, RequestHead, Scope},
+    context::{Ctx, Identity, Request, RequestHead},
     db,
     error::Place,
     invoke::Invocation,
@@ -81,20 +81,8 @@ pub(crate) fn handle(
 
 /// Opens the context in which guards count the delivery. The action runs in another one, with its job, so this one is no run of a trace.
 fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent) -> Ctx {
-    let call = Invocation {
-        trace: Parent { sampled: false, ..parent.clone() },
-        door: Door::Webhook,
-        identity: Identity::Anonymous,
-        tenant: None,
-        attempt: 1,
-        job: None,
-        request: Some(Request::new(head.clone())),
-        fields: None,
-        tool: None,
-        chain: Vec::new(),
-        caller: None,
-        scope: Scope::Alone,
-    };
+    let trace = Parent { sampled: false, ..parent.clone() };
+    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(trace, Door::Webhook) };
     route.runner.open(&route.services, call)
 }
 

@@ -11,6 +11,7 @@ use crate::{
     action::{Action, Body, Door, Reply, RetryPolicy},
     context::{Ctx, Identity, Scope, Services, Tx},
     error::{FieldError, Place, code},
+    observe::trace::Parent,
     schema::{Checker, record},
 };
 
@@ -209,18 +210,13 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         return Err(Error::internal(format!("calls are nested too deeply: {}", chain())).into());
     }
     let call = Invocation {
-        trace: inner.trace.below(),
-        door: Door::Call,
         identity: ctx.identity(),
         tenant: ctx.tenant().cloned(),
-        attempt: 1,
-        job: None,
         request: inner.request.clone(),
-        fields: None,
         chain: inner.chain.clone(),
         caller: Some(ctx.clone()),
         scope,
-        tool: None,
+        ..Invocation::new(inner.trace.below(), Door::Call)
     };
     calls.call(inner.services(), call, message).await
 }
@@ -290,8 +286,13 @@ fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFutur
 impl Invocation {
     /// A run that begins a trace of its own, has no request behind it, and is caused by nobody that is known.
     pub fn fresh(services: &Services, door: Door) -> Self {
+        Self::new(services.tracer.decide(None), door)
+    }
+
+    /// Returns a first attempt by nobody in particular, in a trace.
+    pub fn new(trace: Parent, door: Door) -> Self {
         Self {
-            trace: services.tracer.decide(None),
+            trace,
             door,
             identity: Identity::Anonymous,
             tenant: None,

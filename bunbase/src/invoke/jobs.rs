@@ -10,7 +10,7 @@ use super::{Calls, Invocation};
 use crate::{
     Error, Result,
     action::{Door, RetryPolicy},
-    context::{Caused, Job, Scope, Services},
+    context::{Caused, Job, Services},
     error::code,
     queue::{Claimed, Failure, JobHandler, Outcome},
 };
@@ -52,8 +52,6 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
     let input: Value = services.unseal(&job.action, &job.input)?;
     let Caused { identity, tenant } = serde_json::from_str(&job.identity)?;
     let call = Invocation {
-        trace: services.tracer.decide_on(&job.traceparent),
-        door: Door::of_name(&job.door),
         identity,
         tenant,
         attempt: job.attempt,
@@ -63,12 +61,7 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
             store: services.jobs.clone(),
             cancelled,
         }),
-        request: None,
-        fields: None,
-        chain: Vec::new(),
-        caller: None,
-        scope: Scope::Alone,
-        tool: None,
+        ..Invocation::new(services.tracer.decide_on(&job.traceparent), Door::of_name(&job.door))
     };
     Calls::of(services)?.reply_by_name(services, &job.action, call, input).await.map(|_| ())
 }

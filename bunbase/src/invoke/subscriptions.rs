@@ -122,10 +122,9 @@ impl Subscriptions {
                 let input = self.services.unseal(&event.name, &event.payload)?;
                 let Caused { identity, tenant } = serde_json::from_str(&event.identity)?;
                 let call = Invocation {
-                    trace: self.services.tracer.decide_on(&event.traceparent),
                     identity,
                     tenant,
-                    ..Invocation::fresh(&self.services, Door::Event)
+                    ..Invocation::new(self.services.tracer.decide_on(&event.traceparent), Door::Event)
                 };
                 Calls::of(&self.services)?.reply_by_name(&self.services, subscription.action, call, input).await
             };

@@ -94,10 +94,9 @@ impl Handler {
         let trace = parent.trace;
         let call = Invocation {
             tool: (parent.sampled && services.tracer.is_on()).then(|| entry.tool.name.to_string()),
-            trace: parent,
             identity: self.identity.clone(),
             request: caller.as_ref().map(|caller| caller.request.clone()),
-            ..Invocation::fresh(services, Door::Tool)
+            ..Invocation::new(parent, Door::Tool)
         };
         let reply = match Calls::of(services) {
             Ok(calls) => calls.reply_by_name(services, entry.action, call, input).await,

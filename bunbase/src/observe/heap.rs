@@ -13,41 +13,14 @@
 
 use jemalloc_pprof::PROF_CTL;
 
+use super::ProfileFormat;
 use crate::{Error, Result};
-
-/// How a profile is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeapFormat {
-    /// A flame graph.
-    Svg,
-    /// For `pprof`, compressed.
-    Pprof,
-}
-
-impl HeapFormat {
-    /// # Errors
-    /// 422 when there is none of this name.
-    pub(crate) fn named(name: &str) -> Result<Self> {
-        match name {
-            "svg" => Ok(Self::Svg),
-            "pprof" => Ok(Self::Pprof),
-            _ => Err(Error::new(422, "query", "`format` is `svg` or `pprof`")),
-        }
-    }
-
-    pub(crate) const fn content_type(self) -> &'static str {
-        match self {
-            Self::Svg => "image/svg+xml",
-            Self::Pprof => "application/octet-stream",
-        }
-    }
-}
 
 /// Writes what is in use now, by who allocated it.
 ///
 /// # Errors
 /// 409 when the process was not started so that this is known; 500 when it cannot be written.
-pub(crate) async fn dump(format: HeapFormat) -> Result<Vec<u8>> {
+pub(crate) async fn dump(format: ProfileFormat) -> Result<Vec<u8>> {
     let unknown = || {
         let text = "who allocates what is not known: let `bunbase::Jemalloc` be the application's global allocator, and start it with \
                     `_RJEM_MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:19`";
@@ -59,8 +32,8 @@ pub(crate) async fn dump(format: HeapFormat) -> Result<Vec<u8>> {
         return Err(unknown());
     }
     let dumped = match format {
-        HeapFormat::Svg => control.dump_flamegraph(),
-        HeapFormat::Pprof => control.dump_pprof(),
+        ProfileFormat::Svg => control.dump_flamegraph(),
+        ProfileFormat::Pprof => control.dump_pprof(),
     };
     dumped.map_err(|error| Error::internal(error.to_string()))
 }
@@ -71,7 +44,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_it_is_not_known_it_says_what_to_do() {
-        let error = dump(HeapFormat::Pprof).await.unwrap_err();
+        let error = dump(ProfileFormat::Pprof).await.unwrap_err();
         assert_eq!((error.status(), error.code()), (409, "heap_profile_off"));
         assert!(error.detail().contains("_RJEM_MALLOC_CONF"), "{error}");
     }

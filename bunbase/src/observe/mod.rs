@@ -19,6 +19,8 @@ mod own;
 mod process;
 #[cfg(feature = "profiling")]
 pub(crate) mod profile;
+#[cfg(any(feature = "profiling", feature = "heap-profiling"))]
+mod profile_format;
 pub(crate) mod redact;
 mod refusals;
 mod series;
@@ -26,6 +28,8 @@ mod series;
 mod tests;
 pub mod trace;
 
+#[cfg(any(feature = "profiling", feature = "heap-profiling"))]
+pub(crate) use self::profile_format::ProfileFormat;
 pub(crate) use self::{
     ask::Asked,
     bounded::{ByStatus, ByText},

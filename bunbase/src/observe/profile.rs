@@ -3,14 +3,12 @@
 //! A signal interrupts the process 99 times a second of the processor time that it uses, and the stack that is running is written down: a
 //! hundredth of the time is spent so. One profile is made at a time.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, protos::Message};
 use tokio::sync::Semaphore;
 
+use super::ProfileFormat;
 use crate::{Error, Result};
 
 /// How often a second it is looked; no divisor of what timers are set to, so that nothing hides between two looks.
@@ -21,40 +19,6 @@ const LONGEST: Duration = Duration::from_mins(1);
 
 /// The profiler is one of the process.
 static ONE: Semaphore = Semaphore::const_new(1);
-
-/// How a profile is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CpuFormat {
-    /// A flame graph.
-    Svg,
-    /// For `pprof` and whoever reads its format: protocol buffers, not compressed
-    /// (<https://github.com/google/pprof/blob/main/proto/profile.proto>).
-    Pprof,
-}
-
-impl CpuFormat {
-    /// # Errors
-    /// 422 when there is none of this name.
-    pub(crate) fn named(name: &str) -> Result<Self> {
-        match name {
-            "svg" => Ok(Self::Svg),
-            "pprof" => Ok(Self::Pprof),
-            _ => Err(Error::new(422, "query", "`format` is `svg` or `pprof`")),
-        }
-    }
-
-    /// Chooses by the end of a file's name: `.svg` is a flame graph.
-    pub(crate) fn of_file(path: &Path) -> Self {
-        if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg")) { Self::Svg } else { Self::Pprof }
-    }
-
-    pub(crate) const fn content_type(self) -> &'static str {
-        match self {
-            Self::Svg => "image/svg+xml",
-            Self::Pprof => "application/octet-stream",
-        }
-    }
-}
 
 /// A profile that is being made.
 pub(crate) struct CpuProfile {
@@ -83,16 +47,16 @@ impl CpuProfile {
     ///
     /// # Errors
     /// 500 when it cannot be written.
-    pub(crate) fn end(self, format: CpuFormat) -> Result<Vec<u8>> {
+    pub(crate) fn end(self, format: ProfileFormat) -> Result<Vec<u8>> {
         let report = self.guard.report().build().map_err(Error::internal)?;
         let mut bytes = Vec::new();
         match format {
             // Without a sample there is nothing to draw.
-            CpuFormat::Svg if report.data.is_empty() => {
+            ProfileFormat::Svg if report.data.is_empty() => {
                 bytes.extend_from_slice(br#"<svg xmlns="http://www.w3.org/2000/svg"/>"#);
             }
-            CpuFormat::Svg => report.flamegraph(&mut bytes).map_err(Error::internal)?,
-            CpuFormat::Pprof => {
+            ProfileFormat::Svg => report.flamegraph(&mut bytes).map_err(Error::internal)?,
+            ProfileFormat::Pprof => {
                 let profile = report.pprof().map_err(Error::internal)?;
                 profile.encode(&mut bytes).map_err(Error::internal)?;
             }
@@ -125,7 +89,7 @@ impl CpuProfileFile {
     /// # Errors
     /// As [`CpuProfile::end`].
     pub(crate) fn end(self) -> Result<()> {
-        let format = CpuFormat::of_file(&self.path);
+        let format = ProfileFormat::of_file(&self.path);
         std::fs::write(&self.path, self.profile.end(format)?).map_err(Error::internal)
     }
 }
@@ -134,7 +98,7 @@ impl CpuProfileFile {
 ///
 /// # Errors
 /// 422 when it is too long; otherwise as [`CpuProfile::begin`].
-pub(crate) async fn cpu(seconds: u64, format: CpuFormat) -> Result<Vec<u8>> {
+pub(crate) async fn cpu(seconds: u64, format: ProfileFormat) -> Result<Vec<u8>> {
     let time = Duration::from_secs(seconds);
     if time.is_zero() || time > LONGEST {
         return Err(Error::new(422, "query", format!("`seconds` is from 1 to {}", LONGEST.as_secs())));
@@ -146,6 +110,8 @@ pub(crate) async fn cpu(seconds: u64, format: CpuFormat) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     /// Keeps a core busy.
@@ -164,8 +130,8 @@ mod tests {
             let stop = stop.clone();
             std::thread::spawn(move || busy(&stop))
         };
-        let svg = cpu(1, CpuFormat::Svg).await.unwrap();
-        let pprof = cpu(1, CpuFormat::Pprof).await.unwrap();
+        let svg = cpu(1, ProfileFormat::Svg).await.unwrap();
+        let pprof = cpu(1, ProfileFormat::Pprof).await.unwrap();
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         working.join().unwrap();
         let svg = String::from_utf8(svg).unwrap();
@@ -177,10 +143,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_asked_for_wrongly_is_told() {
         for seconds in [0, 61, u64::MAX] {
-            assert_eq!(cpu(seconds, CpuFormat::Svg).await.unwrap_err().status(), 422);
+            assert_eq!(cpu(seconds, ProfileFormat::Svg).await.unwrap_err().status(), 422);
         }
-        assert_eq!(CpuFormat::named("png").unwrap_err().status(), 422);
-        assert_eq!(CpuFormat::of_file(Path::new("a/b.SVG")), CpuFormat::Svg);
-        assert_eq!(CpuFormat::of_file(Path::new("a/b.pb")), CpuFormat::Pprof);
+        assert_eq!(ProfileFormat::named("png").unwrap_err().status(), 422);
+        assert_eq!(ProfileFormat::of_file(Path::new("a/b.SVG")), ProfileFormat::Svg);
+        assert_eq!(ProfileFormat::of_file(Path::new("a/b.pb")), ProfileFormat::Pprof);
     }
 }

@@ -79,6 +79,18 @@ pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The longest text of a message or a field of a log line, in bytes.
+pub(crate) const LONGEST: usize = 8 << 10;
+
+/// Cuts off what is too long, at a character.
+pub(crate) fn cut(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,10 +11,10 @@ use tracing::{
 use tracing_subscriber::{Layer, layer::Context};
 
 use super::{LogLine, Notes};
-use crate::observe::{redact, trace::with_current};
-
-/// The longest text of a message or a field, in bytes; the rest is cut off.
-const LONGEST: usize = 8 << 10;
+use crate::{
+    error::chain,
+    observe::{redact, trace::with_current},
+};
 
 /// A layer of `tracing-subscriber` that gives each event to the run that it happens in; those outside of any run are not its business.
 ///
@@ -73,11 +73,8 @@ struct Text {
 }
 
 impl Text {
-    fn text(&mut self, field: &Field, mut text: String) {
-        if text.len() > LONGEST {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            text.push('…');
-        }
+    fn text(&mut self, field: &Field, text: String) {
+        let text = redact::cut(text);
         match field.name() {
             "log.target" => self.target = Some(text),
             name if name.starts_with("log.") => {}
@@ -120,13 +117,7 @@ impl Visit for Text {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = value.to_string();
-        let mut source = value.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        self.text(field, text);
+        self.text(field, chain(value));
     }
 }
 
@@ -207,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_at_a_character() {
-        let lines = lines(|| tracing::info!("{}", "ä".repeat(LONGEST)));
-        assert!(lines[0].message.len() <= LONGEST + 3 && lines[0].message.ends_with('…'));
+        let lines = lines(|| tracing::info!("{}", "ä".repeat(redact::LONGEST)));
+        assert!(lines[0].message.len() <= redact::LONGEST + 3 && lines[0].message.ends_with('…'));
     }
 }

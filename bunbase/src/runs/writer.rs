@@ -1,7 +1,6 @@
 //! The task that writes what the buffer holds.
 
 use std::{
-    error::Error as StdError,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Recorder, buffer::Entry, store};
-use crate::{Error, Result, db::Db, service::Patience};
+use crate::{Error, Result, db::Db, error::chain, service::Patience};
 
 /// How many records in a row the database may refuse one by one before the rest waits: then it is not they that are wrong.
 const REFUSALS: usize = 8;
@@ -193,14 +192,4 @@ async fn write(recorder: &Recorder, db: &Db, batch: Vec<Entry>) -> Result<()> {
 /// Whether the same statement may do better later.
 fn is_away(error: &Error) -> bool {
     matches!(error.status(), 503 | 504)
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -28,11 +28,9 @@ use tracing_subscriber::{Layer, layer::Context};
 use super::{Account, Counted, Settings, exporter};
 use crate::{
     Result,
+    error::chain,
     observe::{redact, trace::with_current},
 };
-
-/// The longest text of a message or a field, in bytes; the rest is cut off.
-const LONGEST: usize = 8 << 10;
 
 /// What sends log lines: a layer of `tracing-subscriber`. A clone is the same.
 #[derive(Clone, Debug)]
@@ -155,11 +153,8 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn text(&mut self, field: &Field, mut text: String) {
-        if text.len() > LONGEST {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            text.push('…');
-        }
+    fn text(&mut self, field: &Field, text: String) {
+        let text = redact::cut(text);
         match field.name() {
             "log.target" => self.record.set_target(text),
             "message" => self.record.set_body(redact::text(text).into()),
@@ -202,12 +197,6 @@ impl Visit for Fields<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = value.to_string();
-        let mut source = value.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        self.text(field, text);
+        self.text(field, chain(value));
     }
 }

@@ -51,6 +51,8 @@ async fn a_profile_is_made_on_request() {
     for query in ["seconds=0", "seconds=100", "seconds=x", "seconds=1&format=png"] {
         let refused = app.get(&format!("/_debug/cpu?{query}")).send().await.assert_status(422);
         assert_eq!(refused.code(), "query");
+        let trace = refused.header("x-trace-id").map(str::to_owned);
+        assert_eq!(refused.json::<Value>()["trace_id"].as_str(), trace.as_deref(), "{refused}");
     }
 }
 
