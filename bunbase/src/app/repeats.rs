@@ -8,7 +8,10 @@ use std::{
 };
 
 use tracing::{Event, Level, Metadata, callsite::Identifier};
-use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::{
+    filter::LevelFilter,
+    layer::{Context, Filter},
+};
 
 /// The time that lines are counted in.
 pub(super) const PERIOD: Duration = Duration::from_secs(10);
@@ -100,6 +103,11 @@ impl<S> Filter<S> for Repeats {
 
     fn event_enabled(&self, event: &Event<'_>, _context: &Context<'_, S>) -> bool {
         self.lets_through(event.metadata(), Instant::now())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // Said, because of two filters the one that does not say makes each event ask both, whatever its level.
+        Some(LevelFilter::TRACE)
     }
 }
 

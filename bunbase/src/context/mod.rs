@@ -27,6 +27,7 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use smallvec::SmallVec;
 use tokio::sync::Semaphore;
 use tracing::Event;
 
@@ -76,6 +77,9 @@ use crate::{
     tenant::{TenantId, Tenants},
 };
 
+/// The names of the actions that led to a run: mostly its own, and that of another.
+pub(crate) type Chain = SmallVec<[&'static str; 2]>;
+
 /// What an action may reach while it runs. Cheap to clone; a clone is the same run.
 #[derive(Clone)]
 pub struct Ctx(Arc<Inner>);
@@ -94,7 +98,7 @@ pub(crate) struct Inner {
     /// The message's fields, behind a door that has no path.
     pub(crate) fields: Option<Value>,
     /// The names of the actions that led here, this one last.
-    pub(crate) chain: Vec<&'static str>,
+    pub(crate) chain: Chain,
     /// What providers have made: seldom more than two, so a list is found through sooner than a map.
     pub(crate) provided: StdMutex<Vec<(TypeId, Box<dyn Any + Send + Sync>)>>,
     /// What it gathers for its record.

@@ -26,7 +26,8 @@ pub const BYTES_PER_SECOND: u64 = 500;
 pub(crate) struct Paced<S> {
     body: S,
     limit: Duration,
-    started: Instant,
+    /// When it first had to be waited for.
+    started: Option<Instant>,
     received: u64,
     /// Made when something has to be waited for.
     timer: Option<Pin<Box<Sleep>>>,
@@ -35,11 +36,13 @@ pub(crate) struct Paced<S> {
 impl<S> Paced<S> {
     /// Gives a body this long, and longer as it comes; zero is without limit.
     pub(crate) fn new(body: S, limit: Duration) -> Self {
-        Self { body, limit, started: Instant::now(), received: 0, timer: None }
+        Self { body, limit, started: None, received: 0, timer: None }
     }
 
-    fn deadline(&self) -> Instant {
-        self.started + self.limit + Duration::from_secs(self.received / BYTES_PER_SECOND)
+    fn deadline(&mut self) -> Instant {
+        *self.started.get_or_insert_with(Instant::now)
+            + self.limit
+            + Duration::from_secs(self.received / BYTES_PER_SECOND)
     }
 }
 

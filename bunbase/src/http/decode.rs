@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use actix_web::dev::Payload;
 use bytes::Bytes;
 use serde_json::Value;
+use smallvec::{SmallVec, smallvec};
 
 use super::{
     body,
@@ -31,7 +32,8 @@ pub(crate) struct HttpInput {
     pub(crate) patience: Duration,
 }
 
-type Texts<'h> = Result<Vec<Cow<'h, str>>, Mistake>;
+/// The texts of one parameter, which mostly has one.
+type Texts<'h> = Result<SmallVec<[Cow<'h, str>; 1]>, Mistake>;
 
 impl<A: Action> Decode<A> for HttpInput {
     async fn decode(mut self, _ctx: &Ctx) -> Result<A> {
@@ -98,10 +100,10 @@ pub(super) fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts
     match source {
         TextSource::Path(position) => {
             let raw = head.raw_param(*position);
-            if many { raw.split(',').map(decode_segment).collect() } else { Ok(vec![decode_segment(raw)?]) }
+            if many { raw.split(',').map(decode_segment).collect() } else { Ok(smallvec![decode_segment(raw)?]) }
         }
         TextSource::Query(name) => {
-            let mut texts = Vec::new();
+            let mut texts = SmallVec::new();
             for (key, value) in head.raw_query() {
                 if key == name || decode_query(key).is_ok_and(|key| key == *name) {
                     texts.push(decode_query(value)?);
@@ -110,7 +112,7 @@ pub(super) fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts
             Ok(texts)
         }
         TextSource::Header(name) => {
-            let mut texts = Vec::new();
+            let mut texts = SmallVec::new();
             for value in head.headers.get_all(name) {
                 let text = header_text(value.as_bytes());
                 if many {
@@ -122,10 +124,14 @@ pub(super) fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts
             Ok(texts)
         }
         TextSource::Cookie(name) => {
-            let Some(raw) = head.raw_cookie(name) else { return Ok(Vec::new()) };
+            let Some(raw) = head.raw_cookie(name) else { return Ok(SmallVec::new()) };
             let text = decode_segment(raw)?;
             // A list is set as one encoded text, so it is split after decoding.
-            Ok(if many { text.split(',').map(|item| Cow::Owned(item.trim().to_owned())).collect() } else { vec![text] })
+            Ok(if many {
+                text.split(',').map(|item| Cow::Owned(item.trim().to_owned())).collect()
+            } else {
+                smallvec![text]
+            })
         }
     }
 }

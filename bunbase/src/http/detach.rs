@@ -9,8 +9,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::Stream;
+use actix_web::HttpResponse;
+use futures_util::{Stream, future::LocalBoxFuture};
 use tokio::sync::Notify;
+
+use super::head::Head;
 
 /// Counts the runs of a server, so that shutdown can wait for them.
 #[derive(Clone, Debug, Default)]
@@ -109,24 +112,24 @@ impl<S: Stream + Unpin> Stream for Counted<S> {
     }
 }
 
-type Work<T> = Pin<Box<dyn Future<Output = T>>>;
-
-/// A future that runs to its end: polled in place, and handed to the worker's runtime when it is dropped too early.
-pub(crate) struct Detached<T: 'static> {
-    work: Option<Work<T>>,
-    in_flight: InFlight,
+/// The future of a request. Once its run says that it [goes on](Head::go_on), it is handed to the worker's runtime when it is dropped before
+/// its end: the client has left.
+pub(crate) struct Detached<'t> {
+    work: Option<LocalBoxFuture<'static, HttpResponse>>,
+    head: &'t Head,
+    in_flight: &'t InFlight,
 }
 
-impl<T: 'static> Detached<T> {
-    pub(crate) fn new(in_flight: InFlight, work: impl Future<Output = T> + 'static) -> Self {
-        Self { work: Some(Box::pin(work)), in_flight }
+impl<'t> Detached<'t> {
+    pub(crate) fn new(work: LocalBoxFuture<'static, HttpResponse>, head: &'t Head, in_flight: &'t InFlight) -> Self {
+        Self { work: Some(work), head, in_flight }
     }
 }
 
-impl<T: 'static> Future for Detached<T> {
-    type Output = T;
+impl Future for Detached<'_> {
+    type Output = HttpResponse;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HttpResponse> {
         let Some(work) = self.work.as_mut() else { return Poll::Pending };
         let poll = work.as_mut().poll(context);
         if poll.is_ready() {
@@ -136,13 +139,12 @@ impl<T: 'static> Future for Detached<T> {
     }
 }
 
-impl<T: 'static> Drop for Detached<T> {
+impl Drop for Detached<'_> {
     fn drop(&mut self) {
-        if let Some(work) = self.work.take().filter(|_| !self.in_flight.is_closed()) {
+        let Some(work) = self.work.take() else { return };
+        if self.head.goes_on() && !self.in_flight.is_closed() {
             tracing::debug!(target: "bunbase::http", "the client left; its request runs to the end");
-            actix_web::rt::spawn(async move {
-                work.await;
-            });
+            actix_web::rt::spawn(work);
         }
     }
 }

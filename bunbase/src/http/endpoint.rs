@@ -1,6 +1,6 @@
 //! One route of one action, from the request to the response. Read [`handle`] first.
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Instant};
 
 use actix_web::{
     HttpResponse,
@@ -11,9 +11,11 @@ use actix_web::{
     },
 };
 
+use futures_util::future::LocalBoxFuture;
+
 use super::{
     decode::HttpInput,
-    detach::{Detached, InFlight},
+    detach::InFlight,
     head::Head,
     plan::Plan,
     problem,
@@ -26,7 +28,7 @@ use crate::{
     Error,
     action::{Action, Door},
     context::{Ctx, Request, Services, TraceId},
-    invoke::{Answer, Finish, Invocation, Outcome, Runner, Written},
+    invoke::{Answer, Finish, Invocation, Limit, Outcome, Runner, Written},
     observe::trace::{self, Parent},
 };
 
@@ -38,14 +40,16 @@ pub struct Endpoint {
     pub(crate) handle: Handle,
 }
 
-pub(crate) type Handle = fn(Arc<HttpRoute>, Arc<Head>, Payload, Parent) -> Pin<Box<dyn Future<Output = HttpResponse>>>;
+/// Takes the request, its place in a trace, and when it came.
+pub(crate) type Handle =
+    fn(Arc<HttpRoute>, Arc<Head>, Payload, Parent, Instant) -> LocalBoxFuture<'static, HttpResponse>;
 
 impl Endpoint {
     /// Describes `A`.
     pub const fn of<A: Action>() -> Self {
         Self {
             at: (A::META.module_path, A::META.name),
-            handle: |route, head, payload, parent| Box::pin(handle::<A>(route, head, payload, parent)),
+            handle: |route, head, payload, parent, came| Box::pin(handle::<A>(route, head, payload, parent, came)),
         }
     }
 }
@@ -142,43 +146,50 @@ pub(super) fn with_headers_of_guards(mut response: HttpResponse, ctx: &Ctx) -> H
 ///
 /// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
 /// not, unless the method is safe.
-async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payload, parent: Parent) -> HttpResponse {
+async fn handle<A: Action>(
+    route: Arc<HttpRoute>,
+    head: Arc<Head>,
+    payload: Payload,
+    parent: Parent,
+    came: Instant,
+) -> HttpResponse {
     let running = route.in_flight.enter();
     let trace = parent.trace;
     let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http) };
-    let ctx = route.runner.open(&route.services, call);
+    let runner = &*route.runner;
+    let ctx = runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
-    let started = tokio::time::Instant::now();
-    let mut outcome = Outcome::begin(&ctx, &route.runner);
+    let mut outcome = Outcome::begin(&ctx, runner, came);
+    let mut limit = Limit::new(runner.timeout, came);
     let (limits, patience) = (route.settings.multipart, route.settings.body_timeout);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits, patience };
-    let preparing = route.runner.within(route.runner.prepare::<A>(&ctx, input));
-    let prepared = match trace::within(ctx.as_current(), preparing).await {
-        Ok(Ok(prepared)) => prepared,
-        Ok(Err(error)) | Err(error) => return route.fail(&error, &ctx, &mut outcome),
+    let prepared = {
+        let preparing = pin!(runner.prepare::<A>(&ctx, input));
+        limit.keep(trace::within(ctx.as_current(), preparing)).await
     };
-    let detach = match route.settings.cancel_on_disconnect {
+    let (provided, message) = match prepared {
+        Some(Ok(prepared)) => prepared,
+        Some(Err(error)) => return route.fail(&error, &ctx, &mut outcome),
+        None => return route.fail(&runner.timed_out(), &ctx, &mut outcome),
+    };
+    let goes_on = match route.settings.cancel_on_disconnect {
         CancelOnDisconnect::Safe => !head.method.is_safe(),
         CancelOnDisconnect::Always => false,
         CancelOnDisconnect::Never => true,
     };
-    let in_flight = route.in_flight.clone();
-    let run = ctx.as_current();
-    let finish = async move {
-        let (provided, message) = prepared;
-        let runner = &route.runner;
-        let left = runner.timeout.map(|limit| limit.saturating_sub(started.elapsed()));
-        let perform = Written.finish(runner, &ctx, provided, message, started);
-        let result = match left {
-            None => perform.await,
-            // What could not end in time does not begin.
-            Some(left) if left.is_zero() => Err(runner.timed_out().into()),
-            Some(left) => match tokio::time::timeout(left, perform).await {
-                Ok(result) => result,
-                Err(_) => Err(runner.timed_out().into()),
-            },
+    if goes_on {
+        head.go_on();
+    }
+    let finishing = pin!(async {
+        let performed = {
+            let performing = pin!(Written.finish(runner, &ctx, provided, message, limit.began()));
+            limit.keep(performing).await
         };
-        let response = match result.map_err(Error::from) {
+        let result = match performed {
+            Some(result) => result.map_err(Error::from),
+            None => Err(runner.timed_out()),
+        };
+        let response = match result {
             Ok(Answer { mut reply, is_replayed }) => {
                 if is_replayed {
                     reply.headers.push(("idempotent-replayed".into(), "true".to_owned()));
@@ -197,7 +208,6 @@ async fn handle<A: Action>(route: Arc<HttpRoute>, head: Arc<Head>, payload: Payl
             }
             Err(error) => route.fail(&error, &ctx, &mut outcome),
         }
-    };
-    let finish = trace::within(run, finish);
-    if detach { Detached::new(in_flight, finish).await } else { finish.await }
+    });
+    trace::within(ctx.as_current(), finishing).await
 }

@@ -1,14 +1,25 @@
 //! A request without its body, in a form that may leave the worker thread.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use actix_web::http::{
     Method, Uri, Version,
     header::{self, HeaderMap},
 };
 use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
 
 use crate::{context::RequestHead, schema::Mistake};
+
+/// Where in a path its parameters are, each by its first byte and the one after its last.
+pub(crate) type Places = SmallVec<[(u32, u32); 4]>;
 
 /// Everything of a request but its body. Its headers are taken out of actix's request, not copied.
 #[derive(Debug)]
@@ -24,15 +35,27 @@ pub(crate) struct Head {
     /// The host that the client named, where a proxy of ours says it.
     pub(crate) forwarded_host: Option<Box<str>>,
     /// The names of the route's parameters, in the order of the template.
-    pub(crate) param_names: std::sync::Arc<[String]>,
+    pub(crate) param_names: Arc<[String]>,
     /// Where in the path each parameter's raw value is.
-    pub(crate) params: Vec<(usize, usize)>,
+    pub(crate) params: Places,
+    /// Whether the run goes on when its client leaves.
+    pub(crate) goes_on: AtomicBool,
 }
 
 impl Head {
     /// Returns the raw value of parameter `index` of the template.
     pub(crate) fn raw_param(&self, index: usize) -> &str {
-        self.params.get(index).and_then(|(start, end)| self.uri.path().get(*start..*end)).unwrap_or_default()
+        let place = self.params.get(index).map(|(start, end)| *start as usize..*end as usize);
+        place.and_then(|place| self.uri.path().get(place)).unwrap_or_default()
+    }
+
+    /// Says that the run goes on when its client leaves: from here on it changes something.
+    pub(crate) fn go_on(&self) {
+        self.goes_on.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on.load(Ordering::Relaxed)
     }
 
     /// Returns the raw keys and values of the query string.

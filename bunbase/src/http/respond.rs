@@ -1,5 +1,7 @@
 //! From a [`Reply`] to an HTTP response.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     cookie::{Cookie, SameSite as ActixSameSite, time::Duration as CookieDuration},
@@ -80,14 +82,12 @@ pub(crate) async fn respond(
             if wanted {
                 builder.append_header((header::VARY, "Accept-Encoding"));
             }
-            builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
+            builder.insert_header((header::CONTENT_TYPE, header_value(content_type)?));
             if is_known {
                 return Ok(builder.finish());
             }
-            let accepted = if wanted { compress::accepted(&head.headers) } else { "" };
-            let Some(coding) = Coding::accepted(accepted).next() else {
-                return Ok(builder.body(bytes));
-            };
+            let coding = wanted.then(|| Coding::accepted(compress::accepted(&head.headers)).next()).flatten();
+            let Some(coding) = coding else { return Ok(builder.body(bytes)) };
             let packed = if bytes.len() < LARGE {
                 compress::apply(coding, &bytes)
             } else {
@@ -98,7 +98,7 @@ pub(crate) async fn respond(
         }
         Body::Stream { content_type, stream } => {
             let content_type = overrides.content_type.map_or(content_type, Into::into);
-            builder.insert_header((header::CONTENT_TYPE, content_type.as_ref()));
+            builder.insert_header((header::CONTENT_TYPE, header_value(content_type)?));
             if head.method == Method::HEAD {
                 // The server would wait for the end of a stream that nobody reads, and some have none.
                 return Ok(builder.streaming(stream::empty::<Result<Bytes>>()));
@@ -108,6 +108,15 @@ pub(crate) async fn respond(
             Ok(builder.streaming(Counted::new(stream, running)))
         }
     }
+}
+
+/// Makes the value of a header; a text that is part of the program is not copied.
+fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
+    let bytes = match text {
+        Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+        Cow::Owned(text) => Bytes::from(text),
+    };
+    HeaderValue::from_maybe_shared(bytes).map_err(Error::internal)
 }
 
 /// Writes the value of `Set-Cookie`; name and value percent-encoded.

@@ -67,8 +67,10 @@ impl AnswerHeaders {
         let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let is_page = kind.starts_with(b"text/html");
         let is_data = kind.starts_with(b"application/json") || kind.starts_with(b"application/problem+json");
+        // Most have nothing else, and then there is nothing to look for.
+        let is_bare = headers.len_keys() == usize::from(!kind.is_empty());
         let mut add = |name: HeaderName, value: &HeaderValue| {
-            if !headers.contains_key(&name) {
+            if is_bare || !headers.contains_key(&name) {
                 headers.insert(name, value.clone());
             }
         };

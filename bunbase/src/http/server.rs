@@ -1,19 +1,24 @@
 //! Listening, workers, and a shutdown that loses nothing.
 
 use std::{
+    fmt::Debug,
+    future::ready,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix_cors::Cors as ActixCors;
+use actix_http::{Request, Response};
+use actix_service::IntoServiceFactory;
 use actix_web::{
     App, HttpServer,
     body::MessageBody,
-    dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse, fn_service},
+    dev::{AppConfig, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse, fn_factory, fn_service},
     http::{Method, header::HeaderName},
     middleware::{Condition, from_fn},
 };
+use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 
 use super::{
@@ -81,10 +86,55 @@ fn listen(table: Table, mounts: Mounts, chosen_by: &str) -> Result<Listening> {
     };
     let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
     let listener = bind(&settings).map_err(cannot)?;
-    let (shared, on_connect) = (table.clone(), table.measures.on_connect());
-    let mut server = HttpServer::new(move || application(shared.clone(), mounts.clone()))
+    let mut watch = None;
+    let encryption = match certificates {
+        None => None,
+        Some((certificates, contents)) => {
+            let config = certificates.server()?;
+            watch = Some(tokio::spawn(certificates.watch(contents)));
+            Some(config)
+        }
+    };
+    let (shared, is_encrypted) = (table.clone(), encryption.is_some());
+    let (addresses, server) = if mounts.is_empty() && settings.cors.origins.is_empty() {
+        let alone = move || {
+            let shared = shared.clone();
+            fn_factory(move || {
+                let table = shared.clone();
+                ready(Ok::<_, ()>(fn_service(move |request| {
+                    service::serve_alone(table.clone(), request, is_encrypted)
+                })))
+            })
+        };
+        start(HttpServer::new(alone), listener, encryption, &table)
+    } else {
+        start(HttpServer::new(move || application(shared.clone(), mounts.clone())), listener, encryption, &table)
+    }
+    .map_err(cannot)?;
+    let handle = server.handle();
+    Ok(Listening { addresses, handle, table, done: tokio::spawn(server), watch })
+}
+
+/// Starts the workers, each with a service of its own.
+fn start<F, I, S, B>(
+    server: HttpServer<F, I, S, B>,
+    listener: TcpListener,
+    encryption: Option<ServerConfig>,
+    table: &Table,
+) -> std::io::Result<(Vec<SocketAddr>, Server)>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error>,
+    S::InitError: Debug,
+    S::Response: Into<Response<B>>,
+    B: MessageBody + 'static,
+{
+    let settings = &table.settings;
+    let mut server = server
         .disable_signals()
-        .on_connect(on_connect)
+        .on_connect(table.measures.on_connect())
         .keep_alive(settings.keep_alive)
         .client_request_timeout(settings.head_timeout)
         .h1_allow_half_closed(false)
@@ -93,24 +143,18 @@ fn listen(table: Table, mounts: Mounts, chosen_by: &str) -> Result<Listening> {
     if settings.workers > 0 {
         server = server.workers(settings.workers);
     }
-    let mut watch = None;
-    let server = match certificates {
-        None => server.listen(listener).map_err(cannot)?,
-        Some((certificates, contents)) => {
-            let config = certificates.server()?;
-            watch = Some(tokio::spawn(certificates.watch(contents)));
+    let server = match encryption {
+        None => server.listen(listener)?,
+        Some(config) => {
             let server = if settings.head_timeout.is_zero() {
                 server
             } else {
                 server.tls_handshake_timeout(settings.head_timeout)
             };
-            server.listen_rustls_0_23(listener, config).map_err(cannot)?
+            server.listen_rustls_0_23(listener, config)?
         }
     };
-    let addresses = server.addrs();
-    let server = server.run();
-    let handle = server.handle();
-    Ok(Listening { addresses, handle, table, done: tokio::spawn(server), watch })
+    Ok((server.addrs(), server.run()))
 }
 
 /// Makes the actix application of one worker.

@@ -1,20 +1,23 @@
-//! The service behind actix's `default_service`: every request that no mounted service of the application took.
+//! The service behind all others: every request that no mounted service of the application took.
 
 use std::{
-    sync::Arc,
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
+use actix_http::Request;
 use actix_web::{
     HttpMessage, HttpResponse,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
-        ConnectionType, Method,
+        ConnectionType, Method, Uri, Version,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
 
 use super::{
+    detach::Detached,
     gate,
     head::Head,
     held::Held,
@@ -28,44 +31,98 @@ use crate::{Error, context::TraceId, observe::trace::Parent};
 
 pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
-/// Answers one request. `is_checked` says whether it has passed the gate.
+/// A request, taken apart.
+struct Arriving {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    payload: Payload,
+    peer: Option<IpAddr>,
+    /// Whether the connection is encrypted by this server.
+    is_encrypted: bool,
+    /// Whether it has passed the gate.
+    is_checked: bool,
+}
+
+/// Answers one request behind the mounted services and the cross-origin rules. `is_checked` says whether it has passed the gate.
 pub(crate) async fn serve(
     table: Arc<Table>,
     mut request: ServiceRequest,
     is_checked: bool,
 ) -> Result<ServiceResponse, actix_web::Error> {
+    let arriving = Arriving {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        version: request.version(),
+        headers: std::mem::replace(request.headers_mut(), HeaderMap::new()),
+        payload: request.take_payload(),
+        peer: request.peer_addr().map(|peer| peer.ip()),
+        is_encrypted: request.app_config().secure(),
+        is_checked,
+    };
+    let (response, headers) = answer(&table, arriving).await;
+    *request.headers_mut() = headers;
+    Ok(request.into_response(response))
+}
+
+/// Answers one request where there is nothing else: without actix's own application, whose routing and layers would have nothing to do.
+pub(crate) async fn serve_alone(
+    table: Arc<Table>,
+    mut request: Request,
+    is_encrypted: bool,
+) -> Result<HttpResponse, actix_web::Error> {
+    let (payload, peer) = (request.take_payload(), request.peer_addr().map(|peer| peer.ip()));
+    let head = request.head_mut();
+    let arriving = Arriving {
+        method: head.method.clone(),
+        uri: std::mem::take(&mut head.uri),
+        version: head.version,
+        headers: std::mem::replace(&mut head.headers, HeaderMap::new()),
+        payload,
+        peer,
+        is_encrypted,
+        is_checked: false,
+    };
+    let (response, headers) = answer(&table, arriving).await;
+    // The worker reads its next request into the same map.
+    request.head_mut().headers = headers;
+    Ok(response)
+}
+
+/// Answers a request, and gives its headers back unless somebody still has them.
+async fn answer(table: &Table, arriving: Arriving) -> (HttpResponse, HeaderMap) {
     let started = Instant::now();
     let _entered = table.measures.enter();
-    let parent = traced::arrive(&table.tracer, request.headers());
+    let Arriving { method, uri, version, headers, payload, peer, is_encrypted, is_checked } = arriving;
+    let parent = traced::arrive(&table.tracer, &headers);
     let trace = parent.trace;
     // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
     let stopping = table.in_flight.is_stopping();
-    let headers = std::mem::replace(request.headers_mut(), HeaderMap::new());
-    let (payload, rest) = Held::new(&headers, request.take_payload());
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let way = table.settings.proxies.way(peer, request.app_config().secure(), &headers);
-    if !is_checked && let Err(error) = gate::check(&table, request.method(), request.uri(), &headers, &way, trace) {
+    let (payload, rest) = Held::new(&headers, payload);
+    let way = table.settings.proxies.way(peer, is_encrypted, &headers);
+    if !is_checked && let Err(error) = gate::check(table, &method, &uri, &headers, &way, trace) {
         let response = finish(problem::respond(&error, trace), trace, &table.settings.answers, way.is_secure);
         let status = response.status();
         traced::refused(&table.tracer, &parent, status, started, |span| {
-            traced::describe_request(span, request.method(), request.uri(), &headers);
+            traced::describe_request(span, &method, &uri, &headers);
         });
         table.measures.failed(error.code());
         let took = started.elapsed();
-        table.measures.answered(None, (request.method(), status.as_u16()), took, recorded(&table, &parent));
-        log(&table.settings, (request.method(), request.uri().path()), &response, took, trace);
-        return Ok(request.into_response(rest.until_sent(response)));
+        table.measures.answered(None, (&method, status.as_u16()), took, recorded(table, &parent));
+        log(&table.settings, (&method, uri.path()), &response, took, trace);
+        return (rest.until_sent(response), headers);
     }
-    let found = table.find(request.method(), request.uri().path());
-    let (measured, recorded) = (found.measured, recorded(&table, &parent));
+    let found = table.find(&method, uri.path());
+    let (measured, recorded) = (found.measured, recorded(table, &parent));
     let refuse = |error: &Error| {
         table.measures.failed(error.code());
         problem::respond(error, trace)
     };
     let head = Arc::new(Head {
-        method: request.method().clone(),
-        uri: request.uri().clone(),
-        version: request.version(),
+        method,
+        uri,
+        version,
         headers,
         peer,
         client_ip: way.client,
@@ -73,9 +130,13 @@ pub(crate) async fn serve(
         forwarded_host: way.host,
         param_names: found.param_names,
         params: found.params,
+        goes_on: AtomicBool::new(false),
     });
     let response = match found.target {
-        Target::Action(route) => (route.endpoint.handle)(route.clone(), head.clone(), payload, parent).await,
+        Target::Action(route) => {
+            let work = (route.endpoint.handle)(route.clone(), head.clone(), payload, parent, started);
+            Detached::new(work, &head, &table.in_flight).await
+        }
         Target::Builtin(builtin, token) => match (token.map_or(Ok(()), |token| token.check(&head.headers)), builtin) {
             (Err(error), _) => {
                 gate::log(&error, head.uri.path(), head.client_ip, trace);
@@ -111,7 +172,7 @@ pub(crate) async fn serve(
     let took = started.elapsed();
     table.measures.answered(measured, (&head.method, response.status().as_u16()), took, recorded);
     log(&table.settings, (&head.method, head.uri.path()), &response, took, trace);
-    Ok(request.into_response(rest.until_sent(response)))
+    (rest.until_sent(response), Arc::try_unwrap(head).map(|head| head.headers).unwrap_or_default())
 }
 
 /// Returns the trace of a request, where it is recorded.
@@ -131,10 +192,10 @@ pub(crate) fn finish<B>(
     answers: &AnswerHeaders,
     is_secure: bool,
 ) -> HttpResponse<B> {
+    answers.dress(response.headers_mut(), is_secure);
     if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
         response.headers_mut().insert(TRACE_HEADER, value);
     }
-    answers.dress(response.headers_mut(), is_secure);
     response
 }
 

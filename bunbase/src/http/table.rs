@@ -13,7 +13,7 @@ use super::{
     access::{Page, Token},
     detach::{InFlight, Running},
     endpoint::{self, Endpoint, HttpRoute},
-    head::Head,
+    head::{Head, Places},
     measure::{Measures, Place},
     plan::{Plan, TextSource},
     respond::Overrides,
@@ -98,7 +98,7 @@ pub(crate) struct Found<'t> {
     /// What is measured at the path; none where there is nothing.
     pub(crate) measured: Option<&'t Place>,
     pub(crate) param_names: Arc<[String]>,
-    pub(crate) params: Vec<(usize, usize)>,
+    pub(crate) params: Places,
 }
 
 impl Table {
@@ -224,14 +224,15 @@ impl Table {
     /// Finds what a request reaches.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
         let Ok(found) = self.tree.at(path) else {
-            let (param_names, params) = (Arc::default(), Vec::new());
+            let (param_names, params) = (Arc::default(), Places::new());
             return Found { target: Target::Nothing, measured: None, param_names, params };
         };
         let entry = &self.paths[*found.value];
         let start = path.as_ptr() as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "no head is that long")]
         let place = |value: &str| {
             let from = value.as_ptr() as usize - start;
-            (from, from + value.len())
+            (from as u32, (from + value.len()) as u32)
         };
         let params = found.params.iter().map(|(_, value)| place(value)).collect();
         let target = match entry.route(method) {

@@ -1,9 +1,10 @@
 //! The webhook door: a delivery is verified, stored with the job that it makes, and only then answered.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
 use actix_web::{HttpResponse, dev::Payload, http::header};
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -54,7 +55,8 @@ pub(crate) fn handle(
     head: Arc<Head>,
     payload: Payload,
     parent: Parent,
-) -> Pin<Box<dyn Future<Output = HttpResponse>>> {
+    _came: Instant,
+) -> LocalBoxFuture<'static, HttpResponse> {
     Box::pin(async move {
         let running = route.in_flight.enter();
         let mut span = route.services.tracer.span(&parent, Kind::Server, "webhook");
@@ -206,7 +208,7 @@ fn input(plan: &Plan, head: &Head, bytes: &Bytes) -> Result<Value> {
     for (index, source) in &plan.texts {
         let field = &plan.fields[*index];
         let Some(form) = field.text else { continue };
-        let texts: Vec<Cow<'_, str>> = decode::find(head, source, form.many).unwrap_or_default();
+        let texts = decode::find(head, source, form.many).unwrap_or_default();
         // A text that cannot be read is found again when the run decodes its input, and told there.
         let value = if texts.is_empty() { None } else { (form.to_json)(&texts).ok() };
         match value {

@@ -1,6 +1,6 @@
 //! The handler, as often as its retry policy says, and what makes its answer last.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::atomic::Ordering, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::atomic::Ordering, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -168,9 +168,9 @@ impl Runner {
         let mut span = ctx.inner().trace.part(|| "attempt".into());
         span.write(|span| span.set("bunbase.attempt", ctx.attempt()));
         let result = if self.meta.cpu {
-            compute::run(ctx, A::run(ctx.clone(), provided, message)).await
+            Box::pin(compute::run(ctx, A::run(ctx.clone(), provided, message))).await
         } else {
-            let run = AssertUnwindSafe(A::run(ctx.clone(), provided, message));
+            let run = AssertUnwindSafe(pin!(A::run(ctx.clone(), provided, message)));
             run.catch_unwind().await.map_err(|panic| panicked("the handler", panic.as_ref()))
         };
         let result = match result {

@@ -9,7 +9,7 @@ use super::{CallError, Decode, Invocation, Runner, Typed, Written, invoke};
 use crate::{
     Error, Result,
     action::{Action, Body, Door, Reply, RetryPolicy},
-    context::{Ctx, Identity, Scope, Services, Tx},
+    context::{Chain, Ctx, Identity, Scope, Services, Tx},
     error::{FieldError, Place, code},
     observe::trace::Parent,
     schema::{Checker, record},
@@ -300,7 +300,7 @@ impl Invocation {
             job: None,
             request: None,
             fields: None,
-            chain: Vec::new(),
+            chain: Chain::new(),
             caller: None,
             scope: Scope::Alone,
             tool: None,

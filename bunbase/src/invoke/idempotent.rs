@@ -64,13 +64,26 @@ impl Runner {
         started: Instant,
     ) -> Result<Answer, CallError<A::Error>> {
         if let Some(policy) = self.meta.cache.filter(|_| matches!(ctx.door(), Door::Http | Door::Tool)) {
-            return self.cached::<A>(policy, ctx, provided, message, started).await;
+            // In boxes what most runs do not need, so that they do not carry room for it.
+            return Box::pin(self.cached::<A>(policy, ctx, provided, message, started)).await;
         }
-        let Some(key) = key_of(self, ctx)? else {
-            let reply = self.perform::<A, _>(ctx, provided, message, Written, started).await?;
-            self.note_output(ctx, &reply);
-            return Ok(Answer { reply, is_replayed: false });
-        };
+        if let Some(key) = key_of(self, ctx)? {
+            return Box::pin(self.with_key::<A>(key, ctx, provided, message, started)).await;
+        }
+        let reply = self.perform::<A, _>(ctx, provided, message, Written, started).await?;
+        self.note_output(ctx, &reply);
+        Ok(Answer { reply, is_replayed: false })
+    }
+
+    /// The handler, or the answer of the first run with this key.
+    async fn with_key<A: Action>(
+        &self,
+        key: Key,
+        ctx: &Ctx,
+        provided: A::Provided,
+        message: A,
+        started: Instant,
+    ) -> Result<Answer, CallError<A::Error>> {
         let input = serde_json::to_vec(&message).map_err(Error::from)?;
         let mut scope = format!("{} {}", self.name, ctx.identity().scope());
         if let Some(tenant) = ctx.tenant() {

@@ -12,17 +12,23 @@ mod enqueue;
 mod error;
 mod idempotent;
 mod jobs;
+mod limit;
 mod measure;
 mod outcome;
 mod queue;
 mod schedule;
 mod subscriptions;
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::time::Instant;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::call::read;
@@ -35,6 +41,7 @@ pub use self::{
     error::CallError,
     idempotent::Answer,
     jobs::JobRunner,
+    limit::Limit,
     queue::Jobs,
     schedule::Schedule,
     subscriptions::Subscriptions,
@@ -47,7 +54,7 @@ pub(crate) use self::{
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
-    context::{Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
+    context::{Chain, Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
     db::Run,
     guard::DynGuard,
     observe::trace::{self, Kind, Parent, Trace},
@@ -98,7 +105,7 @@ pub struct Invocation {
     /// The message's fields, where guards cannot read them from a path.
     pub fields: Option<Value>,
     /// The names of the actions that led here.
-    pub chain: Vec<&'static str>,
+    pub chain: Chain,
     /// The run that calls, where one does: its open transaction forbids writes here, too.
     pub caller: Option<Ctx>,
     /// What its statements belong to.
@@ -211,7 +218,8 @@ impl Runner {
     /// # Errors
     /// A guard's refusal, what is wrong with the input, or 500 when one of them panicked.
     pub async fn prepare<A: Action>(&self, ctx: &Ctx, input: impl Decode<A>) -> Result<(A::Provided, A)> {
-        let steps = AssertUnwindSafe(self.check_and_decode(ctx, input));
+        // By reference: what is moved from one wrapper into the next is copied.
+        let steps = AssertUnwindSafe(pin!(self.check_and_decode(ctx, input)));
         steps.catch_unwind().await.unwrap_or_else(|panic| Err(panicked("a guard or the decoding", panic.as_ref())))
     }
 
@@ -275,17 +283,6 @@ impl Runner {
     pub fn timed_out(&self) -> Error {
         Error::new(504, "timeout", "this took too long and was stopped; try again later")
     }
-
-    /// Awaits a part of the run within its limit, if it has one.
-    ///
-    /// # Errors
-    /// 504 when the time is over.
-    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        match self.timeout {
-            None => Ok(work.await),
-            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| self.timed_out()),
-        }
-    }
 }
 
 /// Runs one call, whichever trigger it came from. Read this function first.
@@ -301,16 +298,18 @@ pub async fn invoke<A: Action, F: Finish<A>>(
     input: impl Decode<A>,
     finish: F,
 ) -> Result<F::Value, CallError<A::Error>> {
-    let started = Instant::now();
-    let mut outcome = Outcome::begin(ctx, runner);
-    let steps = async {
-        let (provided, message) = runner.prepare::<A>(ctx, input).await?;
-        finish.finish(runner, ctx, provided, message, started).await
+    let began = Instant::now();
+    let mut outcome = Outcome::begin(ctx, runner, began);
+    let mut limit = Limit::new(runner.timeout, began);
+    let began = limit.began();
+    let result = {
+        let steps = pin!(async {
+            let (provided, message) = runner.prepare::<A>(ctx, input).await?;
+            finish.finish(runner, ctx, provided, message, began).await
+        });
+        limit.keep(trace::within(ctx.as_current(), steps)).await
     };
-    let result = match trace::within(ctx.as_current(), runner.within(steps)).await {
-        Ok(result) => result,
-        Err(error) => Err(error.into()),
-    };
+    let result = result.unwrap_or_else(|| Err(runner.timed_out().into()));
     outcome.ended(result.as_ref().err());
     result
 }

@@ -26,12 +26,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn begin(ctx: &Ctx, runner: &Runner) -> Self {
+    /// Begins with a run that came then.
+    pub(crate) fn begin(ctx: &Ctx, runner: &Runner, came: Instant) -> Self {
         Self {
             ctx: ctx.clone(),
             action: runner.name,
             started_at: ctx.now(),
-            started: Instant::now(),
+            started: came,
             is_over: false,
             measures: runner.measures.clone(),
             _entered: runner.measures.enter(),

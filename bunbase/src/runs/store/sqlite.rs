@@ -1,78 +1,122 @@
-//! Into SQLite, from one text of JSON: the statements are the same for every batch, so they are prepared once.
+//! Into SQLite, by statements of so many rows that a batch takes few of them: their texts are always the same, so each is prepared once.
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use serde::Serialize;
+use std::sync::LazyLock;
+
+use sea_orm::Value;
 
 use super::{hex, micros};
 use crate::{
     Result,
     db::{Db, Sql, Tx},
-    runs::{buffer::Entry, record::level_name},
+    runs::{
+        buffer::Entry,
+        record::{LogLine, level_name},
+    },
 };
 
-const RUNS: &str = "INSERT INTO action_runs (id, action, door, trace_id, attempt, status, started_at, duration_us, http_status,
-        error_code, error, input, output)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
-    FROM json_each($1) WHERE TRUE ORDER BY key ON CONFLICT (id) DO NOTHING";
+/// How many rows a statement has: a batch is cut into the largest first. SQLite takes 32,766 values of one statement.
+const ROWS: [usize; 4] = [125, 25, 5, 1];
 
-const LOGS: &str = "INSERT INTO action_logs (run_id, line, logged_at, level, target, message, fields, trace_id)
-    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-    FROM json_each($1) WHERE TRUE ORDER BY key ON CONFLICT (run_id, line) DO NOTHING";
+/// A statement for each number of rows.
+struct Insert([String; ROWS.len()]);
+
+static RUNS: LazyLock<Insert> = LazyLock::new(|| {
+    let columns = [
+        "id",
+        "action",
+        "door",
+        "trace_id",
+        "attempt",
+        "status",
+        "started_at",
+        "duration_us",
+        "http_status",
+        "error_code",
+        "error",
+        "input",
+        "output",
+    ];
+    Insert::new("action_runs", &columns, "id")
+});
+
+static LOGS: LazyLock<Insert> = LazyLock::new(|| {
+    let columns = ["run_id", "line", "logged_at", "level", "target", "message", "fields", "trace_id"];
+    Insert::new("action_logs", &columns, "run_id, line")
+});
 
 pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
-    let runs = serde_json::to_string(&batch.iter().map(run).collect::<Vec<_>>())?;
-    let logs: Vec<_> = batch.iter().flat_map(lines).collect();
-    if logs.is_empty() {
-        Sql::fixed(db, RUNS).bind(runs).execute().await?;
-        return Ok(());
-    }
-    let logs = serde_json::to_string(&logs)?;
     let tx: Tx = db.begin_tx().await?;
-    Sql::fixed(tx.db(), RUNS).bind(runs).execute().await?;
-    Sql::fixed(tx.db(), LOGS).bind(logs).execute().await?;
+    RUNS.execute(&tx, batch, run).await?;
+    let logs: Vec<_> = batch.iter().flat_map(lines).collect();
+    LOGS.execute(&tx, &logs, log).await?;
     tx.commit().await
 }
 
-/// A run's columns, in the order of the statement.
-fn run(entry: &Entry) -> impl Serialize + '_ {
+impl Insert {
+    /// A row that is there already stays as it is.
+    fn new(table: &str, columns: &[&str], key: &str) -> Self {
+        Self(ROWS.map(|count| {
+            let mut numbers = 1..;
+            let mut row = || {
+                let values: Vec<_> = numbers.by_ref().take(columns.len()).map(|number| format!("${number}")).collect();
+                format!("({})", values.join(", "))
+            };
+            let rows: Vec<_> = (0..count).map(|_| row()).collect();
+            let (columns, rows) = (columns.join(", "), rows.join(", "));
+            format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO NOTHING")
+        }))
+    }
+
+    async fn execute<T>(&'static self, tx: &Tx, mut rows: &[T], bind: impl Fn(&T, &mut Vec<Value>)) -> Result<()> {
+        for (count, text) in ROWS.into_iter().zip(&self.0) {
+            while let Some((some, rest)) = rows.split_at_checked(count) {
+                let mut values = Vec::new();
+                some.iter().for_each(|row| bind(row, &mut values));
+                Sql::fixed(tx.db(), text).bind_all(values).execute().await?;
+                rows = rest;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Binds a run's columns, in the order of the statement.
+fn run(entry: &Entry, values: &mut Vec<Value>) {
     let Entry { id, record, .. } = entry;
     let details = record.details.as_deref();
-    (
-        hex(id.into_bytes()),
-        record.action,
-        record.door,
-        hex(record.trace_id),
-        record.attempt,
-        record.status.as_str(),
-        time(record.started_at),
-        micros(record.duration),
-        record.http_status,
-        &record.error_code,
-        &record.error,
-        details.and_then(|details| details.input.as_deref()),
-        details.and_then(|details| details.output.as_deref()),
-    )
+    values.extend([
+        (*id).into(),
+        record.action.into(),
+        record.door.into(),
+        hex(record.trace_id).into(),
+        record.attempt.into(),
+        record.status.as_str().into(),
+        record.started_at.into(),
+        micros(record.duration).into(),
+        record.http_status.into(),
+        record.error_code.as_deref().into(),
+        record.error.as_deref().into(),
+        details.and_then(|details| details.input.as_deref()).into(),
+        details.and_then(|details| details.output.as_deref()).into(),
+    ]);
 }
 
-/// The columns of what a run has logged, likewise.
-fn lines(entry: &Entry) -> impl Iterator<Item = impl Serialize + '_> {
+/// Returns what a run has logged, by its numbers.
+fn lines(entry: &Entry) -> impl Iterator<Item = (&Entry, u32, &LogLine)> {
     let lines = entry.record.details.as_ref().map(|details| details.lines.as_slice()).unwrap_or_default();
-    (1_u32..).zip(lines).map(|(number, line)| {
-        (
-            hex(entry.id.into_bytes()),
-            number,
-            time(line.logged_at),
-            level_name(line.level),
-            &line.target,
-            &line.message,
-            &line.fields,
-            hex(entry.record.trace_id),
-        )
-    })
+    (1..).zip(lines).map(move |(number, line)| (entry, number, line))
 }
 
-/// Returns a time as the driver binds it, so that both compare.
-fn time(at: DateTime<Utc>) -> String {
-    at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false)
+/// Binds the columns of a line, likewise.
+fn log((entry, number, line): &(&Entry, u32, &LogLine), values: &mut Vec<Value>) {
+    values.extend([
+        entry.id.into(),
+        (*number).into(),
+        line.logged_at.into(),
+        level_name(line.level).into(),
+        (&*line.target).into(),
+        line.message.as_str().into(),
+        line.fields.as_deref().into(),
+        hex(entry.record.trace_id).into(),
+    ]);
 }
