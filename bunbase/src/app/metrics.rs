@@ -47,5 +47,5 @@ pub(super) fn register(
 
 /// Returns the endpoint that serves what is measured, where anything is.
 pub(super) fn endpoint(config: &Config, metrics: &Metrics) -> Option<Builtin> {
-    (config.metrics.access != Access::Off).then(|| builtin::metrics(metrics.clone()))
+    (config.metrics.access != Access::Off).then(|| builtin::metrics(metrics.clone(), config.metrics.max_age))
 }

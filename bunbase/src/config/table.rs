@@ -529,6 +529,8 @@ sections! {
         path: String = "/_metrics".to_owned(), check check::route;
         /// What a collector sends as `Authorization: Bearer …`, where it is not to know `admin.token`.
         token: LongSecret = LongSecret::default(), like admin.token, env "BUNBASE_METRICS_TOKEN";
+        /// How old what is served may be: whoever reads within this time gets what another got. `0s` writes it each time.
+        max_age: Duration = Duration::from_secs(1);
         /// Whether the process itself is measured: its processor time, memory, files and threads.
         include_default_metrics: bool = true, guide "observability.metrics.includeDefaultMetrics" "true";
         /// The upper bounds of the buckets that times are counted in, in milliseconds, ascending.

@@ -114,7 +114,8 @@ impl Ctx {
             None => self.named_tenant()?,
         };
         match named {
-            Some(id) => self.enter_tenant(&id).await,
+            // In a box, as what most runs do not need: they would carry room for it.
+            Some(id) => Box::pin(self.enter_tenant(&id)).await,
             None => Ok(()),
         }
     }
@@ -129,7 +130,7 @@ impl Ctx {
         if let (TenantSource::Session, Identity::User { organisation: Some(organisation), .. }) =
             (settings.from, self.identity())
         {
-            return self.enter_tenant(&organisation.parse().map_err(|_| unknown())?).await;
+            return Box::pin(self.enter_tenant(&organisation.parse().map_err(|_| unknown())?)).await;
         }
         let text = match settings.from {
             TenantSource::Header => format!("say whose data it is about in the header `{}`", settings.header),

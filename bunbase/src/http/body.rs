@@ -16,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::head::Head;
 use crate::{Error, Result, error::code};
 
 /// The least that a body brings on average: for each of these bytes its time limit is a second later.
@@ -23,44 +24,46 @@ pub const BYTES_PER_SECOND: u64 = 500;
 
 /// A body that has to keep coming: it ends with an error when its time is over. Nobody holds a connection, and what waits for it, by
 /// sending one byte now and then.
-pub(crate) struct Paced<S> {
+pub(crate) struct Paced<'h, S> {
     body: S,
     limit: Duration,
-    /// When it first had to be waited for.
-    started: Option<Instant>,
     received: u64,
-    /// Made when something has to be waited for.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When it first had to be waited for, with what wakes whoever waits too long.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    head: Option<&'h Head>,
 }
 
-impl<S> Paced<S> {
+impl<'h, S> Paced<'h, S> {
     /// Gives a body this long, and longer as it comes; zero is without limit.
     pub(crate) fn new(body: S, limit: Duration) -> Self {
-        Self { body, limit, started: None, received: 0, timer: None }
+        Self { body, limit, received: 0, waiting: None, head: None }
     }
 
-    fn deadline(&mut self) -> Instant {
-        *self.started.get_or_insert_with(Instant::now)
-            + self.limit
-            + Duration::from_secs(self.received / BYTES_PER_SECOND)
+    /// Says whose body it is; see [`Head::is_polled_again`].
+    pub(crate) fn of(self, head: &'h Head) -> Self {
+        Self { head: Some(head), ..self }
     }
 }
 
-impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Paced<S> {
+impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Stream for Paced<'_, S> {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.body.poll_next_unpin(cx);
+        let this = &mut *self;
+        let next = this.body.poll_next_unpin(cx);
         if let Poll::Ready(Some(Ok(chunk))) = &next {
-            self.received += chunk.len() as u64;
+            this.received += chunk.len() as u64;
         }
-        if next.is_ready() || self.limit.is_zero() {
+        if next.is_ready() || this.limit.is_zero() || this.head.is_some_and(Head::is_polled_again) {
             return next;
         }
-        let deadline = self.deadline();
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() != deadline {
-            timer.as_mut().reset(deadline);
+        let time = this.limit + Duration::from_secs(this.received / BYTES_PER_SECOND);
+        let (since, timer) = this.waiting.get_or_insert_with(|| {
+            let now = Instant::now();
+            (now, Box::pin(sleep_until(now + time)))
+        });
+        if timer.deadline() != *since + time {
+            timer.as_mut().reset(*since + time);
         }
         let over = timer.as_mut().poll(cx);
         over.map(|()| Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))))
@@ -77,11 +80,10 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
 /// # Errors
 /// 413 as soon as it is known to be larger than `limit` bytes; 408 when it does not come in time; 400 when the connection breaks or
 /// its framing is wrong.
-pub(crate) async fn read(payload: &mut Payload, headers: &HeaderMap, limit: u64, patience: Duration) -> Result<Bytes> {
+pub(crate) async fn read(mut payload: Paced<'_, &mut Payload>, headers: &HeaderMap, limit: u64) -> Result<Bytes> {
     if declared_length(headers).is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    let mut payload = Paced::new(payload, patience);
     let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(broken)?;
     if first.len() as u64 > limit {

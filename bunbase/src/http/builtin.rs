@@ -1,18 +1,25 @@
 //! The endpoints that every application has: health, documents served from memory, and the way to another door.
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpResponse,
-    http::header::{self, HeaderMap},
+    http::header::{self, HeaderMap, HeaderValue},
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
+use tokio::sync::Mutex;
 
 use super::{
     access::Token,
-    body,
+    body::{self, Paced},
     compress::accepted,
     health::Health,
     respond::{self, Overrides},
@@ -28,6 +35,8 @@ use crate::{
 };
 
 pub(crate) use super::table::Builtin;
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// A POST request on its way to another door, in words that are not actix's.
 #[cfg_attr(not(feature = "mcp"), expect(dead_code, reason = "only the door of tools is reached so"))]
@@ -56,7 +65,7 @@ async fn passed(
     answer: impl Fn(Passage) -> BoxFuture<'static, Result<Reply>>,
 ) -> Result<HttpResponse> {
     let Arrival { head, mut payload, trace, running, settings } = arrival;
-    let reading = body::read(&mut payload, &head.headers, settings.max_body_bytes, settings.body_timeout);
+    let reading = body::read(Paced::new(&mut payload, settings.body_timeout), &head.headers, settings.max_body_bytes);
     let body = match settings.request_timeout {
         limit if limit.is_zero() => reading.await?,
         limit => tokio::time::timeout(limit, reading)
@@ -199,7 +208,7 @@ where
         let take = take.clone();
         Box::pin(async move {
             let Arrival { head, mut payload, settings, .. } = arrival;
-            let bytes = body::read(&mut payload, &head.headers, MOST_BYTES, settings.body_timeout).await?;
+            let bytes = body::read(Paced::new(&mut payload, settings.body_timeout), &head.headers, MOST_BYTES).await?;
             let text = String::from_utf8(bytes.to_vec())
                 .map_err(|_| Error::new(400, "body", "the body is no text in UTF-8"))?;
             take(text).await.map(said)
@@ -214,20 +223,47 @@ fn said(said: Said) -> HttpResponse {
         .body(said.bytes)
 }
 
-/// Serves what is measured.
-pub(crate) fn metrics(metrics: Metrics) -> Builtin {
+/// Serves what is measured, as text that is at most so old.
+pub(crate) fn metrics(metrics: Metrics, max_age: Duration) -> Builtin {
+    let shared = Arc::new(Scrapes { metrics, max_age, last: Default::default() });
     Builtin::Get(Arc::new(move |head| {
-        let metrics = metrics.clone();
+        let shared = shared.clone();
         let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         let format = Format::accepted(accept);
         Box::pin(async move {
             Ok(HttpResponse::Ok()
-                .insert_header((header::CONTENT_TYPE, format.content_type()))
-                .insert_header((header::CACHE_CONTROL, "no-store"))
-                .insert_header((header::VARY, "Accept"))
-                .body(metrics.current(format).await))
+                .insert_header((header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())))
+                .insert_header((header::CACHE_CONTROL, NO_STORE))
+                .insert_header((header::VARY, HeaderValue::from_static("Accept")))
+                .body(shared.text(format).await))
         })
     }))
+}
+
+/// What was served last, in each format: to write it asks every series.
+struct Scrapes {
+    metrics: Metrics,
+    max_age: Duration,
+    last: [Mutex<Option<(Instant, Bytes)>>; 2],
+}
+
+impl Scrapes {
+    async fn text(&self, format: Format) -> Bytes {
+        let index = match format {
+            Format::Prometheus => 0,
+            Format::OpenMetrics => 1,
+        };
+        // Held while it is written: those who come together share it.
+        let mut last = self.last[index].lock().await;
+        if let Some((at, text)) = last.as_ref()
+            && at.elapsed() < self.max_age
+        {
+            return text.clone();
+        }
+        let text = Bytes::from(self.metrics.current(format).await);
+        *last = Some((Instant::now(), text.clone()));
+        text
+    }
 }
 
 /// Who may see something.
@@ -259,27 +295,34 @@ pub(crate) fn full(health: Arc<Health>, version: &str, readers: Readers) -> Buil
                 return Ok(plain(code, &json!({ "status": status })));
             }
             let facts = health.facts().await;
-            let mut body = json!({
-                "status": status,
-                "version": &*version,
-                "uptime_s": health.uptime().as_secs(),
-                "age_ms": u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
-                "checks": report.checks,
-            });
-            for (name, fact) in facts.iter() {
-                body[name] = fact.clone();
-            }
-            Ok(plain(code, &body))
+            let uptime_s = health.uptime().as_secs();
+            let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+            let (checks, facts) = (&report.checks, &facts);
+            Ok(plain(code, &Details { status, version: &version, uptime_s, age_ms, checks, facts }))
         })
     }))
 }
 
-fn plain(status: u16, body: &Value) -> HttpResponse {
+/// What `/_health` tells its readers.
+#[derive(Serialize)]
+struct Details<'d> {
+    status: &'d str,
+    version: &'d str,
+    uptime_s: u64,
+    age_ms: u64,
+    checks: &'d RawValue,
+    #[serde(flatten)]
+    facts: &'d BTreeMap<String, Box<RawValue>>,
+}
+
+fn plain(status: u16, body: &impl Serialize) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
     let mut response = HttpResponse::build(status);
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response.insert_header((header::CACHE_CONTROL, NO_STORE));
     if status.is_server_error() {
-        response.insert_header((header::RETRY_AFTER, "1"));
+        response.insert_header((header::RETRY_AFTER, HeaderValue::from_static("1")));
     }
-    response.insert_header((header::CONTENT_TYPE, "application/json")).body(body.to_string())
+    // Texts and numbers: there is nothing that JSON has no words for.
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(text)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use smallvec::{SmallVec, smallvec};
 
 use super::{
-    body,
+    body::{self, Paced},
     head::{Head, decode_query, decode_segment},
     plan::{BodyPlan, Plan, TextSource},
     settings::MultipartLimits,
@@ -42,7 +42,8 @@ impl<A: Action> Decode<A> for HttpInput {
         let bytes = match self.plan.body {
             BodyPlan::None => None,
             BodyPlan::Form { mask } => {
-                let form = super::multipart::read(&mut self, mask).await?;
+                // In a box, so that requests without one do not carry room for it.
+                let form = Box::pin(super::multipart::read(&mut self, mask)).await?;
                 return form.into_message::<A>(&self, slots, sound);
             }
             BodyPlan::Fields { required, .. } | BodyPlan::Whole { required, .. } => {
@@ -68,7 +69,8 @@ async fn read_json(input: &mut HttpInput, required: bool) -> Result<Option<Bytes
     if !is_json && body::declared_length(headers).is_some_and(|length| length > 0) {
         return Err(body::unsupported("application/json"));
     }
-    let bytes = body::read(&mut input.payload, headers, input.plan.body_limit, input.patience).await?;
+    let paced = Paced::new(&mut input.payload, input.patience).of(&input.head);
+    let bytes = body::read(paced, headers, input.plan.body_limit).await?;
     match (bytes.is_empty(), is_json) {
         (true, _) if !required => Ok(None),
         (true, true) => Err(malformed("the body is empty, and JSON is expected")),

@@ -132,6 +132,7 @@ impl Future for Detached<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HttpResponse> {
         let Some(work) = self.work.as_mut() else { return Poll::Pending };
         let poll = work.as_mut().poll(context);
+        self.head.is_polled_again.store(false, Ordering::Relaxed);
         if poll.is_ready() {
             self.work = None;
         }

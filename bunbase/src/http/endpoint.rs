@@ -165,7 +165,7 @@ async fn handle<A: Action>(
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits, patience };
     let prepared = {
         let preparing = pin!(runner.prepare::<A>(&ctx, input));
-        limit.keep(trace::within(ctx.as_current(), preparing)).await
+        limit.keep_polled(trace::within(ctx.as_current(), preparing), || head.is_polled_again()).await
     };
     let (provided, message) = match prepared {
         Some(Ok(prepared)) => prepared,
@@ -183,7 +183,7 @@ async fn handle<A: Action>(
     let finishing = pin!(async {
         let performed = {
             let performing = pin!(Written.finish(runner, &ctx, provided, message, limit.began()));
-            limit.keep(performing).await
+            limit.keep_polled(performing, || head.is_polled_again()).await
         };
         let result = match performed {
             Some(result) => result.map_err(Error::from),

@@ -38,6 +38,10 @@ pub(crate) struct Head {
     pub(crate) param_names: Arc<[String]>,
     /// Where in the path each parameter's raw value is.
     pub(crate) params: Places,
+    /// Whether the future that answers it is being polled for the first time, and is polled again in any case: then what has to be waited
+    /// for is only known at that poll, and most of it is there. So does the HTTP/1 of actix-http: its dispatcher calls the service, feeds
+    /// it with the body that has come with the head, and polls it.
+    pub(crate) is_polled_again: AtomicBool,
     /// Whether the run goes on when its client leaves.
     pub(crate) goes_on: AtomicBool,
 }
@@ -56,6 +60,10 @@ impl Head {
 
     pub(crate) fn goes_on(&self) -> bool {
         self.goes_on.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_polled_again(&self) -> bool {
+        self.is_polled_again.load(Ordering::Relaxed)
     }
 
     /// Returns the raw keys and values of the query string.

@@ -1,6 +1,7 @@
 //! `/_health`, `/_health/live` and `/_health/ready`.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     future::Future,
     panic::AssertUnwindSafe,
@@ -14,7 +15,10 @@ use std::{
 
 use futures_util::FutureExt;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use tokio::sync::Mutex;
 
 /// One check: answers, with what `/_health` shows of it if there is more to say, or says what is wrong.
@@ -24,8 +28,8 @@ pub type HealthCheck =
 /// Something that `/_health` shows besides its checks; `None` when it is not known.
 pub type HealthFact = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Value>> + Send>> + Send + Sync>;
 
-/// What is known, by name.
-type Facts = Arc<Map<String, Value>>;
+/// What is known, by name, as it is written.
+type Facts = Arc<BTreeMap<String, Box<RawValue>>>;
 
 /// How long facts are shown before they are asked for again: they may cost more than a check.
 const FACTS_FRESH_FOR: Duration = Duration::from_secs(5);
@@ -47,25 +51,25 @@ pub struct Health {
 }
 
 /// What `/_health` answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) status: &'static str,
     /// Whether all that it cannot do without is there.
-    #[serde(skip)]
     pub(crate) is_ready: bool,
-    pub(crate) checks: Vec<CheckReport>,
+    /// The results of all checks, as they are written.
+    pub(crate) checks: Box<RawValue>,
 }
 
 /// The result of one check.
 #[derive(Debug, Serialize)]
-pub(crate) struct CheckReport {
-    pub(crate) name: &'static str,
-    pub(crate) status: &'static str,
-    pub(crate) latency_ms: f64,
+struct CheckReport {
+    name: &'static str,
+    status: &'static str,
+    latency_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) details: Option<Value>,
+    details: Option<Value>,
 }
 
 impl Health {
@@ -125,7 +129,7 @@ impl Health {
         let is_well = |check: &CheckReport| check.error.is_none();
         let is_ready = checks.iter().take(self.checks.len()).all(is_well);
         let status = if checks.iter().all(is_well) { "ok" } else { "degraded" };
-        let report = Arc::new(Report { status, is_ready, checks });
+        let report = Arc::new(Report { status, is_ready, checks: written(&checks) });
         *last = Some((Instant::now(), report.clone()));
         (report, Duration::ZERO)
     }
@@ -143,10 +147,10 @@ impl Health {
         let one = async |(name, fact): &(&'static str, HealthFact)| {
             let asking = AssertUnwindSafe(async { fact().await }).catch_unwind();
             let answer = tokio::time::timeout(PATIENCE, asking).await.ok()?.ok()??;
-            Some(((*name).to_owned(), answer))
+            Some(((*name).to_owned(), written(&answer)))
         };
         let facts = futures_util::future::join_all(self.facts.iter().map(one)).await;
-        let facts = Arc::new(facts.into_iter().flatten().collect::<Map<_, _>>());
+        let facts = Arc::new(facts.into_iter().flatten().collect::<BTreeMap<_, _>>());
         *last = Some((Instant::now(), facts.clone()));
         facts
     }
@@ -156,6 +160,11 @@ impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Health").field("checks", &self.checks.len()).finish_non_exhaustive()
     }
+}
+
+/// Writes what all who ask share. There is nothing in it that JSON has no words for.
+fn written(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).unwrap_or_default()
 }
 
 async fn run(name: &'static str, check: &HealthCheck) -> CheckReport {

@@ -43,6 +43,8 @@ struct Arriving {
     is_encrypted: bool,
     /// Whether it has passed the gate.
     is_checked: bool,
+    /// See [`Head::is_polled_again`].
+    is_polled_again: bool,
 }
 
 /// Answers one request behind the mounted services and the cross-origin rules. `is_checked` says whether it has passed the gate.
@@ -60,6 +62,8 @@ pub(crate) async fn serve(
         peer: request.peer_addr().map(|peer| peer.ip()),
         is_encrypted: request.app_config().secure(),
         is_checked,
+        // Tests call it by themselves.
+        is_polled_again: false,
     };
     let (response, headers) = answer(&table, arriving).await;
     *request.headers_mut() = headers;
@@ -83,6 +87,7 @@ pub(crate) async fn serve_alone(
         peer,
         is_encrypted,
         is_checked: false,
+        is_polled_again: head.version < Version::HTTP_2,
     };
     let (response, headers) = answer(&table, arriving).await;
     // The worker reads its next request into the same map.
@@ -94,7 +99,7 @@ pub(crate) async fn serve_alone(
 async fn answer(table: &Table, arriving: Arriving) -> (HttpResponse, HeaderMap) {
     let started = Instant::now();
     let _entered = table.measures.enter();
-    let Arriving { method, uri, version, headers, payload, peer, is_encrypted, is_checked } = arriving;
+    let Arriving { method, uri, version, headers, payload, peer, is_encrypted, is_checked, is_polled_again } = arriving;
     let parent = traced::arrive(&table.tracer, &headers);
     let trace = parent.trace;
     // Asked before the answer is made: whoever is told to go has also been told that the server is not ready.
@@ -130,6 +135,7 @@ async fn answer(table: &Table, arriving: Arriving) -> (HttpResponse, HeaderMap) 
         forwarded_host: way.host,
         param_names: found.param_names,
         params: found.params,
+        is_polled_again: AtomicBool::new(is_polled_again),
         goes_on: AtomicBool::new(false),
     });
     let response = match found.target {

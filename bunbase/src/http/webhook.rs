@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    body, decode,
+    body::{self, Paced},
+    decode,
     endpoint::{HttpRoute, with_headers_of_guards},
     head::Head,
     plan::{BodyPlan, Plan, TextSource},
@@ -101,7 +102,8 @@ async fn receive(
     parent: &Parent,
 ) -> Result<HttpResponse> {
     let webhook = route.webhook.as_ref().ok_or_else(|| Error::internal("this route is no webhook"))?;
-    let bytes = body::read(&mut payload, &head.headers, route.plan.body_limit, route.settings.body_timeout).await?;
+    let bytes =
+        body::read(Paced::new(&mut payload, route.settings.body_timeout), &head.headers, route.plan.body_limit).await?;
     let header = |name: &str| head.header(name);
     let delivery = Delivery { header: &header, body: &bytes, now: route.services.clock.now() };
     let delivery_id = webhook.verify.verify(&delivery)?;

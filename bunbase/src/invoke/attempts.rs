@@ -104,7 +104,7 @@ pub(super) fn write<O: Output>(output: O) -> Result<Reply> {
 
 async fn commit(ctx: &Ctx) -> Result<()> {
     match ctx.inner().db().take_own().await {
-        Some(shared) => shared.commit().await,
+        Some(shared) => Box::pin(shared.commit()).await,
         None => Ok(()),
     }
 }
@@ -182,7 +182,7 @@ impl Runner {
         if result.is_err()
             && let Some(shared) = ctx.inner().db().take_own().await
         {
-            shared.abandon().await;
+            Box::pin(shared.abandon()).await;
         }
         if let Err(error) = &result {
             span.write(|span| {

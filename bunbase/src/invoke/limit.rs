@@ -33,8 +33,18 @@ impl Limit {
         self.began
     }
 
-    /// Awaits a part of the run; `None` when the time is over. What could not end in time does not begin. Give a large part pinned: it is moved.
+    /// Awaits a part of the run; `None` when the time is over. What could not end in time does not begin. Give a large part pinned: it is
+    /// moved.
     pub async fn keep<T>(&mut self, part: impl Future<Output = T>) -> Option<T> {
+        self.keep_polled(part, || false).await
+    }
+
+    /// As [`keep`](Self::keep). While `is_polled_again` says that it is polled again in any case, no timer has to see to that.
+    pub async fn keep_polled<T>(
+        &mut self,
+        part: impl Future<Output = T>,
+        is_polled_again: impl Fn() -> bool,
+    ) -> Option<T> {
         let Some(until) = self.until else { return Some(part.await) };
         if self.timer.as_ref().is_some_and(|_| until <= Instant::now()) {
             return None;
@@ -43,6 +53,9 @@ impl Limit {
         poll_fn(|context| {
             if let Poll::Ready(value) = part.as_mut().poll(context) {
                 return Poll::Ready(Some(value));
+            }
+            if is_polled_again() {
+                return Poll::Pending;
             }
             let timer = self.timer.get_or_insert_with(|| Box::pin(unconstrained(sleep_until(until))));
             timer.as_mut().poll(context).map(|()| None)

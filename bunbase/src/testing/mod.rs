@@ -279,6 +279,8 @@ fn configured(app: &App, database: &TestDatabase) -> Config {
         Some(direct) => loader.set("database.pgbouncer", settings.pgbouncer).set("database.direct_url", direct),
         None => loader,
     };
+    // A test asks what has just been counted.
+    let loader = loader.set("metrics.max_age", "0s");
     let loader = app.settings.iter().fold(loader, |loader, (key, value)| loader.set(key, value.clone()));
     loader.load().unwrap_or_else(|errors| panic!("{errors}"))
 }
