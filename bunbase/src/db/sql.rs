@@ -69,12 +69,6 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
         self
     }
 
-    /// Binds the next placeholders, one for each value.
-    pub(crate) fn bind_all(mut self, values: Vec<Value>) -> Self {
-        self.values.extend(values);
-        self
-    }
-
     /// Returns all rows.
     ///
     /// # Errors

@@ -39,9 +39,10 @@ fn decide(table: &Table, method: &Method, uri: &Uri, headers: &HeaderMap, way: &
         return Err(Error::new(414, code::URI_TOO_LONG, detail));
     }
     let path = uri.path();
-    let host = way.host.as_deref().or_else(|| head::host(uri, headers));
+    // Most requests are judged without it.
+    let host = || way.host.as_deref().or_else(|| head::host(uri, headers));
     // Those who look whether an instance lives call it by its address, and learn nothing.
-    if !settings.hosts.welcomes(host) && !HEALTH_PATHS[1..].contains(&path) {
+    if !settings.hosts.welcome_all() && !settings.hosts.welcomes(host()) && !HEALTH_PATHS[1..].contains(&path) {
         return Err(misdirected());
     }
     match settings.csrf.check(method, path, headers, host, way.is_secure) {

@@ -43,6 +43,11 @@ impl Hosts {
         Self::Some(Listed { names: names.into_iter().map(name).collect(), local })
     }
 
+    /// Returns whether every name is welcome.
+    pub(crate) fn welcome_all(&self) -> bool {
+        *self == Self::All
+    }
+
     /// Returns whether a request that says this host, with or without a port, may come in. One that says none is sent to no name.
     pub(crate) fn welcomes(&self, host: Option<&str>) -> bool {
         let Self::Some(listed) = self else { return true };

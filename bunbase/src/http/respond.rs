@@ -113,6 +113,7 @@ pub(crate) async fn respond(
 /// Makes the value of a header; a text that is part of the program is not copied.
 fn header_value(text: Cow<'static, str>) -> Result<HeaderValue> {
     let bytes = match text {
+        Cow::Borrowed("application/json") => return Ok(HeaderValue::from_static("application/json")),
         Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
         Cow::Owned(text) => Bytes::from(text),
     };

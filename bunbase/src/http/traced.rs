@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix_web::http::{
     Method, StatusCode, Uri, Version,
-    header::{self, HeaderMap},
+    header::{self, HeaderMap, HeaderName},
 };
 
 use super::head::Head;
@@ -14,19 +14,23 @@ use crate::{
     observe::trace::{Kind, Parent, Record, Tracer},
 };
 
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// The longest text of a request that a span has, in bytes.
 const LONGEST: usize = 1024;
 
 /// Returns the trace that a request belongs to, and whether it is recorded.
 pub(crate) fn arrive(tracer: &Tracer, headers: &HeaderMap) -> Parent {
-    let mut parents = headers.get_all("traceparent");
+    let mut parents = headers.get_all(&TRACEPARENT);
     let told = match (parents.next(), parents.next()) {
         // Two of them contradict each other.
         (Some(one), None) => one.to_str().ok().and_then(|text| Parent::read(text.trim_matches([' ', '\t']))),
         _ => None,
     };
     let told = told.map(|parent| {
-        let states = headers.get_all("tracestate").map(|value| value.to_str().unwrap_or("=")).collect::<Vec<_>>();
+        let states = headers.get_all(&TRACESTATE).map(|value| value.to_str().unwrap_or("=")).collect::<Vec<_>>();
         if states.is_empty() { parent } else { parent.with_state(states) }
     });
     tracer.decide(told)

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use sea_orm::Value;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::{hex, micros};
 use crate::{
     Result,
-    db::{Db, Sql, Tx},
+    db::{Db, Tx},
     runs::{
         buffer::Entry,
         record::{LogLine, level_name},
@@ -56,13 +56,9 @@ impl Insert {
     /// A row that is there already stays as it is.
     fn new(table: &str, columns: &[&str], key: &str) -> Self {
         Self(ROWS.map(|count| {
-            let mut numbers = 1..;
-            let mut row = || {
-                let values: Vec<_> = numbers.by_ref().take(columns.len()).map(|number| format!("${number}")).collect();
-                format!("({})", values.join(", "))
-            };
-            let rows: Vec<_> = (0..count).map(|_| row()).collect();
-            let (columns, rows) = (columns.join(", "), rows.join(", "));
+            // Without numbers: SQLite looks through all that have one whenever a value is bound.
+            let row = format!("({})", vec!["?"; columns.len()].join(", "));
+            let (columns, rows) = (columns.join(", "), vec![row; count].join(", "));
             format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT ({key}) DO NOTHING")
         }))
     }
@@ -72,7 +68,7 @@ impl Insert {
             while let Some((some, rest)) = rows.split_at_checked(count) {
                 let mut values = Vec::new();
                 some.iter().for_each(|row| bind(row, &mut values));
-                Sql::fixed(tx.db(), text).bind_all(values).execute().await?;
+                tx.db().execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, text, values)).await?;
                 rows = rest;
             }
         }
