@@ -29,6 +29,7 @@ const ENVIRONMENT: Question = required("application.environment", "It runs in pr
 const BUILD: Question = line("application.build", "It is built for release");
 const SECRET: Question = required("application.secret", "Sessions and sealed fields have a secret");
 const PAGES: Question = required("application.pages", "What is built in is not open to everybody");
+const HOSTS: Question = line("application.hosts", "It answers to its own names alone");
 const RECORDS: Question = line("application.records", "What is kept does not grow for ever");
 
 pub(super) fn lines(facts: &Facts<'_>) -> Vec<Line> {
@@ -49,6 +50,7 @@ pub(super) fn lines(facts: &Facts<'_>) -> Vec<Line> {
             .command("cargo build --release"),
         secret(facts),
         pages(facts),
+        hosts(facts),
         records(facts),
     ]
 }
@@ -242,6 +244,15 @@ fn pages(facts: &Facts<'_>) -> Line {
     };
     let line = PAGES.yes_unless(!open.is_empty(), fact);
     inner.iter().fold(line, |line, (key, _)| line.key(key, "\"token\"")).key("admin.addr", "\"127.0.0.1:9090\"")
+}
+
+fn hosts(facts: &Facts<'_>) -> Line {
+    let hosts = &facts.config.http.allowed_hosts;
+    let fact = match hosts.len() {
+        0 => "`http.allowed_hosts` is empty: every name in `Host` is taken".to_owned(),
+        _ => format!("`http.allowed_hosts` = {}", hosts.join(", ")),
+    };
+    HOSTS.yes_unless(hosts.is_empty(), fact).key("http.allowed_hosts", "[\"app.example.com\"]")
 }
 
 fn records(facts: &Facts<'_>) -> Line {

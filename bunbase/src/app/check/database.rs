@@ -7,6 +7,7 @@ use super::{
     report::{Line, Question, line, required, size, some},
 };
 use crate::db::{
+    BESIDE_THE_POOL,
     migrate::State,
     operate::{Address, Server},
 };
@@ -18,9 +19,6 @@ const INITIAL_SHARED_BUFFERS: u64 = 128 << 20;
 const TEMP_FILES: i64 = 100;
 
 const EXPLAIN: &str = "APP db explain \"SELECT …\"";
-
-/// Connections of an instance beside its pool: one hears wake-ups, one broadcast events, one migrates.
-const BESIDE_THE_POOL: i64 = 3;
 
 const INDEXES: Question = line("database.indexes", "Add indexes for frequently queried columns");
 const SLOW: Question =
@@ -80,8 +78,12 @@ fn of_sqlite(facts: &Facts<'_>) -> Vec<Line> {
         Ok(keys) => {
             let names: Vec<_> = keys.iter().map(|key| format!("{} ({})", key.name, key.columns)).collect();
             keys.iter().take(5).fold(
-                INDEXES.no(format!("{} foreign keys have no index: {}", keys.len(), some(&names))),
-                |line, key| line.sql(format!("CREATE INDEX ON {} ({})", key.name, key.columns)),
+                INDEXES.no(format!("foreign keys without an index: {}", some(&names))),
+                |line, key| {
+                    let columns: Vec<_> = key.columns.split(", ").collect();
+                    let (table, name) = (&key.name, columns.join("_"));
+                    line.sql(format!("CREATE INDEX \"{table}_{name}\" ON \"{table}\" (\"{}\")", columns.join("\", \"")))
+                },
             )
         }
     };
@@ -210,7 +212,7 @@ fn indexes(server: &Server) -> Line {
         return INDEXES.yes("every foreign key has an index").command(EXPLAIN);
     }
     let names: Vec<_> = server.unindexed.iter().map(|key| format!("{} ({})", key.name, key.columns)).collect();
-    let line = INDEXES.no(format!("{} foreign keys have no index: {}", names.len(), some(&names)));
+    let line = INDEXES.no(format!("foreign keys without an index: {}", some(&names)));
     let made = |line: Line, key: &crate::db::operate::Unindexed| {
         line.sql(format!("CREATE INDEX CONCURRENTLY ON {} ({})", key.name, key.columns))
     };
@@ -278,7 +280,7 @@ fn slow(facts: &Facts<'_>, server: &Server) -> Line {
 fn pool(facts: &Facts<'_>, server: &Server) -> Line {
     let database = &facts.config.database;
     let (instances, how) = facts.instances();
-    let each = i64::from(database.max_connections) + if database.pgbouncer { 0 } else { BESIDE_THE_POOL };
+    let each = i64::from(database.max_connections) + if database.pgbouncer { 0 } else { i64::from(BESIDE_THE_POOL) };
     let (room, most) = (server.room(), server.number("max_connections").unwrap_or(0));
     let fact = format!(
         "`database.max_connections` = {}; {instances} instances × {each} = {} of the server's max_connections = {most}, {room} of them for \
@@ -292,7 +294,7 @@ fn pool(facts: &Facts<'_>, server: &Server) -> Line {
             .yes(format!("`database.pgbouncer` = true: the proxy has the connections; {fact}"))
             .key("database.max_connections", "what `default_pool_size` of PgBouncer divided by the instances is");
     }
-    let fits = (room / instances.max(1) - BESIDE_THE_POOL).max(1);
+    let fits = (room / instances.max(1) - i64::from(BESIDE_THE_POOL)).max(1);
     if instances * each > room {
         return POOL
             .no(fact)

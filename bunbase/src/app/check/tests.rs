@@ -24,6 +24,7 @@ const GOOD: &str = r#"
 [app]
 secret = "a-secret-of-thirty-two-bytes-or-more"
 [http]
+allowed_hosts = ["app.example.com"]
 trusted_proxies = ["10.0.1.2"]
 [cors]
 origins = ["https://app.example.com"]
