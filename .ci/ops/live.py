@@ -258,8 +258,9 @@ def prometheus(targets):
 
 
 def what_is_named_is_there(live, base):
-    """Every metric of the dashboard and the rules, and every label that they choose or group by; and no rule fails."""
+    """Every metric of the dashboard, the rules and the page, and every label that they choose or group by; and no rule fails."""
     expressions, recorded = names.of_dashboard("docs/ops/grafana/dashboard.json"), set()
+    expressions += names.of_page("docs/performance.md")
     for path in sorted(glob.glob("docs/ops/prometheus/*.rules.yml")):
         more, records = names.of_rules(path)
         expressions += more

@@ -49,6 +49,14 @@ def of_rules(path):
     return [(f"rule {rule.get('record') or rule['alert']}", rule["expr"]) for rule in rules], names
 
 
+def of_page(path):
+    """Returns the expressions of a page: each line of its blocks of PromQL that is no comment."""
+    with open(path, encoding="utf-8") as file:
+        blocks = re.findall(r"^```promql\n(.*?)^```$", file.read(), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+    return [(f"page {path}", line) for line in lines]
+
+
 def selectors(expression):
     """Returns the metrics that an expression reads, each with the labels that it is chosen or grouped by."""
     found = []

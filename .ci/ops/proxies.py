@@ -25,6 +25,7 @@ http {{
     client_body_temp_path body; proxy_temp_path proxy;
     fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
     include {include};
+    include {cache};
 }}
 """
 
@@ -92,7 +93,10 @@ class Proxy:
         )
         include, main = f"{self.folder}/bunbase.conf", f"{self.folder}/nginx.conf"
         Path(include).write_text(text)
-        Path(main).write_text(NGINX.format(include=include))
+        cache = f"{self.folder}/cache.conf"
+        kept = Path("docs/ops/nginx/cache.conf").read_text()
+        Path(cache).write_text(replaced(kept, [("/var/cache/nginx/bunbase", f"{self.folder}/cache")]))
+        Path(main).write_text(NGINX.format(include=include, cache=cache))
         binary = "nginx" if not os.path.exists("/usr/sbin/nginx") else "/usr/sbin/nginx"
         command = [binary, "-p", self.folder, "-e", "stderr", "-c", main]
         tested(command + ["-t"])

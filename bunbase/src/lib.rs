@@ -368,3 +368,8 @@ pub mod __private {
         guard, http, invoke, queue, registry, schedule, schema, webhook,
     };
 }
+
+/// The programs of `docs/performance.md` are compiled as those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/performance.md")]
+struct PerformancePage;

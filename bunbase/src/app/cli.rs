@@ -9,6 +9,7 @@ use super::{
     App, Wired,
     background::{self, Background, Roles},
     banner,
+    check::{self, CheckArguments},
     database::{self, DbStep},
     logging,
     migrate::{self, MigrateStep},
@@ -87,6 +88,8 @@ enum Command {
         #[command(subcommand)]
         step: EntityStep,
     },
+    /// Says whether configuration and actions are in order, and with `--production` whether the application is ready for it.
+    Check(CheckArguments),
     /// Lists and adds tenants.
     Tenants {
         #[command(subcommand)]
@@ -158,8 +161,12 @@ async fn execute(app: App, arguments: impl IntoIterator<Item = OsString>) -> Res
         }
         Err(error) => return Err(usage(&error.render().to_string())),
     };
-    let is_dev = matches!(arguments.command, Some(Command::Dev));
-    let (app, config) = configure(app, &arguments, is_dev)?;
+    let loader = configured(&app, &arguments);
+    let config = load(match &arguments.command {
+        Some(Command::Dev) => loader.clone().development(),
+        Some(Command::Check(check)) if check.production => loader.clone().production(),
+        _ => loader.clone(),
+    })?;
     if arguments.version {
         return print(&format!("{} {}\n", config.app.name, config.app.version));
     }
@@ -182,6 +189,11 @@ async fn execute(app: App, arguments: impl IntoIterator<Item = OsString>) -> Res
         Command::Db { step } => print(&database::run(&config, step).await?),
         #[cfg(feature = "entity")]
         Command::Entity { step } => print(&entity::run(&config, step).await?),
+        Command::Check(arguments) => {
+            let (text, failing) = check::run(&app, &config, check::Run::of(&loader), arguments).await?;
+            print(&text)?;
+            check::ended(&failing)
+        }
         Command::Tenants { step } => {
             let tenants = tenants::open(&app, &config).await?;
             print(&tenants::run(&tenants, step.unwrap_or(TenantsStep::List)).await?)
@@ -219,14 +231,12 @@ pub(super) fn usage(text: &str) -> Error {
     Error::new(400, "usage", text.trim_end().trim_start_matches("error: ").to_owned())
 }
 
-fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Config)> {
+/// What configures the application, in the environment that nothing but its surroundings ask for.
+fn configured(app: &App, arguments: &Arguments) -> Loader {
     let mut loader =
         app.settings.iter().fold(Loader::new().from_process(), |loader, (key, value)| loader.set(key, value.clone()));
     if let Some(file) = &arguments.config {
         loader = loader.path(file);
-    }
-    if is_dev {
-        loader = loader.development();
     }
     let worker = matches!(arguments.command, Some(Command::Worker)).then(|| "worker".to_owned());
     let roles = arguments.roles.clone().or(worker);
@@ -239,8 +249,11 @@ fn configure(app: App, arguments: &Arguments, is_dev: bool) -> Result<(App, Conf
             loader = loader.argument(flag, key, value.clone());
         }
     }
-    let config = loader.load().map_err(|errors| Error::new(500, "configuration", errors.to_string()))?;
-    Ok((app, config))
+    loader
+}
+
+fn load(loader: Loader) -> Result<Config> {
+    loader.load().map_err(|errors| Error::new(500, "configuration", errors.to_string()))
 }
 
 async fn serve(app: App, config: Config) -> Result<()> {

@@ -288,6 +288,22 @@ fn redis(config: &Config) -> Result<Option<Redis>> {
     Redis::open(&settings).map(Some)
 }
 
+/// Asks Redis about itself: a text from each server, and when a single one writes snapshots, where it says so.
+#[cfg(feature = "redis")]
+pub(super) async fn about_redis(config: &Config) -> Result<(Vec<String>, Option<String>)> {
+    let redis = redis(config)?.ok_or_else(|| configuration("`redis.url` is not set"))?;
+    let texts = redis.info().await?;
+    let snapshots = if texts.len() == 1 { redis.setting("save").await } else { None };
+    Ok((texts, snapshots))
+}
+
+/// Asks nobody.
+#[cfg(not(feature = "redis"))]
+#[expect(clippy::unused_async, reason = "as with the feature `redis`")]
+pub(super) async fn about_redis(_config: &Config) -> Result<(Vec<String>, Option<String>)> {
+    Err(configuration("this program was built without the feature `redis`"))
+}
+
 /// Returns the services that each process has for itself.
 pub(super) fn per_process(config: &Config) -> impl Iterator<Item = &'static str> {
     let is_kv = config.kv.backend == DataBackend::Memory;

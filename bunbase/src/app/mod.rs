@@ -2,6 +2,7 @@
 
 pub(crate) mod background;
 mod banner;
+mod check;
 mod cli;
 mod data;
 mod database;

@@ -49,6 +49,8 @@ pub(super) struct Facts<'a> {
     pub(super) variable: Option<&'a str>,
     /// Whether the command asks for development.
     pub(super) asked: bool,
+    /// Whether the command asks for production, whatever the variable says.
+    pub(super) asked_production: bool,
     /// Whether the program was built for debugging.
     pub(super) debug_build: bool,
     /// The host that is configured. `None` stands for the default, which is loopback in development.
@@ -63,6 +65,9 @@ pub(super) struct Facts<'a> {
 /// When `BUNBASE_ENV` is neither of the two words; the message completes "`BUNBASE_ENV` …".
 pub(super) fn choose(facts: &Facts<'_>) -> Result<(Environment, String), String> {
     let chosen = match facts.variable {
+        Some("development" | "production") | None if facts.asked_production => {
+            (Environment::Production, "the command asks for it".to_owned())
+        }
         Some("development") => (Environment::Development, "BUNBASE_ENV is set to development".to_owned()),
         Some("production") => (Environment::Production, "BUNBASE_ENV is set to production".to_owned()),
         Some(other) => {
@@ -95,7 +100,8 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    const DEBUG: Facts<'_> = Facts { variable: None, asked: false, debug_build: true, host: None };
+    const DEBUG: Facts<'_> =
+        Facts { variable: None, asked: false, asked_production: false, debug_build: true, host: None };
 
     fn chosen(facts: &Facts<'_>) -> Environment {
         choose(facts).unwrap().0
@@ -140,6 +146,12 @@ mod tests {
     fn the_dev_command_decides_over_the_build() {
         let facts = Facts { asked: true, debug_build: false, ..DEBUG };
         assert_eq!(chosen(&facts), Environment::Development);
+    }
+
+    #[test]
+    fn a_command_that_asks_for_production_decides_over_the_variable() {
+        let facts = Facts { variable: Some("development"), asked_production: true, ..DEBUG };
+        assert_eq!(chosen(&facts), Environment::Production);
     }
 
     #[test]

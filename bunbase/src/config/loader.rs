@@ -51,6 +51,7 @@ pub struct Loader {
     version: Option<String>,
     debug_build: bool,
     development: bool,
+    production: bool,
 }
 
 impl Loader {
@@ -136,6 +137,13 @@ impl Loader {
     #[must_use]
     pub fn development(mut self) -> Self {
         self.development = true;
+        self
+    }
+
+    /// Asks for production, as the command `check --production` does; it counts more than `BUNBASE_ENV`.
+    #[must_use]
+    pub fn production(mut self) -> Self {
+        self.production = true;
         self
     }
 
@@ -258,6 +266,7 @@ impl Loader {
         let facts = environment::Facts {
             variable: variable.as_ref().map(|(value, _)| *value),
             asked: self.development,
+            asked_production: self.production,
             debug_build: self.debug_build,
             host,
         };

@@ -31,6 +31,7 @@ pub(crate) use ask::{All, Ask, Effect, First};
 pub(crate) use copy::Rows;
 pub use pool::Db;
 pub use replica::ReplicaState;
+pub(crate) use room::BESIDE_THE_POOL;
 pub use room::Crowded;
 pub(crate) use scan::plainly_reads;
 pub use sea_orm::{self, DbBackend, DbErr, FromQueryResult};

@@ -6,7 +6,7 @@ use super::Db;
 use crate::Result;
 
 /// Connections of a process beside its pool: one hears wake-ups, one broadcast events, one migrates.
-const BESIDE_THE_POOL: u32 = 3;
+pub(crate) const BESIDE_THE_POOL: u32 = 3;
 
 /// The connections that the server gives to applications, and how many processes there are whose name begins so, this one included.
 const ROOM: &str = "SELECT

@@ -27,10 +27,21 @@ impl Redis {
     /// 503 when there is no answer; 500 where this user may not ask (`INFO`).
     pub async fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
-        for text in texts(self.read::<Value>(&cmd("INFO")).await?) {
+        for text in self.info().await? {
             usage.add(&text);
         }
         Ok(usage)
+    }
+
+    /// Asks each server about itself: a text of `name:value` lines from each.
+    pub(crate) async fn info(&self) -> Result<Vec<String>> {
+        Ok(texts(self.read::<Value>(&cmd("INFO")).await?))
+    }
+
+    /// Asks for a setting of the server. `None` where this user may not ask, which hosted ones refuse as a rule, and of a cluster.
+    pub(crate) async fn setting(&self, name: &str) -> Option<String> {
+        let asked = self.read::<Vec<String>>(cmd("CONFIG").arg("GET").arg(name)).await;
+        asked.ok().filter(|pair| pair.len() == 2).and_then(|mut pair| pair.pop())
     }
 }
 

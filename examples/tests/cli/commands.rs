@@ -32,6 +32,7 @@ fn help_lists_the_commands() {
         "dev",
         "migrate",
         "seed",
+        "check",
         "db",
         "entity",
         "routes",

@@ -4,9 +4,11 @@
 mod commands;
 mod database;
 mod debugging;
+mod guide;
 #[path = "../crash/postgres.rs"]
 mod postgres;
 mod process;
+mod ready;
 mod secure_redis;
 mod serving;
 mod tools;

@@ -127,6 +127,12 @@ impl Migration {
     fn new(source: Source, name: String, state: State) -> Self {
         Self { source, name, applied: state != State::Pending, state }
     }
+
+    /// One of the application's that a database does not have yet.
+    #[cfg(test)]
+    pub(crate) fn pending(name: &str) -> Self {
+        Self::new(Source::Rust, name.to_owned(), State::Pending)
+    }
 }
 
 impl fmt::Display for Migration {

@@ -1,7 +1,6 @@
 //! SeaORM's entities, written from the tables that a database has.
 
 use std::{
-    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -13,12 +12,10 @@ use sea_orm_codegen::{
 };
 use sea_schema::{postgres, sea_query::TableCreateStatement, sqlite, sqlite::def::ColumnVisibility};
 
+use super::tables::framework_tables;
 use crate::{
     Error, Result,
-    db::{
-        Db, Settings,
-        migrate::{Plan, checksum},
-    },
+    db::{Db, migrate::checksum},
 };
 
 /// What a written file begins with; its checksum follows, so that a file that somebody changed is told from one that was left alone.
@@ -166,16 +163,6 @@ fn sum(text: &str) -> String {
     words.retain(|word| !word.is_empty());
     words.sort_unstable();
     checksum(&words.join(" "))
-}
-
-/// Returns the names of the framework's tables: those that its migrations make.
-async fn framework_tables() -> Result<HashSet<String>> {
-    let db = Db::open(&Settings::new("sqlite::memory:")).await?;
-    Plan::new().up(&db).await?;
-    let names: Vec<(String,)> =
-        db.sql("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").columns().await?;
-    db.close().await;
-    Ok(names.into_iter().map(|(name,)| name).collect())
 }
 
 async fn of_postgres(db: &Db) -> Result<Vec<(String, TableCreateStatement)>> {
