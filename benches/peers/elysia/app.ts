@@ -34,7 +34,7 @@ const task = {
 };
 
 const list = { query: t.Object({ status: t.String() }) };
-const search = { body: t.Object({ status: t.String() }, { additionalProperties: false }) };
+const search = { body: t.Object({ status: t.String() }, { additionalProperties: true }) };
 const create = { body: t.Object({ title, description, status: t.String() }, { additionalProperties: false }) };
 
 function database(url: string, connections: number) {

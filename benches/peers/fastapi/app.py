@@ -64,8 +64,6 @@ class Task(BaseModel):
 
 
 class Wanted(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
     status: str
 
 
