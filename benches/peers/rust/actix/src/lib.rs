@@ -68,7 +68,6 @@ struct Task {
 
 /// Which tasks of the database are wanted.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// Their status.
     pub status: String,
