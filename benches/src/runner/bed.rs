@@ -142,11 +142,11 @@ impl Bed {
     }
 
     /// Removes what was made.
-    pub(crate) fn remove(self) -> Result<()> {
-        if let Some(mut redis) = self.redis {
+    pub(crate) fn remove(mut self) -> Result<()> {
+        if let Some(redis) = &mut self.redis {
             redis.remove()?;
         }
-        self.data.map_or(Ok(()), Data::remove)
+        self.data.as_mut().map_or(Ok(()), Data::remove)
     }
 
     /// Stores what the application answers for what is built in, for the twin.
@@ -217,6 +217,8 @@ impl Bed {
             let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
             let cookie = cookie.ok_or_else(|| format!("signing in has status {} and no cookie", answer.status))?;
             request.headers.push(("cookie", cookie.to_owned()));
+            // As a browser says it of the application's own pages.
+            request.headers.push(("sec-fetch-site", "same-origin".to_owned()));
         }
         Ok(request)
     }
@@ -315,6 +317,10 @@ fn listen(interrupted: &Arc<AtomicBool>) -> Result<()> {
     thread::spawn(move || {
         let heard = runtime.block_on(tokio::signal::ctrl_c());
         interrupted.store(heard.is_ok(), Ordering::Relaxed);
+        // Whoever presses it again does not want to wait.
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            std::process::exit(130);
+        }
     });
     Ok(())
 }

@@ -85,6 +85,9 @@ pub(crate) struct Run {
     /// Measures memory: idle, with 100 and 500 connections, for connections to Postgres and to Redis. Done by itself where no scenario is named.
     #[arg(long)]
     pub(crate) memory: bool,
+    /// Waits at most so long until the machine is quiet enough, in seconds.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) settle: u64,
     /// Says which scenarios there are, and ends.
     #[arg(long)]
     pub(crate) list: bool,
@@ -141,6 +144,20 @@ pub(crate) struct Counts {
 }
 
 impl Run {
+    /// Says what the program that sends the requests cannot do.
+    ///
+    /// # Errors
+    /// It cannot do all that is asked for.
+    pub(crate) fn check(&self) -> crate::Result<()> {
+        match (self.tool(), self.rate, self.pipelining) {
+            (Kind::Wrk, Some(_), _) => {
+                Err("wrk has no fixed rate: leave out --rate, or take --tool oha without --pipelining".into())
+            }
+            (Kind::Oha, _, 2..) => Err("oha does not pipeline: leave out --pipelining, or take --tool wrk".into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the program that sends the requests.
     pub(crate) fn tool(&self) -> Kind {
         self.tool.unwrap_or(if self.pipelining > 1 { Kind::Wrk } else { Kind::Oha })
@@ -169,6 +186,14 @@ mod tests {
     #[test]
     fn pipelining_takes_the_tool_that_can() {
         assert_eq!(run(&["--pipelining", "16"]).unwrap().tool(), Kind::Wrk);
+    }
+
+    #[test]
+    fn what_a_tool_cannot_do_is_said_before_anything_runs() {
+        assert!(run(&["--rate", "100"]).unwrap().check().is_ok());
+        assert!(run(&["--pipelining", "4"]).unwrap().check().is_ok());
+        assert!(run(&["--pipelining", "4", "--rate", "100"]).unwrap().check().is_err());
+        assert!(run(&["--pipelining", "4", "--tool", "oha"]).unwrap().check().is_err());
     }
 
     #[test]

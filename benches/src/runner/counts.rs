@@ -80,7 +80,7 @@ fn collected(options: &cli::Counts, scenario: &Scenario, server: &Counted, reque
     let folder = tempfile::Builder::new().prefix("bunbase-counts-").tempdir()?;
     let documents = folder.path().join("documents");
     fs::create_dir(&documents)?;
-    let data = Data::make(&address(&options.database), folder.path())?;
+    let mut data = Data::make(&address(&options.database), folder.path())?;
     if scenario.reads_rows {
         data.fill(options.rows)?;
     }

@@ -38,6 +38,7 @@ pub(crate) struct Data {
     pub(crate) url: String,
     /// The name of a Postgres database on this machine.
     pub(crate) local_name: Option<String>,
+    is_removed: bool,
 }
 
 impl Data {
@@ -59,7 +60,7 @@ impl Data {
         let is_local = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]" | ""));
         let name = parsed.path().trim_start_matches('/').to_owned();
         let local_name = (server.is_some() && is_local).then_some(name);
-        Ok(Self { runtime, server, db, url, local_name })
+        Ok(Self { runtime, server, db, url, local_name, is_removed: false })
     }
 
     fn is_postgres(&self) -> bool {
@@ -131,7 +132,8 @@ impl Data {
     }
 
     /// Removes it.
-    pub(crate) fn remove(self) -> Result<()> {
+    pub(crate) fn remove(&mut self) -> Result<()> {
+        self.is_removed = true;
         self.runtime.block_on(async {
             self.db.close().await;
             match &self.server {
@@ -139,6 +141,15 @@ impl Data {
                 None => Ok(()),
             }
         })
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if !self.is_removed {
+            // What went wrong before has been told.
+            let _ = self.remove();
+        }
     }
 }
 
@@ -251,5 +262,12 @@ impl Redis {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // Once more is nothing to do, and what went wrong before has been told.
+        let _ = self.remove();
     }
 }

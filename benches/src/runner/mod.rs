@@ -24,12 +24,17 @@ mod table;
 mod target;
 mod tool;
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::Parser;
 
 use self::{
     bed::Bed,
+    progress::Progress,
     result::{Conditions, FORMAT, Results, Setup, Versions},
     scenario::Scenario,
     target::Target,
@@ -52,15 +57,19 @@ pub(crate) fn main(words: &[&str]) -> Result<bool> {
 
 fn run(options: cli::Run) -> Result<bool> {
     let started_at = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    // Before anything of this is part of it.
-    let load_average_before = machine::load_average();
+    options.check()?;
     let scenarios = scenario::chosen(&options.scenarios)?;
     if options.list {
         report::list(&scenarios)?;
         return Ok(true);
     }
     let folder = files::folder(options.results.as_deref());
+    if let Some(url) = options.url.as_ref().filter(|url| !url.starts_with("http://")) {
+        return Err(format!("`{url}` is not `http://HOST:PORT`: what encryption takes is not measured").into());
+    }
     let (machine, setup) = (machine::machine(), setup(&options)?);
+    // Before anything of this is part of it.
+    let load_average_before = settle(Duration::from_secs(options.settle), soundness::most_load(machine.cores));
     let is_baseline = options.save_baseline;
     let mut bed = Bed::make(options, &scenarios)?;
     let measured = everything(&mut bed, &scenarios, &setup).and_then(|measured| {
@@ -80,7 +89,24 @@ fn run(options: cli::Run) -> Result<bool> {
         return Err("interrupted: nothing is stored".into());
     }
     report::stored(&files::store(&results, &folder, is_baseline)?)?;
+    if is_baseline {
+        report::baseline(&results)?;
+    }
     Ok(results.scenarios.iter().all(|measured| measured.failed.is_none()))
+}
+
+/// Waits until the machine is quiet, for so long at most. Returns the load average.
+fn settle(patience: Duration, most: f64) -> Option<f64> {
+    let (began, mut progress) = (Instant::now(), Progress::new());
+    loop {
+        let load = machine::load_average()?;
+        if load <= most || began.elapsed() >= patience {
+            progress.clear();
+            return Some(load);
+        }
+        progress.update("waiting for a quiet machine", began.elapsed(), patience, &format!("load average {load:.2}"));
+        thread::sleep(Duration::from_secs(1));
+    }
 }
 
 /// Measures all scenarios, and what the load tool can do.

@@ -27,6 +27,14 @@ impl Progress {
         let _ = writeln!(stdout(), "{text}");
     }
 
+    /// Takes the line away that the next one would replace.
+    pub(crate) fn clear(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            // To the first column, and the line away.
+            let _ = write!(stdout(), "\r\x1b[K");
+        }
+    }
+
     /// Says what begins; on a terminal it is replaced by what comes next.
     pub(crate) fn step(&mut self, text: &str) {
         if self.is_terminal {
@@ -44,13 +52,6 @@ impl Progress {
         if self.is_terminal {
             let text = line(what, elapsed, all, details);
             self.step(&text);
-        }
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_open) {
-            // To the first column, and the line away.
-            let _ = write!(stdout(), "\r\x1b[K");
         }
     }
 }

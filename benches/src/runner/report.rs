@@ -51,14 +51,12 @@ pub(crate) fn print(results: &Results) -> Result<()> {
         setup.workers
     )?;
     writeln!(out, "{}", overview(&results.scenarios).boxed())?;
-    writeln!(out, "{}", latencies(&results.scenarios).boxed())?;
-    let use_of_machine = usage(&results.scenarios);
-    if !use_of_machine.is_empty() {
-        writeln!(out, "{}", use_of_machine.boxed())?;
+    for table in [latencies(&results.scenarios), usage(&results.scenarios)].iter().filter(|table| !table.is_empty()) {
+        writeln!(out, "{}", table.boxed())?;
     }
     let pairs = pairs(results);
     if !pairs.is_empty() {
-        writeln!(out, "A ÷ B, medians of the rounds' ratios\n{}", pairs.boxed())?;
+        writeln!(out, "A ÷ B, medians of the rounds' ratios, and the lowest and highest of them\n{}", pairs.boxed())?;
     }
     let memory = memory(results);
     if !memory.is_empty() {
@@ -92,6 +90,20 @@ pub(crate) fn list(scenarios: &[Scenario]) -> Result<()> {
 /// Says what was stored.
 pub(crate) fn stored(paths: &[PathBuf]) -> Result<()> {
     paths.iter().try_for_each(|path| Ok(writeln!(stdout(), "written: {}", path.display())?))
+}
+
+/// Says what a baseline is worth.
+pub(crate) fn baseline(results: &Results) -> Result<()> {
+    let unsound = results.scenarios.iter().filter(|measured| !measured.unsound.is_empty()).count();
+    let all = results.scenarios.len();
+    let unsound = if results.unsound.is_empty() { unsound } else { all };
+    if unsound > 0 {
+        writeln!(
+            stdout(),
+            "{unsound} of {all} in the baseline are unsound: nothing is judged by them. Make it again on a quiet machine."
+        )?;
+    }
+    Ok(())
 }
 
 /// The table of the guide.
@@ -164,13 +176,18 @@ fn usage(scenarios: &[Measured]) -> Table {
 fn pairs(results: &Results) -> Table {
     let mut table = Table::new(["Scenario", "A", "B", "throughput", "per CPU second", "p50", "p99", "p99.9", "memory"]);
     let ratio = |ratio: Option<f64>| ratio.map(|ratio| format!("{ratio:.3}")).unwrap_or_default();
+    let all = |median: Option<f64>, ratios: &[f64]| {
+        let least = ratios.iter().copied().fold(f64::MAX, f64::min);
+        let most = ratios.iter().copied().fold(f64::MIN, f64::max);
+        if ratios.is_empty() { String::new() } else { format!("{} ({least:.2} to {most:.2})", ratio(median)) }
+    };
     for pair in &results.pairs {
         table.row([
             pair.scenario.clone(),
             pair.a.clone(),
             pair.b.clone(),
-            ratio(Some(pair.throughput_ratio)),
-            ratio(pair.per_cpu_ratio),
+            all(Some(pair.throughput_ratio), &pair.throughput_ratios),
+            all(pair.per_cpu_ratio, &pair.per_cpu_ratios),
             ratio(Some(pair.p50_ratio)),
             ratio(Some(pair.p99_ratio)),
             ratio(Some(pair.p99_9_ratio)),

@@ -20,11 +20,16 @@ const MOST_SPREAD: f64 = 0.2;
 /// What share of a fixed rate has to be reached.
 const LEAST_OF_RATE: f64 = 0.95;
 
+/// Returns the load average that is quiet enough.
+#[expect(clippy::cast_precision_loss, reason = "there are not that many cores")]
+pub(crate) fn most_load(cores: usize) -> f64 {
+    cores as f64 * 0.5
+}
+
 /// Says what is wrong with the machine, for all scenarios.
 pub(crate) fn of_machine(machine: &Machine, conditions: &Conditions, is_elsewhere: bool) -> Vec<String> {
     let mut reasons = Vec::new();
-    #[expect(clippy::cast_precision_loss, reason = "there are not that many cores")]
-    let most = machine.cores as f64 * 0.5;
+    let most = most_load(machine.cores);
     if let Some(load) = conditions.load_average_before.filter(|load| *load > most) {
         reasons
             .push(format!("the load average was {load:.2} before anything ran, and at most {most:.1} is quiet enough"));
@@ -59,7 +64,9 @@ pub(crate) fn of_scenario(measured: &Measured, setup: &Setup, ceiling: Option<f6
     // As fast as the tool can be, by a server that had time left.
     #[expect(clippy::cast_precision_loss, reason = "there are not that many workers")]
     let is_idle = measured.server_cores.is_some_and(|cores| cores < 0.85 * setup.workers as f64);
-    if let Some(ceiling) = ceiling.filter(|ceiling| measured.throughput > 0.9 * ceiling && is_idle) {
+    // Where others took the time, neither of the two had it.
+    let is_alone = foreign <= MOST_FOREIGN_CPU;
+    if let Some(ceiling) = ceiling.filter(|ceiling| measured.throughput > 0.9 * ceiling && is_idle && is_alone) {
         reasons.push(format!(
             "the load tool is what was measured: it reaches {ceiling:.0} requests a second, and the server used {:.0} % of {} cores",
             measured.server_cores.unwrap_or_default() * 100.0,

@@ -3,10 +3,12 @@
 //! `bunbase-benches server bench [KEY=VALUE…]`, which is configured as others are: `PORT`, `DATABASE_URL`, `REDIS_URL`, and `WORKERS` for its threads (1). The
 //! address, the first thing that has `http://` in it, goes to standard output.
 
+mod many;
 mod services;
 mod tasks;
 mod typed;
 
+pub(crate) use self::many::COUNT as MANY;
 use bunbase::{config::Value, prelude::*};
 
 /// What sessions are signed with.

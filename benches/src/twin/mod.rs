@@ -19,16 +19,20 @@ pub(crate) fn serve() -> crate::Result<()> {
     let number = |name, default: usize| std::env::var(name).map_or(Ok(default), |text| text.parse());
     let (port, workers) = (u16::try_from(number("PORT", 0)?)?, number("WORKERS", 1)?);
     let database = std::env::var("DATABASE_URL").ok();
+    let many: usize = crate::server::MANY.parse()?;
     let documents = Documents::read(std::env::var_os("STATIC_DIR").as_deref())?;
     let stores = Store::prepare(database.as_deref(), workers)?;
     actix_web::rt::System::new().block_on(async {
         let server = HttpServer::new(move || {
             let app = App::new()
+                // Half of them before what is measured, and half after: it is one of them.
+                .configure(|routes| typed::many(routes, 0..many / 2))
                 .configure(|routes| documents.routes(routes))
                 .configure(typed::routes)
                 // Each worker has its own.
                 .app_data(web::Data::new(stores.for_worker()));
-            if stores.is_there() { app.configure(rows::routes) } else { app }
+            let app = if stores.is_there() { app.configure(rows::routes) } else { app };
+            app.configure(|routes| typed::many(routes, many / 2..many))
         })
         .workers(workers)
         .bind(("127.0.0.1", port))?;

@@ -18,6 +18,14 @@ pub(super) fn routes(routes: &mut ServiceConfig) {
         .route("/upload", web::post().to(take_upload));
 }
 
+/// Routes that nobody asks for.
+pub(super) fn many(routes: &mut ServiceConfig, numbers: std::ops::Range<usize>) {
+    for n in numbers {
+        let echo = async |id: web::Path<i64>| HttpResponse::Ok().json(*id);
+        routes.route(&format!("/many/r{n}/{{id}}"), web::get().to(echo));
+    }
+}
+
 fn too_long(text: &str, most: usize) -> bool {
     // Most texts are short enough in bytes already.
     text.len() > most && text.chars().count() > most

@@ -43,9 +43,6 @@ pub(super) fn install(folder: &Path) -> Result<PathBuf> {
 }
 
 pub(super) fn arguments(command: &mut Command, shot: &Shot<'_>) -> Result<()> {
-    if shot.pipelining > 1 {
-        return Err("oha does not pipeline; take --tool wrk".into());
-    }
     command.args(["--no-tui", "--no-color", "--output-format", "json", "--disable-compression"]);
     // Without `-w` what is under way at the end would count as an error.
     command.args(["-w", "-r", "0", "-t", "30s", "-m", shot.method]);

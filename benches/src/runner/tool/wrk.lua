@@ -23,10 +23,14 @@ end
 
 function done(summary, latency)
    local errors = summary.errors
+   -- Of few answers a percentile beyond them all is 0.
+   local function at(share)
+      local time = latency:percentile(share)
+      return time > 0 and time or latency.max
+   end
    local lost = errors.connect + errors.read + errors.write + errors.timeout
    io.write(string.format(
       'RESULT {"duration_us":%d,"requests":%d,"non_2xx":%d,"errors":%d,"mean":%.3f,"p50":%.3f,"p75":%.3f,"p90":%.3f,"p95":%.3f,"p99":%.3f,"p99_9":%.3f,"max":%.3f}\n',
       summary.duration, summary.requests, errors.status, lost, latency.mean,
-      latency:percentile(50), latency:percentile(75), latency:percentile(90), latency:percentile(95),
-      latency:percentile(99), latency:percentile(99.9), latency.max))
+      at(50), at(75), at(90), at(95), at(99), at(99.9), latency.max))
 end

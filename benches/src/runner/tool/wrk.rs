@@ -17,9 +17,6 @@ const REPORT: &str = include_str!("wrk.lua");
 const MARK: &str = "RESULT ";
 
 pub(super) fn arguments(command: &mut Command, shot: &Shot<'_>) -> Result<()> {
-    if shot.rate.is_some() {
-        return Err("wrk has no fixed rate; take --tool oha".into());
-    }
     let threads = thread::available_parallelism().map_or(1, usize::from).min(shot.connections).max(1);
     let script = write(shot, "wrk.lua", &script(shot)?)?;
     let first = shot.urls.first().ok_or("there is no address")?;
