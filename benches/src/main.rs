@@ -1,4 +1,6 @@
-//! One benchmark per claim.
+//! One benchmark per claim, and a runner for all scenarios of a server.
+//!
+//! `cargo run --release -p bunbase-benches -- run`: how many requests a second, how fast, and for what? See [`runner`].
 //!
 //! `cargo run --release -p bunbase-benches -- queue`: how fast is the queue? See [`queue`].
 //!
@@ -9,6 +11,8 @@
 //! `cargo run --release -p bunbase-benches -- observe`: what does it cost to see everything? See [`observe`].
 //!
 //! `cargo run --release -p bunbase-benches -- sessions`: what does it cost to know who is calling? See [`sessions`].
+//!
+//! `cargo run --release -p bunbase-benches -- counts`: how many instructions does a request take? See [`runner`].
 //!
 //! Is an action as fast as a handler written by hand?
 //!
@@ -24,8 +28,11 @@ mod pool;
 mod queue;
 mod raw;
 mod report;
+mod runner;
 mod runs;
+mod server;
 mod sessions;
+mod twin;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -79,6 +86,16 @@ fn main() -> std::io::Result<()> {
         ["server", "action"] => action::serve("sqlite::memory:", &[]).map_err(std::io::Error::other),
         ["server", "recorded", url, settings @ ..] => action::serve(url, settings).map_err(std::io::Error::other),
         ["server", "raw"] => raw::serve(),
+        ["server", "bench", settings @ ..] => server::serve(settings).map_err(std::io::Error::other),
+        ["server", "twin"] => twin::serve().map_err(std::io::Error::other),
+        words @ (["run" | "compare" | "counts", ..] | ["--help" | "help" | "-h"]) => match runner::main(words) {
+            Ok(true) => Ok(()),
+            Ok(false) => std::process::exit(1),
+            Err(error) => {
+                writeln!(std::io::stderr(), "{error}")?;
+                std::process::exit(2)
+            }
+        },
         ["observe", options @ ..] => observe::main(options),
         ["pool", options @ ..] => pool::main(options),
         ["queue", options @ ..] => queue::main(options),

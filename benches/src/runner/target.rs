@@ -1,0 +1,273 @@
+//! Servers in processes of their own.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::Result;
+
+/// How long a server may take until it listens.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long it may take to end.
+const FAREWELL: Duration = Duration::from_secs(15);
+
+/// Which server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The application of this program.
+    Bunbase,
+    /// The same by hand on actix-web, of this program.
+    Twin,
+    /// The application of another build of this program.
+    Other(PathBuf),
+    /// Another program with some of the endpoints.
+    Peer { name: String, program: String, arguments: Vec<String> },
+}
+
+/// What servers are told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) workers: usize,
+    pub(crate) database: Option<String>,
+    pub(crate) redis: Option<String>,
+    pub(crate) redis_prefix: String,
+    /// The folder with what the twin answers for what is built in.
+    pub(crate) documents: PathBuf,
+    /// Where servers run, and their logs are.
+    pub(crate) folder: PathBuf,
+    /// Configuration keys of the application, `KEY=VALUE`.
+    pub(crate) settings: Vec<String>,
+}
+
+impl Target {
+    /// Reads `NAME=COMMAND`.
+    pub(crate) fn peer(text: &str) -> Result<Self> {
+        let (name, command) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=COMMAND"))?;
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = words.next().ok_or_else(|| format!("`{text}` has no command"))?;
+        // What is a file here is none in the folder that it runs in.
+        let whole = |word: String| fs::canonicalize(&word).map_or(word, |path| path.display().to_string());
+        Ok(Self::Peer { name: name.to_owned(), program, arguments: words.map(whole).collect() })
+    }
+
+    /// Returns whether it is the application, with all of its endpoints.
+    pub(crate) fn is_application(&self) -> bool {
+        matches!(self, Self::Bunbase | Self::Other(_))
+    }
+
+    /// Returns its name in results.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Bunbase => "bunbase".to_owned(),
+            Self::Twin => "twin".to_owned(),
+            Self::Other(path) => path.display().to_string(),
+            Self::Peer { name, .. } => name.clone(),
+        }
+    }
+
+    /// Returns the command that starts it.
+    pub(crate) fn command(&self, environment: &Environment) -> Result<Command> {
+        let program = match self {
+            Self::Other(path) => fs::canonicalize(path)?,
+            Self::Bunbase | Self::Twin => std::env::current_exe()?,
+            // It runs elsewhere, so a path is made whole; a name alone is looked for in PATH.
+            Self::Peer { program, .. } if program.contains('/') => fs::canonicalize(program)?,
+            Self::Peer { program, .. } => program.into(),
+        };
+        let mut command = Command::new(program);
+        self.describe(&mut command, environment);
+        Ok(command)
+    }
+
+    /// Adds what the server is told to a command that ends with the program.
+    pub(crate) fn describe(&self, command: &mut Command, environment: &Environment) {
+        let Environment { workers, database, redis, redis_prefix, documents, folder, settings } = environment;
+        match self {
+            Self::Bunbase | Self::Other(_) => {
+                command.args(["server", "bench"]).args(settings);
+                if redis.is_some() {
+                    command.arg(format!("redis.prefix={redis_prefix}"));
+                }
+            }
+            Self::Twin => {
+                command.args(["server", "twin"]);
+            }
+            Self::Peer { arguments, .. } => {
+                command.args(arguments);
+            }
+        }
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            // It is configured by what is said here alone.
+            if text.starts_with("BUNBASE") || text.starts_with("OTEL_") || text.starts_with("DATABASE_") {
+                command.env_remove(&name);
+            }
+        }
+        command.env("PORT", "0").env("WORKERS", workers.to_string()).env("STATIC_DIR", documents).current_dir(folder);
+        for (name, value) in [("DATABASE_URL", database), ("REDIS_URL", redis)] {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
+
+    /// Starts it, and returns when it listens.
+    ///
+    /// # Errors
+    /// It ends or says nothing; the text has the end of its log.
+    pub(crate) fn start(&self, environment: &Environment) -> Result<Server> {
+        Server::start(self.command(environment)?, &self.name(), &environment.folder)
+    }
+}
+
+/// A server that listens. It is killed when this is dropped.
+pub(crate) struct Server {
+    pub(crate) name: String,
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) base: String,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a command that writes its address to standard output.
+    pub(crate) fn start(mut command: Command, name: &str, folder: &Path) -> Result<Self> {
+        let file: String =
+            name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+        let log = folder.join(format!("{file}.log"));
+        let began = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?).spawn()?;
+        let out = child.stdout.take().ok_or("the server has no output")?;
+        let mut server = Self { name: name.to_owned(), child, base: String::new(), log };
+        let (send, receive) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let mut out = BufReader::new(out);
+            let mut line = String::new();
+            while out.read_line(&mut line).is_ok_and(|read| read > 0) {
+                if let Some(address) = address(&line) {
+                    // Whoever asked may have given up.
+                    let _ = send.send(address);
+                    break;
+                }
+                line.clear();
+            }
+            drop(send);
+            // What it writes later is read, so that it never waits for that.
+            let _ = std::io::copy(&mut out, &mut std::io::sink());
+        });
+        match receive.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+            Ok(base) => server.base = base,
+            Err(_) => return Err(server.complaint("does not say where it listens").into()),
+        }
+        Ok(server)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns what is wrong, with the end of the log.
+    pub(crate) fn complaint(&mut self, what: &str) -> String {
+        let mut log = String::new();
+        // A log that cannot be read says nothing.
+        let _ = File::open(&self.log).and_then(|mut file| file.read_to_string(&mut log));
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(12)..].join("\n  ");
+        let ended = match self.child.try_wait() {
+            Ok(Some(status)) => format!(" and ended with {status}"),
+            _ => String::new(),
+        };
+        format!("the server `{}` {what}{ended}; its log ends with:\n  {last}", self.name)
+    }
+
+    /// Says that it is still there.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn lives(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(_) => Err(self.complaint("is gone").into()),
+        }
+    }
+
+    /// Asks it to end, and waits for that.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) fn stop(mut self) -> Result<ExitStatus> {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let began = Instant::now();
+        while status.success() && began.elapsed() < FAREWELL {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Err(self.complaint("does not end when it is told to").into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns the address in a line.
+fn address(line: &str) -> Option<String> {
+    let rest = line.split_once("http://")?.1;
+    let end = rest.find(|letter: char| letter.is_whitespace() || letter == '/').unwrap_or(rest.len());
+    let host = rest.get(..end).filter(|host| !host.is_empty())?;
+    Some(format!("http://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_a_line_of_any_kind() {
+        assert_eq!(address("http://127.0.0.1:1234\n").as_deref(), Some("http://127.0.0.1:1234"));
+        assert_eq!(address("  listening on http://127.0.0.1:1/docs and").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(address("starting"), None);
+        assert_eq!(address("http://"), None);
+    }
+
+    #[test]
+    fn a_peer_is_a_name_and_a_command() {
+        let Target::Peer { name, program, arguments } = Target::peer("axum=./axum --port 0").unwrap() else {
+            unreachable!("it is a peer")
+        };
+        assert_eq!((name.as_str(), program.as_str(), arguments.len()), ("axum", "./axum", 2));
+        assert!(Target::peer("axum").is_err() && Target::peer("axum= ").is_err());
+    }
+
+    #[test]
+    fn a_server_that_ends_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo there is no port >&2; exit 3"]);
+        let error = Server::start(command, "a/b", folder.path()).err().unwrap().to_string();
+        assert!(error.contains("there is no port") && error.contains("`a/b`"), "{error}");
+    }
+
+    #[test]
+    fn a_server_is_told_to_end_and_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap 'exit 0' TERM; echo http://127.0.0.1:1; while true; do sleep 0.05; done"]);
+        let mut server = Server::start(command, "shell", folder.path()).unwrap();
+        server.lives().unwrap();
+        assert!(server.stop().unwrap().success());
+    }
+}
