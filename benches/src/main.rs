@@ -24,6 +24,7 @@ mod action;
 mod cost;
 mod load;
 mod observe;
+mod peers;
 mod pool;
 mod queue;
 mod raw;
