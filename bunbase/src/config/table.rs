@@ -150,8 +150,9 @@ sections! {
         /// The address: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`. SQLite files and their folders are created.
         url: ConnectionUrl = ConnectionUrl::default(), env "DATABASE_URL",
             guide "database.url" "postgresql://…@localhost:5432/bunbase";
-        /// Whether `database.url` leads to PgBouncer in transaction mode. Then each statement outside of a transaction becomes one.
-        pgbouncer: bool = false;
+        /// Whether `database.url` leads to PgBouncer in transaction mode. Then each statement outside of a transaction becomes one. `auto` finds
+        /// out at start-up, and the log says so; a database that is away by then is taken for one without.
+        pgbouncer: Option<bool> = None;
         /// Postgres itself, where `database.url` leads to PgBouncer: for migrations, and to hear wake-ups. Without it workers look by
         /// themselves, every `queue.poll_interval`.
         direct_url: Option<ConnectionUrl> = None, env "DATABASE_DIRECT_URL";

@@ -16,6 +16,7 @@ pub mod notify;
 pub mod operate;
 pub mod page;
 mod pool;
+mod pooler;
 mod replica;
 mod room;
 mod scan;

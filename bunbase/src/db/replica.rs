@@ -78,7 +78,7 @@ impl Replicas {
         let mut all = Vec::new();
         for url in &settings.replicas {
             // Addresses of servers: a session that refuses writes is not PgBouncer's to give.
-            let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: false, ..settings.clone() };
+            let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: Some(false), ..settings.clone() };
             let connection = open_replica(&settings, watch).await?;
             all.push(Replica {
                 connection,

@@ -40,7 +40,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn crowded(&self, name: &str) -> Result<Option<Crowded>> {
-        if self.backend() != DbBackend::Postgres || self.settings().pgbouncer {
+        if self.backend() != DbBackend::Postgres || self.pools_transactions() {
             return Ok(None);
         }
         let row: Row = self.sql(ROOM).bind(name).one().await?;

@@ -167,7 +167,7 @@ fn through(url: &str) -> Result<Settings> {
     let mut by_way = url::Url::parse(url).map_err(Error::internal)?;
     by_way.set_ip_host(address.ip()).map_err(|()| wrong("the URL of the database has no host"))?;
     by_way.set_port(Some(address.port())).map_err(|()| wrong("the URL of the database has no port"))?;
-    Ok(Settings { pgbouncer: true, direct_url: Some(url.to_owned()), ..Settings::new(by_way) })
+    Ok(Settings { pgbouncer: Some(true), direct_url: Some(url.to_owned()), ..Settings::new(by_way) })
 }
 
 /// Runs a statement that cannot be in a transaction.
