@@ -112,6 +112,15 @@ impl TestDatabase {
         self.settings.clone()
     }
 
+    /// Makes it reached by no way but its own, whatever all tests go through: for what is about sessions of the server.
+    #[cfg(test)]
+    pub(super) fn directly(mut self) -> Self {
+        if let Some(settings) = self.settings.of_session() {
+            self.settings = settings;
+        }
+        self
+    }
+
     /// Returns which engine it is.
     pub fn backend(&self) -> DbBackend {
         self.backend

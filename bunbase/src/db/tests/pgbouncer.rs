@@ -259,6 +259,28 @@ async fn migrations_run_through_it_and_beside_it() {
     }
 }
 
+#[cfg(feature = "entity")]
+#[tokio::test]
+async fn entities_are_made_beside_it_and_without_a_way_there_it_says_so() {
+    let Some((database, _bouncer, settings)) = behind().await else { return };
+    let db = Db::open(&settings).await.unwrap();
+    db.sql("CREATE TABLE shelf (id INTEGER PRIMARY KEY NOT NULL)").execute().await.unwrap();
+    let error = super::super::operate::entities(&db, &[]).await.unwrap_err();
+    assert!(error.detail().contains("`database.direct_url`"), "{error:?}");
+    let db = Db::open(&Settings { direct_url: Some(direct(&database).url), ..settings }).await.unwrap();
+    let made = super::super::operate::entities(&db, &[]).await.unwrap();
+    assert_eq!(made.files[0].0, "shelf.rs");
+}
+
+#[tokio::test]
+async fn instances_that_migrate_at_once_wait_for_each_other_on_the_direct_way() {
+    let Some((database, _bouncer, settings)) = behind().await else { return };
+    let settings = Settings { direct_url: Some(direct(&database).url), ..settings };
+    let instances = (0..4).map(async |_| Plan::new().up(&Db::open(&settings).await.unwrap()).await.unwrap());
+    let applied = join_all(instances).await;
+    assert_eq!(applied.iter().filter(|names| !names.is_empty()).count(), 1, "{applied:?}");
+}
+
 #[tokio::test]
 async fn wake_ups_take_the_direct_way_and_there_are_none_without_it() {
     let Some((database, _bouncer, settings)) = behind().await else { return };
