@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use super::{
-    Ask, Settings,
+    Ask, Position, Settings,
     kept::{Connections, Kept, TEST_AFTER_IDLE, note_age},
     pooler::{self, REFUSED},
     replica::{ReplicaState, Replicas},
@@ -248,9 +248,20 @@ impl Db {
         });
     }
 
-    /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
-    pub(crate) async fn ask_replica<A: Ask>(&self, statement: &Statement, run: &Run) -> Option<A::Answer> {
-        self.0.replicas.as_ref()?.ask::<A>(statement, run).await
+    /// Returns whether it has replicas.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.0.replicas.is_some()
+    }
+
+    /// Answers a statement from a replica that has come as far as `after`; `None` leaves it to the primary. For whoever knows that nothing
+    /// else was written that it must see.
+    pub(crate) async fn ask_replica<A: Ask>(
+        &self,
+        statement: &Statement,
+        run: &Run,
+        after: Option<Position>,
+    ) -> Option<A::Answer> {
+        self.0.replicas.as_ref()?.ask::<A>(statement, run, after).await
     }
 
     pub(super) fn watch(&self) -> &Arc<Watch> {
