@@ -54,6 +54,9 @@ fn database(db: Db) -> HealthCheck {
                 })
                 .collect();
             let mut details = json!({ "connections": { "idle": idle, "busy": busy } });
+            if db.pools_transactions() {
+                details["pgbouncer"] = true.into();
+            }
             if !replicas.is_empty() {
                 details["replicas"] = replicas.into();
             }

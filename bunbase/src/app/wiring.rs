@@ -25,7 +25,7 @@ use crate::{
     Error, Result,
     clock::Clock,
     config::{Config, LongSecret, TenantIsolation, TenantSource},
-    context::{Services, State},
+    context::{ReadAfter, Services, State},
     db::{self, Db, migrate::Plan, notify::Notifier, seed::Seeds},
     events::{Broadcast, Events},
     http::{Health, HealthCheck, Mounts, Table},
@@ -155,11 +155,13 @@ impl Wired {
         let tenants = shards::tenants(&config, &db, clock.clone(), &app.migrations).await?;
         let remote = Remote::open(&config)?;
         let telemetry = Telemetry::start(&config)?;
+        let sealer = sealer(&registry, &config)?.map(Arc::new);
         let sessions = signing_in::sessions(&config, &db, &clock, &remote);
         let shared = Shared {
             state: Arc::new(app.state),
             config: config.clone(),
-            sealer: sealer(&registry, &config)?.map(Arc::new),
+            read_after: sealer.clone().and_then(|sealer| read_after(&config, sealer)),
+            sealer,
             clock,
             recorder: recorder(&config),
             metrics: metrics::open(&config),
@@ -239,6 +241,7 @@ struct Shared {
     state: Arc<State>,
     config: Arc<Config>,
     sealer: Option<Arc<Sealer>>,
+    read_after: Option<Arc<ReadAfter>>,
     clock: Clock,
     recorder: Recorder,
     metrics: Metrics,
@@ -298,6 +301,7 @@ impl Shared {
             passwords: self.passwords.clone(),
             sessions: self.sessions.clone(),
             page_keys: self.page_keys.clone(),
+            read_after: self.read_after.clone(),
             tenants: self.tenants.clone(),
             shard,
             shards: OnceLock::new(),
@@ -310,8 +314,22 @@ impl Shared {
 fn sealer(registry: &Registry, config: &Config) -> Result<Option<Sealer>> {
     let needs = registry.actions().iter().find(|action| Sensitive::of(action.entry.fields).any());
     let why = needs.map(|action| format!("`{}` has `#[sensitive]` fields, which are stored encrypted", action.name));
+    let marks = || "`database.read_your_writes` seals with it how far the database has come".to_owned();
+    let why = why.or_else(|| reads_own_writes(config).then(marks));
     let Some(secrets) = config.secrets(why.as_deref())? else { return Ok(None) };
     Sealer::new(secrets.iter().map(LongSecret::expose)).map(Some)
+}
+
+/// Returns whether callers are to read what they have written although a replica answers.
+fn reads_own_writes(config: &Config) -> bool {
+    config.database.read_your_writes && !config.database.read_replica_url.is_empty()
+}
+
+/// Makes what lets callers read what they have written. Its cookie is as that of sessions.
+fn read_after(config: &Config, sealer: Arc<Sealer>) -> Option<Arc<ReadAfter>> {
+    let (session, max_lag) = (&config.session, config.database.max_lag);
+    let is_asked = reads_own_writes(config);
+    is_asked.then(|| Arc::new(ReadAfter::new(sealer, max_lag, session.secure, session.same_site, &session.domain)))
 }
 
 fn recorder(config: &Config) -> Recorder {

@@ -56,6 +56,22 @@ impl Setting for bool {
     }
 }
 
+/// `auto` leaves it to be found out.
+impl Setting for Option<bool> {
+    const KIND: &'static str = "boolean, or `auto`";
+
+    fn read(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Text(word) | Value::String(word) if word.trim() == "auto" => Ok(None),
+            other => bool::read(other).map(Some).map_err(|_| expected("`true`, `false` or `\"auto\"`", other)),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| "\"auto\"".to_owned(), Setting::show)
+    }
+}
+
 macro_rules! integers {
     ($($integer:ty)+) => {$(
         impl Setting for $integer {
@@ -475,6 +491,16 @@ mod tests {
     fn a_url_under_the_wrong_key_is_not_printed() {
         let message = u16::read(&text("postgres://me:hunter2@db/app")).unwrap_err();
         assert!(!message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn what_may_be_found_out_is_a_boolean_or_auto() {
+        assert_eq!(Option::<bool>::read(&text("auto")), Ok(None));
+        assert_eq!(Option::<bool>::read(&"auto".into()), Ok(None));
+        assert_eq!(Option::<bool>::read(&text("true")), Ok(Some(true)));
+        assert_eq!(Option::<bool>::read(&false.into()), Ok(Some(false)));
+        let message = Option::<bool>::read(&text("maybe")).unwrap_err();
+        assert_eq!(message, "must be `true`, `false` or `\"auto\"`, not `maybe`");
     }
 
     #[test]

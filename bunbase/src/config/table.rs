@@ -150,8 +150,9 @@ sections! {
         /// The address: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`. SQLite files and their folders are created.
         url: ConnectionUrl = ConnectionUrl::default(), env "DATABASE_URL",
             guide "database.url" "postgresql://…@localhost:5432/bunbase";
-        /// Whether `database.url` leads to PgBouncer in transaction mode. Then each statement outside of a transaction becomes one.
-        pgbouncer: bool = false;
+        /// Whether `database.url` leads to PgBouncer in transaction mode. Then each statement outside of a transaction becomes one. `auto` finds
+        /// out at start-up, and the log says so; a database that is away by then is taken for one without.
+        pgbouncer: Option<bool> = None;
         /// Postgres itself, where `database.url` leads to PgBouncer: for migrations, and to hear wake-ups. Without it workers look by
         /// themselves, every `queue.poll_interval`.
         direct_url: Option<ConnectionUrl> = None, env "DATABASE_DIRECT_URL";
@@ -159,6 +160,10 @@ sections! {
         read_replica_url: Vec<ConnectionUrl> = Vec::new(), env "DATABASE_READ_URL", guide "database.readReplicaUrl" "none";
         /// How far a replica may be behind before it is left out until it is well again.
         max_lag: Duration = Duration::from_secs(5), check check::positive;
+        /// Whether callers see what they have written although replicas answer: an answer after a write carries a mark, in the header
+        /// `Bunbase-Read-After` and in a cookie, and a request that brings it is answered by a replica that has come as far, or by the primary.
+        /// Needs `app.secret`.
+        read_your_writes: bool = false;
         /// Functions of the database that write: a statement that names one stays on the primary.
         writing_functions: Vec<String> = Vec::new();
         /// How many connections to Postgres an instance opens at most.

@@ -17,7 +17,7 @@ use super::{Tx, tenancy::Gate, transaction::Shared};
 use crate::{
     Error, Result,
     context::Ctx,
-    db::{self, All, Ask, Db, Effect, First, Run, Sql},
+    db::{self, All, Ask, Db, Effect, First, Position, Run, Sql},
     error::code,
     tenant::Scoping,
 };
@@ -37,6 +37,8 @@ pub struct Database {
     open: AtomicBool,
     /// Whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
     wrote: Arc<AtomicBool>,
+    /// What a replica that answers must have: what the caller has written before.
+    after: Option<Position>,
     /// The run that called this one: a transaction that is open there is in the way here as well.
     caller: Option<Ctx>,
     /// What each transaction begins with, where the run is a tenant's that is not alone in the database.
@@ -110,7 +112,32 @@ impl fmt::Debug for Scope {
 impl Database {
     pub(crate) fn new(db: Db, run: Run, scope: Scope, caller: Option<Ctx>) -> Self {
         let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db().wrote.clone());
-        Self { db, run, scope, open: AtomicBool::new(false), wrote, caller, scoping: None, gate: Gate::default() }
+        let after = caller.as_ref().and_then(|caller| caller.inner().db().after);
+        let (open, gate) = (AtomicBool::new(false), Gate::default());
+        Self { db, run, scope, open, wrote, after, caller, scoping: None, gate }
+    }
+
+    /// Makes it one whose replicas have come so far at least.
+    pub(crate) fn reading_after(self, after: Option<Position>) -> Self {
+        Self { after: self.after.max(after), ..self }
+    }
+
+    /// Returns what a replica that answers must have.
+    pub(crate) fn after(&self) -> Option<Position> {
+        self.after
+    }
+
+    /// Returns whether a run that reads afterwards could miss what this one has written.
+    pub(crate) fn has_written(&self) -> bool {
+        self.db.has_replicas() && self.wrote.load(Ordering::Acquire)
+    }
+
+    /// Returns how far the database has come by now.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn position(&self) -> Result<Position, DbErr> {
+        self.db.position().await
     }
 
     pub(crate) fn run(&self) -> &Run {
@@ -322,7 +349,7 @@ impl ConnectionTrait for Database {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(row) = self.db.ask_replica::<First>(&statement, &self.run).await
+            && let Some(row) = self.db.ask_replica::<First>(&statement, &self.run, self.after).await
         {
             return Ok(row);
         }
@@ -331,7 +358,7 @@ impl ConnectionTrait for Database {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         if self.may_lag()
-            && let Some(rows) = self.db.ask_replica::<All>(&statement, &self.run).await
+            && let Some(rows) = self.db.ask_replica::<All>(&statement, &self.run, self.after).await
         {
             return Ok(rows);
         }

@@ -7,6 +7,7 @@ mod data;
 mod database;
 mod identity;
 mod job;
+mod read_after;
 mod request;
 mod session;
 mod state;
@@ -43,6 +44,7 @@ pub use self::{
 pub(crate) use self::{
     database::{Lazy, Scope},
     identity::{Caused, Who},
+    read_after::{HEADER as READ_AFTER, ReadAfter},
     request::bearer,
     session::{Held, Standing},
     tenancy::Entered,
@@ -107,6 +109,8 @@ pub(crate) struct Inner {
     pub(crate) session: Arc<Held>,
     /// The headers that guards add to the answer.
     pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
+    /// The mark of what it has written, for the answer.
+    pub(crate) written: OnceLock<String>,
     /// The tenant that it was stored or called with.
     pub(crate) carried_tenant: Option<TenantId>,
     /// The tenant that it has entered.
@@ -180,6 +184,8 @@ pub struct Services {
     pub sessions: Sessions,
     /// What makes tokens of pages, and checks them.
     pub(crate) page_keys: PageKeys,
+    /// What lets callers read what they have written, where that is asked for.
+    pub(crate) read_after: Option<Arc<ReadAfter>>,
     /// Whose data is where.
     pub tenants: Tenants,
     /// The shard that these are of; empty for the main database.

@@ -93,6 +93,7 @@ impl Ctx {
             },
         };
         let db = Database::new(services.db.clone(), inner.db.run().clone(), scope, caller).of_tenant(scoping);
+        let db = db.reading_after(inner.db.after());
         // Of two at once the first holds.
         let entered = inner.entered.get_or_init(|| Entered { id: id.clone(), services, db });
         if entered.id == *id { Ok(()) } else { Err(other()) }

@@ -141,7 +141,8 @@ impl Db {
         let mut connection = self.primary().clone();
         let watch = self.watch().clone();
         if run.is_some() || !watch.is_blind() {
-            let planner = self.readers().filter(|_| watch.explains()).cloned();
+            let beside = self.readers().or_else(|| self.pools_transactions().then(|| self.primary()));
+            let planner = beside.filter(|_| watch.explains()).cloned();
             connection.set_metric_callback(move |info| {
                 let (sql, run) = (info.statement.sql.as_str(), run.as_ref());
                 let (took, failed) = (info.elapsed, info.failed);

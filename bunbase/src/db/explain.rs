@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement, Values};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement, TransactionTrait, Values,
+};
 use tracing::Instrument;
 
 use super::{
+    connection::{FORGET, end},
     kept::Kept,
     scan,
     watch::{Run, tell_plan},
@@ -43,7 +46,14 @@ impl Planner {
         let statement = Statement { sql: format!("{keyword} {sql}"), values, db_backend: backend };
         let rows = match self {
             Self::Postgres(kept) => kept.take().await?.rows(statement).await?,
-            Self::Plain(connection) => connection.query_all_raw(statement).await?,
+            Self::Plain(connection) if backend == DbBackend::Sqlite => connection.query_all_raw(statement).await?,
+            // Behind PgBouncer only a transaction keeps its parts in one session.
+            Self::Plain(connection) => {
+                let transaction = connection.begin().await?;
+                transaction.execute_unprepared(FORGET).await?;
+                let rows = transaction.query_all_raw(statement).await;
+                end(transaction, rows).await?
+            }
         };
         let line = |row: &QueryResult| match backend {
             DbBackend::Sqlite => row.try_get::<String>("", "detail"),

@@ -13,8 +13,9 @@ use sea_orm::{
 };
 
 use super::{
-    Ask, Settings,
+    Ask, Position, Settings,
     kept::{Connections, Kept, TEST_AFTER_IDLE, note_age},
+    pooler::{self, REFUSED},
     replica::{ReplicaState, Replicas},
     settings::Target,
     watch::{Run, Server, Watch},
@@ -69,12 +70,14 @@ struct Inner {
 }
 
 impl Db {
-    /// Opens a database. A SQLite file and its folder are made when missing; Postgres is not contacted yet.
+    /// Opens a database. A SQLite file and its folder are made when missing; Postgres is not contacted yet, unless it is to be found out
+    /// whether [`PgBouncer`](Settings::pgbouncer) is before it. A server that is away is taken for one without.
     ///
     /// # Errors
     /// An unknown URL scheme or a malformed URL (`database_url`), or a file that cannot be opened.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let target = Target::parse(&settings.url)?;
+        let settings = &found_out(settings, &target).await;
         let (backend, primary, readers) = match &target {
             Target::Postgres => (DbBackend::Postgres, open_postgres(settings).await?, None),
             Target::SqliteMemory => (DbBackend::Sqlite, open_sqlite(settings, Access::Write).await?, None),
@@ -99,7 +102,7 @@ impl Db {
             Target::SqliteFile(_) | Target::SqliteMemory => None,
         };
         // A session is nobody's behind PgBouncer.
-        let keeps = backend == DbBackend::Postgres && !settings.pgbouncer;
+        let keeps = backend == DbBackend::Postgres && !settings.pools_transactions();
         let kept = keeps.then(|| Kept::new(primary.clone(), settings, watch.clone(), Server::Primary));
         let settings = settings.clone();
         Ok(Self(Arc::new(Inner { backend, primary, kept, readers, replicas, settings, target, watch })))
@@ -151,7 +154,7 @@ impl Db {
         };
         let mut detail = format!("the database `{}` cannot be reached", settings.url_for_display());
         // PostgreSQL knows what it is asked for at the start of a session; a server with these words is PgBouncer.
-        if !settings.pgbouncer && cause.to_string().contains("unsupported startup parameter") {
+        if !settings.pools_transactions() && cause.to_string().contains(REFUSED) {
             detail.push_str(
                 ": it is behind PgBouncer, as it seems; set `database.pgbouncer = true`, and `database.direct_url` to the server itself",
             );
@@ -245,9 +248,20 @@ impl Db {
         });
     }
 
-    /// Answers a statement from a replica; `None` leaves it to the primary. For whoever knows that nothing was written that it must see.
-    pub(crate) async fn ask_replica<A: Ask>(&self, statement: &Statement, run: &Run) -> Option<A::Answer> {
-        self.0.replicas.as_ref()?.ask::<A>(statement, run).await
+    /// Returns whether it has replicas.
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.0.replicas.is_some()
+    }
+
+    /// Answers a statement from a replica that has come as far as `after`; `None` leaves it to the primary. For whoever knows that nothing
+    /// else was written that it must see.
+    pub(crate) async fn ask_replica<A: Ask>(
+        &self,
+        statement: &Statement,
+        run: &Run,
+        after: Option<Position>,
+    ) -> Option<A::Answer> {
+        self.0.replicas.as_ref()?.ask::<A>(statement, run, after).await
     }
 
     pub(super) fn watch(&self) -> &Arc<Watch> {
@@ -263,9 +277,10 @@ impl Db {
         self.0.kept.as_ref()
     }
 
-    /// Returns whether every statement must be in a transaction, since nothing else keeps its parts in one session.
-    pub(super) fn pools_transactions(&self) -> bool {
-        self.0.backend == DbBackend::Postgres && self.0.settings.pgbouncer
+    /// Returns whether PgBouncer is before it in transaction mode: every statement must be in a transaction, since nothing else keeps its
+    /// parts in one session.
+    pub(crate) fn pools_transactions(&self) -> bool {
+        self.0.backend == DbBackend::Postgres && self.0.settings.pools_transactions()
     }
 
     pub(super) fn readers(&self) -> Option<&DatabaseConnection> {
@@ -389,7 +404,11 @@ async fn open_pool(settings: &Settings, session: Session) -> Result<DatabaseConn
     options
         .max_connections(settings.max_connections.max(1))
         // `Kept` keeps as many as are asked for; the pool would not count those that wait there.
-        .min_connections(if settings.pgbouncer { settings.min_connections.min(settings.max_connections) } else { 0 })
+        .min_connections(if settings.pools_transactions() {
+            settings.min_connections.min(settings.max_connections)
+        } else {
+            0
+        })
         .idle_timeout(settings.idle_timeout)
         .max_lifetime(settings.max_lifetime)
         .test_before_acquire_if_idle_for(TEST_AFTER_IDLE)
@@ -409,9 +428,23 @@ pub(super) async fn open_postgres_session(settings: &Settings) -> Result<Databas
 
 /// Opens one connection, without a pool, and closes it.
 async fn connect_once(settings: &Settings) -> Result<(), SqlxError> {
+    connect_options(settings)?.connect().await?.close().await
+}
+
+/// Returns with what one connection is opened, as the pool opens those of its own.
+pub(super) fn connect_options(settings: &Settings) -> Result<PgConnectOptions, SqlxError> {
     let options: PgConnectOptions = settings.url.parse()?;
-    let options = if settings.pgbouncer { options.extra_float_digits(None) } else { options };
-    options.connect().await?.close().await
+    let options = options.application_name(&settings.application_name).disable_statement_logging();
+    Ok(Start::of(settings, Session::Writes).put_on(options))
+}
+
+/// Says whether PgBouncer is before the server, where that is to be found out.
+async fn found_out(settings: &Settings, target: &Target) -> Settings {
+    let mut settings = settings.clone();
+    if settings.pgbouncer.is_none() {
+        settings.pgbouncer = Some(*target == Target::Postgres && pooler::detect(&settings).await);
+    }
+    settings
 }
 
 /// What the sessions of a pool may do.
@@ -429,19 +462,37 @@ fn postgres_options(settings: &Settings, session: Session) -> ConnectOptions {
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .set_application_name(&settings.application_name);
-    let (pgbouncer, timeout) = (settings.pgbouncer, settings.statement_timeout);
-    options.map_sqlx_postgres_opts(move |options| {
-        if pgbouncer {
+    let start = Start::of(settings, session);
+    options.map_sqlx_postgres_opts(move |options| start.put_on(options));
+    options
+}
+
+/// What a session is begun with.
+#[derive(Clone, Copy)]
+struct Start {
+    pools_transactions: bool,
+    statement_timeout: Option<Duration>,
+    session: Session,
+}
+
+impl Start {
+    fn of(settings: &Settings, session: Session) -> Self {
+        let statement_timeout = settings.statement_timeout;
+        Self { pools_transactions: settings.pools_transactions(), statement_timeout, session }
+    }
+
+    fn put_on(self, options: PgConnectOptions) -> PgConnectOptions {
+        if self.pools_transactions {
             // A statement that is kept would be missing in the next session; and PgBouncer refuses what it does not know at the start of
             // a session.
             return options.statement_cache_capacity(0).extra_float_digits(None);
         }
+        let timeout = self.statement_timeout;
         let timeout = timeout.map(|timeout| ("statement_timeout", timeout.as_millis().max(1).to_string()));
-        let reads = (session == Session::ReadsOnly).then(|| ("default_transaction_read_only", "on".to_owned()));
+        let reads = (self.session == Session::ReadsOnly).then(|| ("default_transaction_read_only", "on".to_owned()));
         let said: Vec<_> = timeout.into_iter().chain(reads).collect();
         if said.is_empty() { options } else { options.options(said) }
-    });
-    options
+    }
 }
 
 fn cannot_open(settings: &Settings, source: DbErr) -> Error {

@@ -13,7 +13,7 @@ use sea_orm::{DbBackend, DbErr, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Ask, Settings,
+    Ask, Position, Settings,
     kept::{Connections, Kept},
     pool::open_replica,
     scan,
@@ -25,17 +25,18 @@ use crate::Result;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a look may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// No lag is known.
 const UNKNOWN: u64 = u64::MAX;
 
-const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How far it is behind, in microseconds. Nothing is missing when all that it received is replayed, however long ago that was; a server
-/// that is no standby has nothing to replay.
+/// How far it is behind, in microseconds, and the position that it has come to. Nothing is missing when all that it received is replayed,
+/// however long ago that was; a server that is no standby has nothing to replay, and is at no position of the primary's.
 const LAG: &str = "SELECT CASE
         WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
         ELSE COALESCE((EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000000)::bigint, 0)
-    END AS lag_us";
+    END AS lag_us,
+    CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END AS replayed";
 
 /// The replicas of one database. Looking after them ends with it.
 pub(super) struct Replicas {
@@ -52,6 +53,8 @@ struct Replica {
     is_well: AtomicBool,
     /// How far it was behind when it was looked at last, in microseconds; [`UNKNOWN`] before that.
     lag_us: AtomicU64,
+    /// The [`Position`] that it had come to by then; 0 where that is not known.
+    replayed: AtomicU64,
 }
 
 /// How a replica is, as the last look found it.
@@ -78,13 +81,14 @@ impl Replicas {
         let mut all = Vec::new();
         for url in &settings.replicas {
             // Addresses of servers: a session that refuses writes is not PgBouncer's to give.
-            let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: false, ..settings.clone() };
+            let settings = Settings { url: url.clone(), direct_url: None, pgbouncer: Some(false), ..settings.clone() };
             let connection = open_replica(&settings, watch).await?;
             all.push(Replica {
                 connection,
                 name: settings.url_for_display(),
                 is_well: AtomicBool::new(false),
                 lag_us: AtomicU64::new(UNKNOWN),
+                replayed: AtomicU64::new(0),
             });
         }
         let all: Arc<[Replica]> = all.into();
@@ -97,21 +101,27 @@ impl Replicas {
         Ok(Some(Self { all, turn: AtomicUsize::new(0), writing_functions, _stop: stop.drop_guard() }))
     }
 
-    /// Returns the replica whose turn it is to answer a statement; `None` when it does not plainly read, or none is well.
-    fn for_statement(&self, sql: &str) -> Option<&Replica> {
+    /// Returns the replica whose turn it is to answer a statement; `None` when it does not plainly read, or none is well and has come so
+    /// far.
+    fn for_statement(&self, sql: &str, after: Option<Position>) -> Option<&Replica> {
         if !scan::reads_on_replica(sql, &self.writing_functions) {
             return None;
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let count = self.all.len();
         let in_turn = (0..count).map(|step| &self.all[turn.wrapping_add(step) % count]);
-        in_turn.into_iter().find(|replica| replica.is_well.load(Ordering::Acquire))
+        in_turn.into_iter().find(|replica| replica.is_well.load(Ordering::Acquire) && replica.has(after))
     }
 
     /// Answers a statement from a replica; `None` leaves it to the primary. That is also what becomes of one that failed: the session
     /// only reads, so nothing has happened, and the primary has the last word on whether it was wrong.
-    pub(super) async fn ask<A: Ask>(&self, statement: &Statement, run: &Run) -> Option<A::Answer> {
-        let replica = self.for_statement(&statement.sql)?;
+    pub(super) async fn ask<A: Ask>(
+        &self,
+        statement: &Statement,
+        run: &Run,
+        after: Option<Position>,
+    ) -> Option<A::Answer> {
+        let replica = self.for_statement(&statement.sql, after)?;
         let answer = match replica.connection.take().await {
             Ok(lease) => A::of(lease, statement.clone(), Some(run)).await,
             Err(source) => Err(source),
@@ -142,6 +152,11 @@ impl Replicas {
 }
 
 impl Replica {
+    /// Returns whether it is known to have come so far.
+    fn has(&self, after: Option<Position>) -> bool {
+        after.is_none_or(|after| Position::new(self.replayed.load(Ordering::Acquire)) >= after)
+    }
+
     /// Keeps an answer, and leaves out the replica that is away.
     fn note<T>(&self, answer: Result<T, DbErr>) -> Option<T> {
         match answer {
@@ -171,9 +186,11 @@ impl Replica {
         let question = Statement::from_string(DbBackend::Postgres, LAG);
         let lag = async {
             let row = self.connection.take().await?.rows(question).await?.into_iter().next();
-            let lag_us = row.map(|row| row.try_get::<i64>("", "lag_us")).transpose()?.unwrap_or_default();
-            let lag_us = lag_us.max(0).unsigned_abs();
+            let number = |name| row.as_ref().map(|row| row.try_get::<Option<i64>>("", name)).transpose();
+            let known = |number: Option<Option<i64>>| number.flatten().unwrap_or_default().max(0).unsigned_abs();
+            let lag_us = known(number("lag_us")?);
             self.lag_us.store(lag_us, Ordering::Relaxed);
+            self.replayed.store(known(number("replayed")?), Ordering::Release);
             Ok::<_, DbErr>(Duration::from_micros(lag_us))
         };
         match tokio::time::timeout(LOOK_TIMEOUT, lag).await {

@@ -40,7 +40,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn crowded(&self, name: &str) -> Result<Option<Crowded>> {
-        if self.backend() != DbBackend::Postgres || self.settings().pgbouncer {
+        if self.backend() != DbBackend::Postgres || self.pools_transactions() {
             return Ok(None);
         }
         let row: Row = self.sql(ROOM).bind(name).one().await?;
@@ -70,7 +70,7 @@ mod tests {
 
     #[tokio::test]
     async fn instances_are_counted_by_their_names() {
-        for database in TestDatabase::each().await.unwrap() {
+        for database in TestDatabase::each().await.unwrap().into_iter().map(TestDatabase::directly) {
             let name = format!("shop-{}", uuid::Uuid::new_v4().simple());
             let open = |instance: u32, max_connections: u32| Settings {
                 application_name: format!("{name} http host:{instance}"),

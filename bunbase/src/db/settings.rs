@@ -46,9 +46,10 @@ pub struct Settings {
     pub n_plus_one: u32,
     /// The name shown in `pg_stat_activity`; `bunbase` unless said.
     pub application_name: String,
-    /// Whether `url` leads to PgBouncer in transaction mode, where two statements in a row reach two sessions of the server; false unless
-    /// said. Then each statement is a transaction of its own and none stays prepared, so one costs five round trips.
-    pub pgbouncer: bool,
+    /// Whether `url` leads to PgBouncer in transaction mode, where two statements in a row reach two sessions of the server; `Some(false)`
+    /// unless said. Then each statement is a transaction of its own and none stays prepared, so one costs five round trips. `None` finds
+    /// out when the database is opened, by two connections for a moment.
+    pub pgbouncer: Option<bool>,
     /// The addresses of copies of a Postgres database that answer reads, not by way of PgBouncer; none unless said.
     pub replicas: Vec<String>,
     /// How far a replica may be behind before it is left out; 5 s unless said.
@@ -76,7 +77,7 @@ impl Default for Settings {
             explain_slow: false,
             n_plus_one: 0,
             application_name: "bunbase".to_owned(),
-            pgbouncer: false,
+            pgbouncer: Some(false),
             direct_url: None,
             replicas: Vec::new(),
             max_lag: Duration::from_secs(5),
@@ -95,9 +96,14 @@ impl Settings {
     /// is only a proxy that pools transactions.
     pub fn of_session(&self) -> Option<Self> {
         match &self.direct_url {
-            Some(url) => Some(Self { url: url.clone(), pgbouncer: false, direct_url: None, ..self.clone() }),
-            None => (!self.pgbouncer).then(|| self.clone()),
+            Some(url) => Some(Self { url: url.clone(), pgbouncer: Some(false), direct_url: None, ..self.clone() }),
+            None => (!self.pools_transactions()).then(|| self.clone()),
         }
+    }
+
+    /// Returns whether a proxy that pools transactions is known to be before the server.
+    pub(super) fn pools_transactions(&self) -> bool {
+        self.pgbouncer == Some(true)
     }
 
     /// Returns the URL with its password, if it has one, replaced by `***`.

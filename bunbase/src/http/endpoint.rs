@@ -27,7 +27,7 @@ use super::{
 use crate::{
     Error,
     action::{Action, Door},
-    context::{Ctx, Request, Services, TraceId},
+    context::{Ctx, READ_AFTER, Request, Services, TraceId},
     invoke::{Answer, Finish, Invocation, Limit, Outcome, Runner, Written},
     observe::trace::{self, Parent},
 };
@@ -105,7 +105,7 @@ impl HttpRoute {
         response
     }
 
-    /// Adds what guards have said, and what has become of the session.
+    /// Adds what guards have said, what has become of the session, and what the next request is to see.
     fn with_headers(&self, response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
         let mut response = with_headers_of_guards(response, ctx);
         let session = &ctx.inner().session;
@@ -113,6 +113,13 @@ impl HttpRoute {
             && let Ok(value) = HeaderValue::from_str(&cookie)
         {
             response.headers_mut().append(header::SET_COOKIE, value);
+        }
+        if let (Some(read_after), Some(mark)) = (&self.services.read_after, ctx.inner().written.get())
+            && let (Ok(value), Ok(cookie)) =
+                (HeaderValue::from_str(mark), HeaderValue::from_str(&read_after.cookie(mark)))
+        {
+            response.headers_mut().insert(HeaderName::from_static(READ_AFTER), value);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         let is_somebodys = self.challenge.is_some() || session.is_used();
         if is_somebodys && !response.headers().contains_key(header::CACHE_CONTROL) {
@@ -189,6 +196,9 @@ async fn handle<A: Action>(
             Some(result) => result.map_err(Error::from),
             None => Err(runner.timed_out()),
         };
+        if ctx.marks_what_it_writes() {
+            Box::pin(ctx.mark_written(result.as_ref().is_ok_and(|answer| answer.is_replayed))).await;
+        }
         let response = match result {
             Ok(Answer { mut reply, is_replayed }) => {
                 if is_replayed {

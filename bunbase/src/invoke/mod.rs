@@ -157,6 +157,10 @@ impl Runner {
         let run = Run::new(self.name, trace.trace.as_u128(), services.db.settings().n_plus_one);
         let trace = self.trace(services, trace, (door, tool), job.as_ref());
         let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
+        let db = match (&services.read_after, &request) {
+            (Some(read_after), Some(request)) => db.reading_after(read_after.of(request, services.clock.now())),
+            _ => db,
+        };
         Ctx::open(Inner {
             services: services.clone(),
             db,
@@ -173,6 +177,7 @@ impl Runner {
             notes: runs::Notes::default(),
             session,
             headers: std::sync::Mutex::default(),
+            written: std::sync::OnceLock::new(),
             carried_tenant: tenant,
             entered: std::sync::OnceLock::new(),
         })

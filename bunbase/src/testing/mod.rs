@@ -275,8 +275,10 @@ fn configured(app: &App, database: &TestDatabase) -> Config {
     // A secret of its own, so that none is made and kept in the folder that the test runs in.
     let (url, settings) = (database.url(), database.settings());
     let loader = Loader::new().development().set("database.url", url).set("app.secret", SECRET);
+    // It is known, and need not be found out by every test.
+    let loader = loader.set("database.pgbouncer", settings.pgbouncer == Some(true));
     let loader = match settings.direct_url {
-        Some(direct) => loader.set("database.pgbouncer", settings.pgbouncer).set("database.direct_url", direct),
+        Some(direct) => loader.set("database.direct_url", direct),
         None => loader,
     };
     // A test asks what has just been counted.

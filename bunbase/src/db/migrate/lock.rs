@@ -137,7 +137,8 @@ async fn acquire(db: &Db, holder: &DatabaseConnection, longest: Duration) -> Res
         let transaction = holder.begin().await.map_err(|error| db.explain(error))?;
         // The transaction idles while the other connection works.
         transaction.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
-        if db.pools_transactions() {
+        // On the direct way it is the connection's own session, whose statements it keeps.
+        if db.settings().of_session().is_none() {
             transaction.execute_unprepared(FORGET).await?;
         }
         let ask = "SELECT pg_try_advisory_xact_lock($1) AS mine";

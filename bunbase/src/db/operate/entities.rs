@@ -15,7 +15,7 @@ use sea_schema::{postgres, sea_query::TableCreateStatement, sqlite, sqlite::def:
 use super::tables::framework_tables;
 use crate::{
     Error, Result,
-    db::{Db, migrate::checksum},
+    db::{Db, migrate::checksum, pool::open_postgres_session},
 };
 
 /// What a written file begins with; its checksum follows, so that a file that somebody changed is told from one that was left alone.
@@ -167,8 +167,16 @@ fn sum(text: &str) -> String {
 
 async fn of_postgres(db: &Db) -> Result<Vec<(String, TableCreateStatement)>> {
     let schema: String = db.sql("SELECT current_schema()::text").scalar().await?;
-    let pool = db.primary().get_postgres_connection_pool().clone();
+    // What reads the schema prepares its statements, outside of transactions.
+    let Some(settings) = db.settings().of_session() else {
+        let text =
+            "entities are made in a session of the server, which PgBouncer does not give: set `database.direct_url`";
+        return Err(Error::new(400, "no_session", text));
+    };
+    let session = open_postgres_session(&settings).await?;
+    let pool = session.get_postgres_connection_pool().clone();
     let discovered = postgres::discovery::SchemaDiscovery::new(pool, &schema).discover().await;
+    session.close().await?;
     let parts: Vec<(String,)> = db.sql(PARTS).columns().await?;
     let tables = discovered.map_err(Error::internal)?.tables.into_iter();
     Ok(tables

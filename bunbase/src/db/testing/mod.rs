@@ -112,6 +112,15 @@ impl TestDatabase {
         self.settings.clone()
     }
 
+    /// Makes it reached by no way but its own, whatever all tests go through: for what is about sessions of the server.
+    #[cfg(test)]
+    pub(super) fn directly(mut self) -> Self {
+        if let Some(settings) = self.settings.of_session() {
+            self.settings = settings;
+        }
+        self
+    }
+
     /// Returns which engine it is.
     pub fn backend(&self) -> DbBackend {
         self.backend
@@ -167,7 +176,7 @@ fn through(url: &str) -> Result<Settings> {
     let mut by_way = url::Url::parse(url).map_err(Error::internal)?;
     by_way.set_ip_host(address.ip()).map_err(|()| wrong("the URL of the database has no host"))?;
     by_way.set_port(Some(address.port())).map_err(|()| wrong("the URL of the database has no port"))?;
-    Ok(Settings { pgbouncer: true, direct_url: Some(url.to_owned()), ..Settings::new(by_way) })
+    Ok(Settings { pgbouncer: Some(true), direct_url: Some(url.to_owned()), ..Settings::new(by_way) })
 }
 
 /// Runs a statement that cannot be in a transaction.

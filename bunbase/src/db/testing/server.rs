@@ -35,6 +35,24 @@ impl PostgresServer {
             eprintln!("SKIPPED on a PostgreSQL of the test's own: no `initdb` is installed");
             return Ok(None);
         };
+        let server = Self::empty(programs, options)?;
+        server.run("initdb", &["-U", "bunbase", "--auth=trust", "--no-sync"])?;
+        server.up()?;
+        Ok(Some(server))
+    }
+
+    /// Makes and starts a standby of it, which goes on replaying what it writes.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn standby(&self) -> Result<Self> {
+        let server = Self::empty(self.programs.clone(), |_folder| String::new())?;
+        server.run("pg_basebackup", &["-d", &self.url(), "-R", "-X", "stream", "-c", "fast", "--no-sync"])?;
+        server.up()?;
+        Ok(server)
+    }
+
+    fn empty(programs: PathBuf, options: impl FnOnce(&Path) -> String) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let options = options(folder.path());
@@ -43,9 +61,7 @@ impl PostgresServer {
             // PostgreSQL refuses to run as root.
             done(Command::new("chown").arg("-R").arg("postgres").arg(server.folder.path()))?;
         }
-        server.run("initdb", &["-U", "bunbase", "--auth=trust", "--no-sync"])?;
-        server.up()?;
-        Ok(Some(server))
+        Ok(server)
     }
 
     /// Returns the URL of its database, as its superuser.

@@ -69,7 +69,7 @@ async fn forward(listener: TcpListener, server: SocketAddr) {
 
 #[tokio::test]
 async fn a_postgres_that_goes_away_is_503_and_comes_back_by_itself() {
-    for database in TestDatabase::each().await.unwrap() {
+    for database in TestDatabase::each().await.unwrap().into_iter().map(TestDatabase::directly) {
         if database.backend() != DbBackend::Postgres {
             continue;
         }
@@ -118,7 +118,7 @@ async fn a_postgres_that_goes_away_is_503_and_comes_back_by_itself() {
 
 #[tokio::test]
 async fn a_session_that_the_server_ends_is_503_and_the_next_call_works() {
-    for database in TestDatabase::each().await.unwrap() {
+    for database in TestDatabase::each().await.unwrap().into_iter().map(TestDatabase::directly) {
         if database.backend() != DbBackend::Postgres {
             continue;
         }

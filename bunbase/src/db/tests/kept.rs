@@ -17,7 +17,7 @@ const PID: &str = "SELECT pg_backend_pid()";
 /// A Postgres database, settings for it with a name of their own, and a handle that watches from outside.
 async fn watched() -> Option<(TestDatabase, Settings, Watch)> {
     let mut all = TestDatabase::each().await.unwrap();
-    let database = all.pop().filter(|database| database.backend() == DbBackend::Postgres)?;
+    let database = all.pop().filter(|database| database.backend() == DbBackend::Postgres)?.directly();
     let name = format!("kept-{}", uuid::Uuid::new_v4().simple());
     let settings = Settings { application_name: name.clone(), ..database.settings() };
     let watch = Watch { db: database.db().await.unwrap(), name };

@@ -3,10 +3,12 @@
 
 use bunbase::{
     Error,
-    db::{Db, DbBackend, Settings},
+    db::{Db, DbBackend, Settings, testing::PostgresServer},
     prelude::*,
-    testing::{TestApp, TestDatabase},
+    testing::{TestApp, TestDatabase, TestResponse},
 };
+
+use super::soon;
 
 bunbase::module!(prefix = "/t/replicas");
 
@@ -64,6 +66,26 @@ async fn noted(ctx: Ctx) -> Result<()> {
 async fn caller(ctx: Ctx) -> Result<String> {
     ctx.sql("INSERT INTO note (text) VALUES ('x')").execute().await?;
     Ok(ctx.call(Read::new("plainly".to_owned())).await?)
+}
+
+/// Writes, once for a key.
+#[action(post = "/notes", status = 204, idempotent)]
+async fn write_note(ctx: Ctx) -> Result<()> {
+    ctx.sql("INSERT INTO note (text) VALUES ('x')").execute().await?;
+    Ok(())
+}
+
+/// Says who answers, and how many notes it has.
+#[action(get = "/notes")]
+async fn count_notes(ctx: Ctx) -> Result<String> {
+    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN 'replica' ELSE 'primary' END || ' ' || count(*) FROM note";
+    ctx.sql(sql).scalar().await
+}
+
+/// Counts in an action that this one calls.
+#[action(get = "/called")]
+async fn count_by_call(ctx: Ctx) -> Result<String> {
+    Ok(ctx.call(CountNotes::new()).await?)
 }
 
 async fn fill(db: &Db, name: &str) {
@@ -173,4 +195,98 @@ async fn a_replica_that_is_away_is_left_out_and_comes_back() {
     until_it_is(&app, true).await;
     let answer = app.get("/t/replicas/read/plainly").send().await.assert_status(200);
     assert_eq!(answer.json::<String>(), "replica");
+}
+
+/// A primary, a standby of it, and the connection by which its replay is stopped.
+struct Pair {
+    primary: PostgresServer,
+    standby: PostgresServer,
+    control: Db,
+}
+
+impl Pair {
+    async fn start() -> Option<Self> {
+        let primary = PostgresServer::start(|_folder| "-c fsync=off".to_owned()).unwrap()?;
+        let db = Db::open(&Settings::new(primary.url())).await.unwrap();
+        db.sql("CREATE TABLE note (text TEXT NOT NULL)").execute().await.unwrap();
+        db.close().await;
+        let standby = primary.standby().unwrap();
+        let control = Db::open(&Settings { max_connections: 1, ..Settings::new(standby.url()) }).await.unwrap();
+        Some(Self { primary, standby, control })
+    }
+
+    /// Starts an instance over both.
+    async fn instance(&self, reads_own_writes: bool) -> TestApp {
+        let app = App::new()
+            .config("database.url", self.primary.url())
+            .config("database.read_replica_url", vec![self.standby.url()])
+            .config("database.max_lag", "10m")
+            .config("database.read_your_writes", reads_own_writes);
+        let app = TestApp::start(app).await;
+        until_it_is(&app, true).await;
+        app
+    }
+
+    /// Makes the standby stay where it is.
+    async fn pause(&self) {
+        sea_orm_execute(&self.control, "SELECT pg_wal_replay_pause()").await;
+        let state = "SELECT pg_get_wal_replay_pause_state()";
+        while self.control.sql(state).scalar::<String>().await.unwrap() != "paused" {}
+    }
+
+    async fn resume(&self) {
+        sea_orm_execute(&self.control, "SELECT pg_wal_replay_resume()").await;
+    }
+}
+
+/// Asks an instance who answers, and how many notes there are.
+async fn counted(app: &TestApp, header: Option<(&str, &str)>) -> String {
+    let request = app.get("/t/replicas/notes");
+    let request = header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    request.send().await.assert_status(200).json()
+}
+
+fn mark(answer: &TestResponse) -> String {
+    answer.header("bunbase-read-after").expect("it has written").to_owned()
+}
+
+#[tokio::test]
+async fn what_a_caller_has_written_is_in_what_it_reads_next_on_any_instance() {
+    let Some(pair) = Pair::start().await else { return };
+    let (one, other) = (pair.instance(true).await, pair.instance(true).await);
+    // The tables of the framework are there as well.
+    soon("the replica", async { while counted(&other, None).await != "replica 0" {} }).await;
+    pair.pause().await;
+    let written = one.post("/t/replicas/notes").header("idempotency-key", "first").send().await.assert_status(204);
+    let mark = mark(&written);
+    let cookie = written.header("set-cookie").unwrap();
+    let (cookie, attributes) = cookie.split_once(';').unwrap();
+    assert!(attributes.contains("HttpOnly") && attributes.contains("Max-Age=610"), "{attributes}");
+
+    assert_eq!(counted(&other, None).await, "replica 0", "somebody else's next request may be behind");
+    assert_eq!(counted(&other, Some(("bunbase-read-after", &mark))).await, "primary 1");
+    assert_eq!(counted(&other, Some(("cookie", cookie))).await, "primary 1");
+    let called = other.get("/t/replicas/called").header("bunbase-read-after", &mark).send().await;
+    assert_eq!(called.json::<String>(), "primary 1", "so do the actions that it calls");
+    assert!(called.header("bunbase-read-after").is_none() && called.header("set-cookie").is_none());
+    assert_eq!(counted(&other, Some(("bunbase-read-after", &mark[..mark.len() - 2]))).await, "replica 0");
+
+    let again = other.post("/t/replicas/notes").header("idempotency-key", "first").send().await.assert_status(204);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(counted(&other, Some(("bunbase-read-after", &self::mark(&again)))).await, "primary 1");
+
+    pair.resume().await;
+    let caught_up = async { while counted(&other, Some(("bunbase-read-after", &mark))).await != "replica 1" {} };
+    soon("the replica has it, and answers", caught_up).await;
+}
+
+#[tokio::test]
+async fn nothing_is_marked_unless_it_is_asked_for() {
+    let Some(pair) = Pair::start().await else { return };
+    let app = pair.instance(false).await;
+    pair.pause().await;
+    let written = app.post("/t/replicas/notes").send().await.assert_status(204);
+    assert!(written.header("bunbase-read-after").is_none() && written.header("set-cookie").is_none());
+    assert_eq!(counted(&app, None).await, "replica 0");
+    pair.resume().await;
 }
