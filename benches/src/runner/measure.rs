@@ -238,6 +238,7 @@ fn summary(scenario: &Scenario, server: String, mut runs: Vec<Run>, setup: &Setu
         server_cores: cores(|run| run.usage.server_cpu_s),
         database_cores: cores(|run| run.usage.database_cpu_s),
         server_rss_bytes: runs.iter().filter_map(|run| run.usage.server_rss_bytes).max(),
+        database_memory_bytes: runs.iter().filter_map(|run| run.usage.database_memory_bytes).max(),
         spread: spread(&rates).unwrap_or_default(),
         unsound: Vec::new(),
         failed: None,

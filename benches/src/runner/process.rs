@@ -80,6 +80,22 @@ pub(crate) fn memory_of_sessions(database: &str) -> u64 {
     sessions_of(database).into_iter().filter_map(proportional_bytes).sum()
 }
 
+/// Returns a process and those that it has started, and they: some servers are more than one.
+fn family(process: u32) -> Vec<u32> {
+    let mut found = vec![process];
+    let mut next = 0;
+    while let Some(parent) = found.get(next) {
+        let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        let children: Vec<u32> = threads
+            .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+            .flat_map(|text| text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        found.extend(children);
+        next += 1;
+    }
+    found
+}
+
 /// Returns the ticks of all cores that something used, without interrupts: those of loopback traffic belong to nobody.
 fn busy_ticks() -> Option<u64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
@@ -110,6 +126,8 @@ struct Seen {
     /// Ticks at the beginning and now, by process.
     ticks: BTreeMap<u32, (u64, u64)>,
     sessions: Vec<u32>,
+    /// The server's processes.
+    servers: Vec<u32>,
     server_rss_bytes: Option<u64>,
     database_memory_bytes: Option<u64>,
     rounds: u64,
@@ -118,7 +136,11 @@ struct Seen {
 impl Seen {
     fn look(&mut self) {
         if let Some(server) = self.watched.server {
-            self.server_rss_bytes = self.server_rss_bytes.max(resident_bytes(server));
+            let servers = family(server);
+            let resident: u64 = servers.iter().filter_map(|server| resident_bytes(*server)).sum();
+            self.server_rss_bytes = self.server_rss_bytes.max(Some(resident));
+            self.servers
+                .extend(servers.into_iter().filter(|server| !self.servers.contains(server)).collect::<Vec<_>>());
         }
         // A look at every process of the machine costs more than all the rest.
         if let Some(database) = self.watched.database.clone().filter(|_| self.rounds.is_multiple_of(4)) {
@@ -133,12 +155,13 @@ impl Seen {
             let memory = self.sessions.iter().filter_map(|session| proportional_bytes(*session)).sum();
             self.database_memory_bytes = self.database_memory_bytes.max(Some(memory));
         }
-        let Watched { server, redis, others, .. } = &self.watched;
-        let all: Vec<u32> = server.iter().chain(redis).chain(others).chain(&self.sessions).copied().collect();
+        let Watched { redis, others, .. } = &self.watched;
+        let others = others.iter().flat_map(|other| family(*other));
+        let all: Vec<u32> = self.servers.iter().chain(redis).chain(&self.sessions).copied().chain(others).collect();
         for process in all {
             let Some(now) = stat(&process.to_string()) else { continue };
-            // A session that began meanwhile has done all of its work meanwhile.
-            let began = if self.rounds > 0 && self.sessions.contains(&process) { 0 } else { now.ticks };
+            // One that began meanwhile has done all of its work meanwhile.
+            let began = if self.rounds > 0 { 0 } else { now.ticks };
             self.ticks.entry(process).or_insert((began, now.ticks)).1 = now.ticks;
         }
         self.rounds += 1;
@@ -146,6 +169,20 @@ impl Seen {
 
     fn used(&self, process: u32) -> Option<u64> {
         self.ticks.get(&process).map(|(began, now)| now.saturating_sub(*began))
+    }
+
+    /// Returns what the server's processes have used; `None` where there is none on this machine.
+    fn used_by_server(&self) -> Option<u64> {
+        self.watched.server?;
+        self.servers
+            .iter()
+            .map(|server| self.used(*server))
+            .reduce(|sum, one| Some(sum.unwrap_or(0) + one.unwrap_or(0)))?
+    }
+
+    /// Returns what everybody has used who is no stranger.
+    fn used_by_all(&self) -> u64 {
+        self.ticks.values().map(|(began, now)| now.saturating_sub(*began)).sum()
     }
 }
 
@@ -173,8 +210,7 @@ impl Sampler {
     #[expect(clippy::cast_precision_loss, reason = "hundredths of a second")]
     pub(crate) fn server_now(&self) -> Option<(f64, u64)> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let server = seen.watched.server?;
-        Some((seen.used(server)? as f64 / TICKS_PER_SECOND, seen.server_rss_bytes?))
+        Some((seen.used_by_server()? as f64 / TICKS_PER_SECOND, seen.server_rss_bytes?))
     }
 
     /// Ends, after the load tool was waited for, and says what was used in so many seconds.
@@ -191,19 +227,14 @@ impl Sampler {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let tool = own.as_ref().map(|own| own.ended_ticks.saturating_sub(self.began.ended));
         let runner = own.as_ref().map(|own| own.ticks.saturating_sub(self.began.own));
-        let Watched { server, database, redis, others, .. } = &seen.watched;
+        let Watched { database, redis, .. } = &seen.watched;
         let of = |process: &Option<u32>| process.and_then(|process| seen.used(process));
         let sessions: u64 = seen.sessions.iter().filter_map(|session| seen.used(*session)).sum();
-        let known = of(server).unwrap_or_default()
-            + of(redis).unwrap_or_default()
-            + others.iter().filter_map(|other| seen.used(*other)).sum::<u64>()
-            + sessions
-            + tool.unwrap_or_default()
-            + runner.unwrap_or_default();
+        let known = seen.used_by_all() + tool.unwrap_or_default() + runner.unwrap_or_default();
         let seconds = |ticks: u64| ticks as f64 / TICKS_PER_SECOND;
         let foreign = |busy: u64| seconds(busy.saturating_sub(known)) / (duration_s * cores as f64);
         Usage {
-            server_cpu_s: of(server).map(seconds),
+            server_cpu_s: seen.used_by_server().map(seconds),
             server_rss_bytes: seen.server_rss_bytes,
             database_cpu_s: database.as_ref().map(|_| seconds(sessions)),
             database_memory_bytes: seen.database_memory_bytes,
@@ -234,6 +265,19 @@ mod tests {
         assert!(resident_bytes(own).is_some_and(|bytes| bytes > 1 << 20));
         assert!(proportional_bytes(own).is_some());
         assert!(stat(&u32::MAX.to_string()).is_none());
+    }
+
+    #[test]
+    fn a_server_is_all_of_its_processes() {
+        if stat("self").is_none() {
+            return;
+        }
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let all = family(std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(all.first(), Some(&std::process::id()));
+        assert!(all.contains(&child.id()), "{all:?}");
     }
 
     #[test]

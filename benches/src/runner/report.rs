@@ -13,6 +13,9 @@ use super::{
 };
 use crate::Result;
 
+/// By how much another load tool has to be faster to be recommended.
+const MUCH_MORE: f64 = 1.5;
+
 /// Says what the load tools can do.
 pub(crate) fn ceilings(bed: &mut Bed, conditions: &Conditions) {
     let told: Vec<String> =
@@ -22,6 +25,12 @@ pub(crate) fn ceilings(bed: &mut Bed, conditions: &Conditions) {
         told.join(", "),
         conditions.round_trip_ms.unwrap_or_default()
     ));
+    let own = conditions.ceilings.get(bed.tool.name()).copied().unwrap_or_default();
+    for (tool, rate) in conditions.ceilings.iter().filter(|(_, rate)| **rate > MUCH_MORE * own) {
+        let times = rate / own.max(1.0);
+        bed.progress
+            .say(&format!("{tool} reaches {times:.1} times as much: --tool {tool} for what is faster than that."));
+    }
 }
 
 /// Prints all tables.
@@ -155,6 +164,7 @@ fn usage(scenarios: &[Measured]) -> Table {
         "server cores",
         "database cores",
         "memory",
+        "database memory",
         "others' cores",
     ]);
     for measured in scenarios.iter().filter(|measured| measured.server_cores.is_some()) {
@@ -167,6 +177,7 @@ fn usage(scenarios: &[Measured]) -> Table {
             cores(measured.server_cores),
             cores(measured.database_cores),
             measured.server_rss_bytes.map(megabytes).unwrap_or_default(),
+            measured.database_memory_bytes.map(megabytes).unwrap_or_default(),
             format!("{:.1}%", foreign * 100.0),
         ]);
     }

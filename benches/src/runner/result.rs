@@ -97,6 +97,7 @@ pub(crate) struct Measured {
     pub(crate) server_cores: Option<f64>,
     pub(crate) database_cores: Option<f64>,
     pub(crate) server_rss_bytes: Option<u64>,
+    pub(crate) database_memory_bytes: Option<u64>,
     /// The fastest run less the slowest, as a share of the median.
     pub(crate) spread: f64,
     /// Why the numbers are not to be trusted; empty where they are.
