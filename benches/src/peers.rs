@@ -40,6 +40,9 @@ pub(crate) struct Peer {
     installed: PathBuf,
     /// What can be asked of it.
     pub(crate) scenarios: Vec<String>,
+    /// It has a 5 for a "5" where text is wanted: it checks a little less than the others.
+    #[serde(default)]
+    pub(crate) takes_numbers_as_text: bool,
     /// What is to be known of it; often nothing.
     pub(crate) notes: String,
 }
@@ -168,6 +171,7 @@ mod tests {
             start,
             installed: here,
             scenarios: Vec::new(),
+            takes_numbers_as_text: false,
             notes: String::new(),
         }
     }
