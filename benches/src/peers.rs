@@ -40,9 +40,9 @@ pub(crate) struct Peer {
     installed: PathBuf,
     /// What can be asked of it.
     pub(crate) scenarios: Vec<String>,
-    /// It has a 5 for a "5" where text is wanted: it checks a little less than the others.
+    /// What it does not refuse, other than the rest.
     #[serde(default)]
-    pub(crate) takes_numbers_as_text: bool,
+    pub(crate) lenient: Vec<String>,
     /// What is to be known of it; often nothing.
     pub(crate) notes: String,
 }
@@ -171,7 +171,7 @@ mod tests {
             start,
             installed: here,
             scenarios: Vec::new(),
-            takes_numbers_as_text: false,
+            lenient: Vec::new(),
             notes: String::new(),
         }
     }
