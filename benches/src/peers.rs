@@ -40,6 +40,9 @@ pub(crate) struct Peer {
     installed: PathBuf,
     /// What can be asked of it.
     pub(crate) scenarios: Vec<String>,
+    /// What it does not refuse, other than the rest.
+    #[serde(default)]
+    pub(crate) lenient: Vec<String>,
     /// What is to be known of it; often nothing.
     pub(crate) notes: String,
 }
@@ -168,6 +171,7 @@ mod tests {
             start,
             installed: here,
             scenarios: Vec::new(),
+            lenient: Vec::new(),
             notes: String::new(),
         }
     }

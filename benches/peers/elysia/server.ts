@@ -28,9 +28,13 @@ if (workers > 1 && cluster.isPrimary) {
     if (listening === workers) console.log(`listening on http://${hostname}:${port}`);
   });
   for (let n = 0; n < workers; n += 1) cluster.fork({ PORT: String(port) });
+  let left = workers;
+  cluster.on("exit", () => {
+    left -= 1;
+    if (left === 0) process.exit();
+  });
   process.once("SIGTERM", () => {
     for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill("SIGTERM");
-    process.exit();
   });
 } else {
   const port = serve(Number(process.env.PORT || 0));
