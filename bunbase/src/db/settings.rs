@@ -102,7 +102,7 @@ impl Settings {
     }
 
     /// Returns whether a proxy that pools transactions is known to be before the server.
-    pub(super) fn pools_transactions(&self) -> bool {
+    pub(crate) fn pools_transactions(&self) -> bool {
         self.pgbouncer == Some(true)
     }
 

@@ -114,7 +114,7 @@ fn of_sqlite(facts: &Facts<'_>) -> Vec<Line> {
             .no("SQLite is one file of one machine: it is for one instance, or several processes beside each other")
             .key("database.url", "postgres://USER:PASSWORD@HOST/NAME?sslmode=verify-full"),
         durability.key("database.url", "sqlite://data/app.db"),
-        timeouts(facts),
+        timeouts(facts, None),
         VACUUM.yes("nothing to do: SQLite uses the room of deleted rows again"),
         SCANS.unknown("SQLite does not count how its tables are read").command("APP db slow"),
         UNUSED.unknown("SQLite does not count how its indexes are read"),
@@ -122,7 +122,8 @@ fn of_sqlite(facts: &Facts<'_>) -> Vec<Line> {
 }
 
 fn of_postgres(facts: &Facts<'_>, address: Option<&Address>, server: &Result<Box<Server>, String>) -> Vec<Line> {
-    let mut lines = vec![tls(address, server.as_deref().ok()), timeouts(facts), replicas(facts)];
+    let mut lines =
+        vec![tls(address, server.as_deref().ok()), timeouts(facts, server.as_deref().ok()), replicas(facts)];
     lines.push(INSTANCES.yes("Postgres is shared by all instances").key("database.url", "postgres://…"));
     let server = match server {
         Ok(server) => server,
@@ -280,7 +281,7 @@ fn slow(facts: &Facts<'_>, server: &Server) -> Line {
 fn pool(facts: &Facts<'_>, server: &Server) -> Line {
     let database = &facts.config.database;
     let (instances, how) = facts.instances();
-    let each = i64::from(database.max_connections) + if database.pgbouncer { 0 } else { i64::from(BESIDE_THE_POOL) };
+    let each = i64::from(database.max_connections) + if server.is_pooled { 0 } else { i64::from(BESIDE_THE_POOL) };
     let (room, most) = (server.room(), server.number("max_connections").unwrap_or(0));
     let fact = format!(
         "`database.max_connections` = {}; {instances} instances × {each} = {} of the server's max_connections = {most}, {room} of them for \
@@ -289,9 +290,9 @@ fn pool(facts: &Facts<'_>, server: &Server) -> Line {
         instances * each,
         server.connections,
     );
-    if database.pgbouncer {
+    if server.is_pooled {
         return POOL
-            .yes(format!("`database.pgbouncer` = true: the proxy has the connections; {fact}"))
+            .yes(format!("PgBouncer is before the server and has the connections; {fact}"))
             .key("database.max_connections", "what `default_pool_size` of PgBouncer divided by the instances is");
     }
     let fits = (room / instances.max(1) - i64::from(BESIDE_THE_POOL)).max(1);
@@ -406,12 +407,14 @@ fn durability(server: &Server) -> Line {
     line.sql("SELECT pg_reload_conf()")
 }
 
-fn timeouts(facts: &Facts<'_>) -> Line {
+fn timeouts(facts: &Facts<'_>, server: Option<&Server>) -> Line {
     let database = &facts.config.database;
     let word = |limit: Option<Duration>| limit.map_or("none".to_owned(), |limit| format!("{limit:?}"));
     let (statement, transaction) = (word(database.statement_timeout), word(database.transaction_timeout));
     let fact = format!("`database.statement_timeout`: {statement}; `database.transaction_timeout`: {transaction}");
-    let has_no_statement_timeout = database.statement_timeout.is_none() && !facts.is_sqlite() && !database.pgbouncer;
+    // Behind the proxy it is the proxy's, or the role's.
+    let is_pooled = server.map_or(database.pgbouncer == Some(true), |server| server.is_pooled);
+    let has_no_statement_timeout = database.statement_timeout.is_none() && !facts.is_sqlite() && !is_pooled;
     TIMEOUTS
         .yes_unless(database.transaction_timeout.is_none() || has_no_statement_timeout, fact)
         .key("database.statement_timeout", "\"30s\"")

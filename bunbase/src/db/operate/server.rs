@@ -135,6 +135,8 @@ pub struct Server {
     pub version: String,
     /// Whether this session is encrypted; behind a proxy, the proxy's.
     pub is_encrypted: bool,
+    /// Whether a proxy that pools transactions is before it: said by `database.pgbouncer`, or found out.
+    pub is_pooled: bool,
     /// Whether it only follows another one.
     pub is_replica: bool,
     /// How many sessions of applications there are besides the one that asked.
@@ -229,6 +231,7 @@ impl Server {
         Self {
             version: "15.20".to_owned(),
             is_encrypted: true,
+            is_pooled: false,
             is_replica: false,
             connections: 7,
             instances: 2,
@@ -294,6 +297,7 @@ pub async fn server(db: &Db, name: &str) -> Result<Server> {
     Ok(Server {
         version: sessions.version,
         is_encrypted: sessions.is_encrypted.unwrap_or(false),
+        is_pooled: db.settings().pools_transactions(),
         is_replica: sessions.is_replica,
         connections: sessions.connections,
         instances: sessions.instances,
