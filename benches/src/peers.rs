@@ -1,25 +1,13 @@
 //! The peers: the endpoints of the benchmark, written by hand on other frameworks. `peers/peers.toml` lists them and says what is what.
-#![expect(dead_code, reason = "`run --peers` will be the one that calls it")]
 
 use std::{
     env,
     ffi::OsStr,
-    fs,
-    io::{self, BufRead, BufReader},
+    fs, io,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
 };
 
 use serde::Deserialize;
-
-/// How long a peer may take until it says where it listens.
-const START: Duration = Duration::from_mins(1);
-
-/// How long a peer may take to end after SIGTERM.
-const STOP: Duration = Duration::from_secs(10);
 
 /// One server of the manifest. Its paths and commands are absolute.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,9 +27,11 @@ pub(crate) struct Peer {
     /// What is there once it is built.
     installed: PathBuf,
     /// What can be asked of it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`check` reads it; the runner asks"))]
     pub(crate) scenarios: Vec<String>,
     /// What it does not refuse, other than the rest.
     #[serde(default)]
+    #[expect(dead_code, reason = "`check` reads it")]
     pub(crate) lenient: Vec<String>,
     /// What is to be known of it; often nothing.
     pub(crate) notes: String,
@@ -72,33 +62,6 @@ impl Peer {
         let build: Vec<String> = self.build.iter().map(quote).collect();
         format!("cd {} && {}", self.directory.display(), build.join(" "))
     }
-
-    /// Starts it on a free port and waits until it says which.
-    ///
-    /// # Errors
-    /// It does not start, it ends, or it says nothing for a minute.
-    pub(crate) fn start(&self, workers: usize, database_url: Option<&str>) -> io::Result<Running> {
-        let failed = |why: &str| io::Error::other(format!("the peer `{}` {why}", self.name));
-        let (program, arguments) = self.start.split_first().ok_or_else(|| failed("has no command"))?;
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.directory).stdin(Stdio::null()).stdout(Stdio::piped());
-        command.env("PORT", "0").env("WORKERS", workers.to_string()).env_remove("DATABASE_URL");
-        if let Some(url) = database_url {
-            command.env("DATABASE_URL", url);
-        }
-        let mut process = command.spawn().map_err(|error| failed(&format!("does not start: {error}")))?;
-        let out = process.stdout.take().map(BufReader::new);
-        // Owns the process from here on, so that it is ended whatever comes.
-        let mut running = Running { process, address: String::new() };
-        let (found, address) = mpsc::channel();
-        thread::spawn(move || found.send(out.and_then(read_address)));
-        let found = address.recv_timeout(START).map_err(|_| failed("says nothing"))?;
-        let (address, out) = found.ok_or_else(|| failed("did not say where it listens"))?;
-        running.address = address;
-        // What it says later has to go somewhere.
-        running.process.stdout = Some(out);
-        Ok(running)
-    }
 }
 
 /// Reads the manifest of `folder`. `target` is where cargo was told to build, if it was.
@@ -120,61 +83,11 @@ fn parse(manifest: &str, folder: &Path, target: Option<&OsStr>) -> Result<Vec<Pe
     Ok(peers)
 }
 
-/// Returns the address in the first line that has one, and the rest of the output; nothing when it ends without.
-fn read_address(mut out: BufReader<ChildStdout>) -> Option<(String, ChildStdout)> {
-    let mut line = String::new();
-    while out.read_line(&mut line).ok()? > 0 {
-        if let Some((_, address)) = line.split_once("http://") {
-            return Some((address.trim().to_owned(), out.into_inner()));
-        }
-        line.clear();
-    }
-    None
-}
-
-/// A peer that runs. Dropped, it is told to end by SIGTERM, as its processes would stay behind otherwise.
-#[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) process: Child,
-    /// Host and port.
-    pub(crate) address: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).stderr(Stdio::null()).status();
-        let told = Instant::now();
-        while told.elapsed() < STOP && matches!(self.process.try_wait(), Ok(None)) {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
-
-    fn sh(script: &str) -> Peer {
-        let start = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        Peer {
-            name: "script".to_owned(),
-            language: "sh".to_owned(),
-            framework: "none".to_owned(),
-            directory: here.clone(),
-            build: Vec::new(),
-            start,
-            installed: here,
-            scenarios: Vec::new(),
-            lenient: Vec::new(),
-            notes: String::new(),
-        }
-    }
 
     #[test]
     fn every_peer_is_there() {
@@ -211,23 +124,5 @@ mod tests {
         let by_name = manifest.replace("{target}/release/one\", ", "node\", ");
         assert_eq!(parse(&by_name, folder, None).unwrap()[0].start[0], "node");
         assert!(parse(&manifest.replace("notes", "note"), folder, None).is_err());
-    }
-
-    #[test]
-    fn a_peer_is_told_what_to_do_and_ends() {
-        let script =
-            r#"echo starting; echo "at http://127.0.0.1:$PORT/$WORKERS/$DATABASE_URL"; exec tail -f /dev/null"#;
-        let running = sh(script).start(3, Some("postgres:x")).unwrap();
-        assert_eq!(running.address, "127.0.0.1:0/3/postgres:x");
-        let process = PathBuf::from(format!("/proc/{}", running.process.id()));
-        assert!(process.exists() || !Path::new("/proc").exists());
-        drop(running);
-        assert!(!process.exists());
-    }
-
-    #[test]
-    fn a_peer_that_ends_without_an_address_is_an_error() {
-        let error = sh("echo nothing").start(1, None).unwrap_err();
-        assert_eq!(error.to_string(), "the peer `script` did not say where it listens");
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "PER_SECOND")]
     pub(crate) rate: Option<u64>,
     /// Measures a server that runs elsewhere, with the same endpoints: `http://HOST:PORT`.
-    #[arg(long, conflicts_with_all = ["twin", "paired", "against", "database", "redis", "memory", "peers"])]
+    #[arg(long, conflicts_with_all = ["twin", "paired", "against", "database", "redis", "memory", "peer", "peers"])]
     pub(crate) url: Option<String>,
     /// `sqlite`, `postgres` (at `BUNBASE_TEST_POSTGRES_URL`, or on this machine), or a Postgres URL. A database of its own is made there, and removed.
     #[arg(long, default_value = "sqlite")]
@@ -75,10 +75,13 @@ pub(crate) struct Run {
     /// With `--paired`: another build of this program, whose application is B.
     #[arg(long, value_name = "PATH", requires = "paired")]
     pub(crate) against: Option<PathBuf>,
-    /// Measures another server with the same endpoints too, as far as it has them; with `--paired`, each in turn with the application. May be repeated. The command
-    /// is split at spaces; it is told `PORT`, `WORKERS` and `DATABASE_URL`, and writes its address.
-    #[arg(long = "peer", value_name = "NAME=COMMAND")]
-    pub(crate) peers: Vec<String>,
+    /// Measures all peers of `benches/peers` that are installed too.
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Measures another server with the same endpoints too, as far as it has them; with `--paired`, each in turn with the application. May be repeated. One of
+    /// `benches/peers` is named; the command of any other is split at spaces; it is told `PORT`, `WORKERS` and `DATABASE_URL`, and writes its address.
+    #[arg(long, value_name = "NAME[=COMMAND]")]
+    pub(crate) peer: Vec<String>,
     /// What sends the requests.
     #[arg(long, value_enum)]
     pub(crate) tool: Option<Kind>,

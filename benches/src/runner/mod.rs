@@ -113,7 +113,10 @@ fn settle(patience: Duration, most: f64) -> Option<f64> {
 fn everything(bed: &mut Bed, scenarios: &[Scenario], setup: &Setup) -> Result<Results> {
     let mut results = Results { conditions: conditions(bed)?, ..Results::default() };
     let ceiling = results.conditions.ceilings.get(bed.tool.name()).copied();
-    let mut others = bed.options.peers.iter().map(|peer| Target::peer(peer)).collect::<Result<Vec<_>>>()?;
+    let mut others = bed.options.peer.iter().map(|peer| Target::peer(peer)).collect::<Result<Vec<_>>>()?;
+    if bed.options.peers {
+        others.extend(Target::peers(|text| bed.progress.say(text))?);
+    }
     match &bed.options.against {
         Some(path) => others.insert(0, Target::Other(path.clone())),
         // In turn with peers alone, where some are named and the twin is not.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Result;
+use crate::{Result, peers::Peer};
 
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -27,7 +27,13 @@ pub(crate) enum Target {
     /// The application of another build of this program.
     Other(PathBuf),
     /// Another program with some of the endpoints.
-    Peer { name: String, program: String, arguments: Vec<String> },
+    Peer {
+        name: String,
+        program: String,
+        arguments: Vec<String>,
+        /// Where it runs; among the servers' logs unless said.
+        directory: Option<PathBuf>,
+    },
 }
 
 /// What servers are told.
@@ -46,14 +52,43 @@ pub(crate) struct Environment {
 }
 
 impl Target {
-    /// Reads `NAME=COMMAND`.
+    /// Reads the name of a peer in `benches/peers`, or `NAME=COMMAND`.
     pub(crate) fn peer(text: &str) -> Result<Self> {
-        let (name, command) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=COMMAND"))?;
+        let Some((name, command)) = text.split_once('=') else {
+            let known = Peer::all()?;
+            let names: Vec<_> = known.iter().map(|peer| peer.name.as_str()).collect();
+            let unknown = || format!("`{text}` is neither NAME=COMMAND nor one of {}", names.join(", "));
+            let peer = known.iter().find(|peer| peer.name == text).ok_or_else(unknown)?;
+            if !peer.is_installed() {
+                return Err(format!("the peer `{text}` is not installed: {}", peer.how_to_install()).into());
+            }
+            return Ok(Self::known(peer));
+        };
         let mut words = command.split_whitespace().map(str::to_owned);
         let program = words.next().ok_or_else(|| format!("`{text}` has no command"))?;
         // What is a file here is none in the folder that it runs in.
         let whole = |word: String| fs::canonicalize(&word).map_or(word, |path| path.display().to_string());
-        Ok(Self::Peer { name: name.to_owned(), program, arguments: words.map(whole).collect() })
+        Ok(Self::Peer { name: name.to_owned(), program, arguments: words.map(whole).collect(), directory: None })
+    }
+
+    /// Returns the peers of `benches/peers` that are installed, and says what is missing for the others.
+    pub(crate) fn peers(mut say: impl FnMut(&str)) -> Result<Vec<Self>> {
+        let (there, missing): (Vec<_>, Vec<_>) = Peer::all()?.into_iter().partition(Peer::is_installed);
+        for peer in missing {
+            say(&format!("the peer `{}` is left out, it is not installed: {}", peer.name, peer.how_to_install()));
+        }
+        for Peer { name, language, framework, notes, .. } in &there {
+            say(format!("{name}: {language}, {framework}. {notes}").trim_end());
+        }
+        Ok(there.iter().map(Self::known).collect())
+    }
+
+    fn known(peer: &Peer) -> Self {
+        let (program, arguments) = peer
+            .start
+            .split_first()
+            .map_or_else(Default::default, |(program, arguments)| (program.clone(), arguments.to_vec()));
+        Self::Peer { name: peer.name.clone(), program, arguments, directory: Some(peer.directory.clone()) }
     }
 
     /// Returns whether it is the application, with all of its endpoints.
@@ -102,6 +137,10 @@ impl Target {
                 command.args(arguments);
             }
         }
+        let folder = match self {
+            Self::Peer { directory: Some(directory), .. } => directory,
+            _ => folder,
+        };
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             // It is configured by what is said here alone.
@@ -245,11 +284,11 @@ mod tests {
 
     #[test]
     fn a_peer_is_a_name_and_a_command() {
-        let Target::Peer { name, program, arguments } = Target::peer("axum=./axum --port 0").unwrap() else {
+        let Target::Peer { name, program, arguments, .. } = Target::peer("axum=./axum --port 0").unwrap() else {
             unreachable!("it is a peer")
         };
         assert_eq!((name.as_str(), program.as_str(), arguments.len()), ("axum", "./axum", 2));
-        assert!(Target::peer("axum").is_err() && Target::peer("axum= ").is_err());
+        assert!(Target::peer("nobody").is_err() && Target::peer("axum= ").is_err());
     }
 
     #[test]
