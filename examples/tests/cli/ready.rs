@@ -199,11 +199,9 @@ fn what_is_said_to_be_done_makes_a_good_production_of_a_bad_one() {
     // A database that nobody has looked after.
     sql("CREATE TABLE customer (id BIGINT PRIMARY KEY);
          CREATE TABLE orders (id BIGINT PRIMARY KEY, customer_id BIGINT REFERENCES customer, note TEXT, state TEXT);
-         INSERT INTO orders (id, note, state) SELECT n, md5(n::text), 'new' FROM generate_series(1, 300000) AS n;
+         INSERT INTO orders (id, note, state) SELECT n, md5(n::text) || md5(n::text), 'new' FROM generate_series(1, 120000) AS n;
          CREATE INDEX orders_note ON orders (note);
-         ANALYZE orders;
          ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET autovacuum = off; ALTER SYSTEM SET max_connections = 40; ALTER SYSTEM SET work_mem = '2GB'");
-    sql(&"SELECT count(*) FROM orders WHERE state = 'x';".repeat(110));
     server.crash().expect("it stops");
     // What was counted is lost by a crash.
     server.up().expect("it starts");
@@ -241,7 +239,7 @@ fn what_is_said_to_be_done_makes_a_good_production_of_a_bad_one() {
             .starts_with("`database.max_connections` = 20; 4 instances × 23 = 92 of the server's max_connections = 40"),
         "{connections}"
     );
-    assert!(one("database.scans", &bad).fact.contains("orders (300000 rows"), "{bad:#?}");
+    assert!(one("database.scans", &bad).fact.contains("orders (120000 rows"), "{bad:#?}");
     assert!(one("database.unused_indexes", &bad).fact.contains("orders_note ("), "{bad:#?}");
 
     // All of it is done as it is written there.

@@ -365,7 +365,7 @@ fn work_mem(facts: &Facts<'_>, server: &Server) -> Line {
     if let Some(memory) = facts.database_memory().filter(|memory| at_worst > memory / 2) {
         return WORK_MEM
             .no(format!("{fact}; {connections} connections may take {} of {} at once", size(at_worst), size(memory)))
-            .sql(format!("ALTER SYSTEM SET work_mem = '{}MB'", (memory / 4 / connections.max(1) >> 20).max(1)))
+            .sql(format!("ALTER SYSTEM SET work_mem = '{}MB'", ((memory / 4 / connections.max(1)) >> 20).max(1)))
             .sql("SELECT pg_reload_conf()");
     }
     WORK_MEM

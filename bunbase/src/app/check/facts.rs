@@ -248,6 +248,6 @@ async fn tables(db: &Db, plan: &Plan) -> Result<Tables> {
 
 async fn redis(config: &Config) -> Option<Result<Vec<Node>, String>> {
     config.redis.url.expose()?;
-    let asked = in_time(data::about_redis(config)).await;
+    let asked = in_time(Box::pin(data::about_redis(config))).await;
     Some(asked.map(|(texts, snapshots)| texts.iter().map(|text| Node::read(text, snapshots.clone())).collect()))
 }

@@ -63,7 +63,8 @@ pub(super) async fn run(
         return Ok((text, Vec::new()));
     }
     let is_json = arguments.json;
-    let facts = Facts::gather(app, config, run, arguments).await?;
+    // On the heap: it is large, and part of the future of every command.
+    let facts = Box::pin(Facts::gather(app, config, run, arguments)).await?;
     let report = report(&facts);
     let text = if is_json { serde_json::to_string_pretty(&report)? + "\n" } else { report.text() };
     Ok((text, report.failing()))

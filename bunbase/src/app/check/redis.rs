@@ -202,5 +202,5 @@ fn access(config: &Config) -> Line {
         if is_encrypted { "encrypted" } else { "not encrypted" },
         if has_password { "with a password" } else { "without a password" },
     );
-    ACCESS.yes_unless(!is_local && !(is_encrypted && has_password), fact).key("redis.url", URL)
+    ACCESS.yes_unless(!(is_local || is_encrypted && has_password), fact).key("redis.url", URL)
 }

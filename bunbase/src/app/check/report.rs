@@ -39,8 +39,9 @@ pub(super) enum Change {
 pub(super) struct Line {
     /// A name that stays as it is.
     pub(super) id: &'static str,
-    /// The line: in the guide's words where it is the guide's.
-    pub(super) line: &'static str,
+    /// In the guide's words where it is the guide's.
+    #[serde(rename = "line")]
+    pub(super) text: &'static str,
     /// Whether a `no` makes the command fail.
     pub(super) required: bool,
     pub(super) answer: Answer,
@@ -76,7 +77,7 @@ impl Question {
 
     pub(super) fn is(self, answer: Answer, fact: impl Into<String>) -> Line {
         let Self { id, line, required } = self;
-        Line { id, line, required, answer, fact: fact.into(), how: Vec::new() }
+        Line { id, text: line, required, answer, fact: fact.into(), how: Vec::new() }
     }
 
     pub(super) fn yes(self, fact: impl Into<String>) -> Line {
@@ -187,7 +188,7 @@ impl Report {
                     Answer::No => "no",
                     Answer::Unknown => "cannot know from here",
                 };
-                let _ = writeln!(text, "  {answer}: {}  [{}]", line.line, line.id);
+                let _ = writeln!(text, "  {answer}: {}  [{}]", line.text, line.id);
                 let _ = writeln!(text, "      {}", line.fact);
                 // A `yes` has nothing to be changed; whoever wants to know has it as JSON.
                 for change in line.how.iter().filter(|_| line.answer != Answer::Yes) {

@@ -84,9 +84,9 @@ access = "public"
 access = "public"
 "#;
 
-fn address(must_encrypt: bool) -> Option<Address> {
+fn address(must_encrypt: bool) -> Address {
     let ssl_mode = if must_encrypt { "verify-full" } else { "prefer" };
-    Some(Address { host: "db.example".to_owned(), is_local: false, ssl_mode, must_encrypt })
+    Address { host: "db.example".to_owned(), is_local: false, ssl_mode, must_encrypt }
 }
 
 fn good(config: &Config) -> Facts<'_> {
@@ -138,7 +138,7 @@ fn good(config: &Config) -> Facts<'_> {
         },
         machine: Machine { cores: 4, memory_bytes: Some(8 << 30) },
         database: Database::Postgres {
-            address: address(true),
+            address: Some(address(true)),
             server: Ok(Box::new(server)),
             tables: Ok(Tables { migrations: Vec::new(), queues: Some(vec![queue]) }),
         },
@@ -183,7 +183,7 @@ fn bad(config: &Config) -> Facts<'_> {
             is_debug_build: true,
         },
         database: Database::Postgres {
-            address: address(false),
+            address: Some(address(false)),
             server: Ok(Box::new(server)),
             tables: Ok(Tables { migrations: vec![pending], queues: None }),
         },
@@ -206,7 +206,11 @@ fn reports() -> Vec<Report> {
     let (good_config, bad_config, bare) = (config(GOOD), config(BAD), config(""));
     let away = || Err("refused".to_owned());
     let postgres_away = Facts {
-        database: Database::Postgres { address: address(false), server: Err("refused".to_owned()), tables: away() },
+        database: Database::Postgres {
+            address: Some(address(false)),
+            server: Err("refused".to_owned()),
+            tables: away(),
+        },
         redis: Some(Err("refused".to_owned())),
         ..bad(&bad_config)
     };
@@ -290,7 +294,7 @@ fn every_no_says_how_and_names_what_exists() {
     let exists = |line: &Line, key: &str| assert!(keys.contains(key), "{}: `{key}` is no key", line.id);
     for report in reports() {
         for line in report.sections.iter().flat_map(|section| &section.lines) {
-            assert!(!line.fact.is_empty() && !line.line.is_empty(), "{}", line.id);
+            assert!(!line.fact.is_empty() && !line.text.is_empty(), "{}", line.id);
             assert!(line.answer != Answer::No || !line.how.is_empty(), "{} does not say how", line.id);
             let mut words = vec![line.fact.as_str()];
             for change in &line.how {
