@@ -3,6 +3,8 @@
 pub(crate) mod background;
 mod banner;
 mod cli;
+#[cfg(feature = "tokio-console")]
+mod console;
 mod data;
 mod database;
 mod debug;
