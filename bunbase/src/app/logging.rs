@@ -4,6 +4,8 @@ use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing_subscriber::{Layer, Registry, filter::FilterExt, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+#[cfg(feature = "tokio-console")]
+use super::console;
 #[cfg(feature = "otlp")]
 use super::telemetry;
 use super::{
@@ -23,8 +25,11 @@ use crate::{
 /// stays.
 ///
 /// # Errors
-/// 500 when it is to be sent to a collector, and cannot be.
-#[cfg_attr(not(feature = "otlp"), expect(clippy::unnecessary_wraps, reason = "as with the feature `otlp`"))]
+/// 500 when it is to be sent to a collector, and cannot be, or tokio's console has no place.
+#[cfg_attr(
+    not(any(feature = "otlp", feature = "tokio-console")),
+    expect(clippy::unnecessary_wraps, reason = "as with these features")
+)]
 pub(super) fn start(config: &Config) -> Result<()> {
     let (mut levels, repeats) = (Levels::new(&config.log.level), Repeats::new(config.log.repeat_limit));
     #[cfg(feature = "otlp")]
@@ -37,9 +42,13 @@ pub(super) fn start(config: &Config) -> Result<()> {
         LogFormat::Json => base.event_format(JsonLine).boxed(),
     };
     let lines = lines.with_filter(levels.filter().and(repeats.clone()));
+    #[cfg(feature = "tokio-console")]
+    let tasks = console::layer(config)?;
+    #[cfg(not(feature = "tokio-console"))]
+    let tasks = None::<tracing_subscriber::layer::Identity>;
     let runs = keeps_runs(config).then(|| RunLog::new().with_filter(levels::filter(&config.persistence.log_level)));
     // It fails only when there is a subscriber already, whose level is not ours.
-    if tracing_subscriber::registry().with(lines).with(runs).with(sent).try_init().is_ok() {
+    if tracing_subscriber::registry().with(lines).with(runs).with(sent).with(tasks).try_init().is_ok() {
         levels.install();
         let _ = REPEATS.set(repeats);
     }

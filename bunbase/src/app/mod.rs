@@ -4,6 +4,8 @@ pub(crate) mod background;
 mod banner;
 mod check;
 mod cli;
+#[cfg(feature = "tokio-console")]
+mod console;
 mod data;
 mod database;
 mod debug;

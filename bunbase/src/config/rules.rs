@@ -24,10 +24,15 @@ impl Config {
     }
 }
 
+/// Returns whether nobody but this machine reaches an address.
+fn is_local(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, _)| is_loopback(host.trim_matches(['[', ']'])))
+}
+
 impl Config {
     /// Returns whether nobody but this machine reaches `admin.addr`, as where there is none.
     pub(crate) fn is_admin_local(&self) -> bool {
-        self.admin.addr.rsplit_once(':').is_none_or(|(host, _)| is_loopback(host.trim_matches(['[', ']'])))
+        self.admin.addr.is_empty() || is_local(&self.admin.addr)
     }
 
     /// Returns what asks for a token at `admin.addr` that there is not.
@@ -162,6 +167,26 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
                 .to_owned(),
         );
     }
+    let debug = &config.debug;
+    rule(
+        debug.console && !cfg!(feature = "tokio-console"),
+        "debug.console",
+        "debug.console",
+        "is true, and this program is built without it: give bunbase the cargo feature `tokio-console`".to_owned(),
+    );
+    rule(
+        debug.console && cfg!(feature = "tokio-console") && !cfg!(tokio_unstable),
+        "debug.console",
+        "debug.console",
+        "is true, and tokio tells nothing of its tasks in this program: build it with `RUSTFLAGS=\"--cfg tokio_unstable\"`".to_owned(),
+    );
+    rule(
+        debug.console && !is_local(&debug.console_addr),
+        "debug.console_addr",
+        "debug.console",
+        "must be an address of this machine alone, like `127.0.0.1:6669`: whoever reaches it is asked for nothing"
+            .to_owned(),
+    );
     rule(
         config.tls.certificate.is_empty() != config.tls.key.is_empty(),
         "tls.certificate",

@@ -550,6 +550,11 @@ sections! {
         access: Access = Access::Off;
         /// What its paths begin with: `…/log`, `…/log/level`, `…/runtime`, and with the features for profiling `…/cpu` and `…/heap`.
         path: String = "/_debug".to_owned(), check check::route;
+        /// Whether tokio's console may watch the tasks of this process, by `tokio-console http://127.0.0.1:6669`. Needs the feature
+        /// `tokio-console` and a build with `RUSTFLAGS="--cfg tokio_unstable"`, whose tasks cost more.
+        console: bool = false;
+        /// The address at which the console finds them, without a token and without encryption: one of this machine alone.
+        console_addr: String = "127.0.0.1:6669".to_owned(), check check::listen_address;
     }
 
     /// The health endpoints. `/_health/live` and `/_health/ready` are open to everybody, and tell nothing but the status.

@@ -434,3 +434,17 @@ fn what_is_wrong_with_a_collector_is_told_with_what_to_write() {
         ]
     );
 }
+
+#[test]
+fn the_console_of_tokio_is_refused_where_it_would_see_nothing_or_be_seen_by_others() {
+    let problems = shown(Loader::new().file("[debug]\nconsole = true\nconsole_addr = '0.0.0.0:6669'"));
+    let wanted = match (cfg!(feature = "tokio-console"), cfg!(tokio_unstable)) {
+        (false, _) => Some("the cargo feature `tokio-console`"),
+        (true, false) => Some("build it with `RUSTFLAGS=\"--cfg tokio_unstable\"`"),
+        (true, true) => None,
+    };
+    let says = |part: &str| problems.iter().any(|problem| problem.contains(part));
+    assert!(wanted.is_none_or(says), "{problems:?}");
+    assert_eq!(problems.iter().filter(|problem| problem.contains("`debug.console` ")).count(), wanted.iter().count());
+    assert!(says("`debug.console_addr` must be an address of this machine alone"), "{problems:?}");
+}

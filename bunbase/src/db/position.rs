@@ -4,8 +4,10 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::Db;
 
-/// Past all that has been committed. Where commits are asynchronous, what was written to the log so far is not.
-const NOW: &str = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint AS position";
+/// Past all that has been committed. What was flushed is, unless commits do not wait for that; what was inserted besides may reach a
+/// replica only seconds later.
+const NOW: &str = "SELECT (CASE WHEN current_setting('synchronous_commit') = 'off' THEN pg_current_wal_insert_lsn()
+        ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint AS position";
 
 /// A place in the log of a Postgres server (LSN), which only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
