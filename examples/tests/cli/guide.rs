@@ -213,6 +213,13 @@ fn command_lines_have_the_commands_and_flags_that_they_name() {
                     let queue = format!("\ncargo run --release -p bunbase-benches -- {benchmark} ");
                     assert!(readme.contains(&known) || readme.contains(&queue), "line {line}: {said}");
                 }
+                ["cargo", "run", "--release", "-p", "bunbase-benches", "--", "run" | "compare", arguments @ ..] => {
+                    let options = read("benches/src/runner/cli.rs");
+                    for name in arguments.iter().filter_map(|word| word.strip_prefix("--")) {
+                        let (field, long) = (format!(") {}:", name.replace('-', "_")), format!("long = \"{name}\""));
+                        assert!(options.contains(&field) || options.contains(&long), "line {line}: --{name}");
+                    }
+                }
                 ["curl", arguments @ ..] => {
                     let Ok(help) = Command::new("curl").args(["--help", "all"]).output() else { continue };
                     let help = String::from_utf8_lossy(&help.stdout).into_owned();
