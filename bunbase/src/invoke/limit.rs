@@ -18,6 +18,7 @@ pub struct Limit {
     began: Instant,
     until: Option<Instant>,
     timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
+    has_kept: bool,
 }
 
 impl Limit {
@@ -25,7 +26,7 @@ impl Limit {
     pub fn new(limit: Option<Duration>, began: StdInstant) -> Self {
         let began = Instant::from_std(began);
         // What is further away than the clock reaches never comes.
-        Self { began, until: limit.and_then(|limit| began.checked_add(limit)), timer: None }
+        Self { began, until: limit.and_then(|limit| began.checked_add(limit)), timer: None, has_kept: false }
     }
 
     /// Returns when the run began.
@@ -46,7 +47,7 @@ impl Limit {
         is_polled_again: impl Fn() -> bool,
     ) -> Option<T> {
         let Some(until) = self.until else { return Some(part.await) };
-        if self.timer.as_ref().is_some_and(|_| until <= Instant::now()) {
+        if std::mem::replace(&mut self.has_kept, true) && until <= Instant::now() {
             return None;
         }
         let mut part = pin!(part);

@@ -215,7 +215,7 @@ async fn database(config: &Config, plan: &Plan) -> Database {
             let nothing = "there is no such file yet: `APP migrate up` makes it".to_owned();
             return Database::Sqlite { is_file, unindexed: Err(nothing.clone()), tables: Err(nothing) };
         }
-        let db = match in_time(Db::open(&settings)).await {
+        let db = match Box::pin(in_time(Db::open(&settings))).await {
             Ok(db) => db,
             Err(error) => return Database::Sqlite { is_file, unindexed: Err(error.clone()), tables: Err(error) },
         };
@@ -227,11 +227,12 @@ async fn database(config: &Config, plan: &Plan) -> Database {
     let address = operate::address(&settings).ok().flatten();
     // Of the server itself, where a proxy stands before it.
     let settings = settings.of_session().unwrap_or(settings);
-    let db = match in_time(Db::open(&settings)).await {
+    let db = match Box::pin(in_time(Db::open(&settings))).await {
         Ok(db) => db,
         Err(error) => return Database::Postgres { address, server: Err(error.clone()), tables: Err(error) },
     };
-    let server = in_time(operate::server(&db, &format!("{} ", config.app.name))).await.map(Box::new);
+    let name = format!("{} ", config.app.name);
+    let server = Box::pin(in_time(operate::server(&db, &name))).await.map(Box::new);
     let tables = match &server {
         Ok(_) => in_time(tables(&db, plan)).await,
         Err(error) => Err(error.clone()),

@@ -67,7 +67,9 @@ impl Insert {
         for (count, text) in ROWS.into_iter().zip(&self.0) {
             while let Some((some, rest)) = rows.split_at_checked(count) {
                 let mut values = Vec::new();
-                some.iter().for_each(|row| bind(row, &mut values));
+                for row in some {
+                    bind(row, &mut values);
+                }
                 tx.db().execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, text, values)).await?;
                 rows = rest;
             }
