@@ -17,7 +17,7 @@ use super::{
     routes,
     runs::{self, RunsStep},
     seed::{self, SeedArguments},
-    shutdown,
+    shutdown::Signals,
     tenants::{self, TenantsStep},
     wiring,
 };
@@ -269,11 +269,12 @@ async fn serve(app: App, config: Config) -> Result<()> {
     let roles = Roles::of(&wired.config);
     let databases: Vec<Db> =
         wired.shards.iter().map(|(shard, _)| shard.db.clone()).chain([wired.services.db.clone()]).collect();
+    let signals = Signals::listen();
     let background = Background::start(&wired, roles).await?;
     let Wired { table, admin, mounts, health, config, registry, telemetry, .. } = wired;
     let server = http::serve(Served { main: roles.http.then_some((table, mounts)), admin, health })?;
     print(&banner::text(&config, &registry, server.addresses(), server.admin_addresses()))?;
-    shutdown::requested().await;
+    signals.requested().await;
     // Readiness flips first, and nothing more is taken from the queue while requests that run may end.
     let (stopped, mut writer) = tokio::join!(server.stop(), background.stop());
     writer.stop().await;
@@ -336,8 +337,9 @@ async fn mcp(app: App, config: Config, identity: Identity) -> Result<()> {
     logging::start(&config)?;
     let wired = Wired::new(app, config).await?;
     wired.prepare().await?;
+    let signals = Signals::listen();
     let mut writer = background::writer(&wired.services);
-    let served = crate::mcp::serve_stdio(&wired.tools, identity, shutdown::requested()).await;
+    let served = crate::mcp::serve_stdio(&wired.tools, identity, signals.requested()).await;
     writer.stop().await;
     wired.close().await;
     wired.telemetry.stop().await;

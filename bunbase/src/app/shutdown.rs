@@ -1,32 +1,46 @@
 //! The signals that end a server.
 
-/// Waits until the process is asked to stop: SIGTERM or SIGINT, Ctrl-C elsewhere. A second signal ends it at once.
-pub(super) async fn requested() {
-    one_signal().await;
-    tracing::info!("stopping; requests that are running may end, a second signal stops at once");
-    tokio::spawn(async {
-        one_signal().await;
-        std::process::exit(130);
-    });
-}
+/// What hears that the process is asked to stop: SIGTERM or SIGINT, Ctrl-C elsewhere.
+pub(super) struct Signals(#[cfg(unix)] Option<[tokio::signal::unix::Signal; 2]>);
 
-#[cfg(unix)]
-async fn one_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+impl Signals {
+    /// Listens from now on: before anybody can be told that the process is there, since a signal that nobody listens for ends it.
+    #[cfg(unix)]
+    pub(super) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let all = signal(SignalKind::terminate()).and_then(|one| Ok([one, signal(SignalKind::interrupt())?]));
         // Without handlers the system's default ends the process, which is what the signals ask for.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        Self(all.ok())
     }
-}
 
-#[cfg(not(unix))]
-async fn one_signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    #[cfg(not(unix))]
+    pub(super) fn listen() -> Self {
+        Self()
+    }
+
+    /// Waits until the process is asked to stop. A second signal ends it at once.
+    pub(super) async fn requested(mut self) {
+        self.next().await;
+        tracing::info!("stopping; requests that are running may end, a second signal stops at once");
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let Some([terminate, interrupt]) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
