@@ -27,6 +27,9 @@ use super::{
 };
 use crate::{Result, twin::DOCUMENTS};
 
+/// How long a scrape may be shared: `metrics.max_age`, and a little.
+const SCRAPE_AGE: Duration = Duration::from_millis(1100);
+
 /// How many series a scrape has at least.
 const SERIES: usize = 200;
 
@@ -189,13 +192,16 @@ impl Bed {
             if answer.status == 200 { Ok(()) } else { Err(format!("POST /series has status {}", answer.status).into()) }
         };
         let count = || -> Result<usize> {
+            thread::sleep(SCRAPE_AGE);
             Ok(scenario::series(&self.prober.ask(base, &request("GET", "/_metrics", None))?.text()))
         };
         // What is asked for has series of its own, once it was asked for.
         more(0)?;
         count()?;
         let missing = SERIES.saturating_sub(count()?);
-        more(missing)
+        more(missing)?;
+        thread::sleep(SCRAPE_AGE);
+        Ok(())
     }
 
     /// Prepares a server for a scenario, and returns what to send.
