@@ -37,8 +37,14 @@ async fn make_task(
 }
 
 /// Lets everybody through.
-async fn open(_ctx: &Ctx) -> Result<()> {
-    Ok(())
+struct Open;
+
+impl Guard for Open {
+    type Error = bunbase::Error;
+
+    async fn check(&self, _ctx: &Ctx) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Answers behind no guard.
@@ -48,7 +54,7 @@ async fn answer_open() -> Result<bool> {
 }
 
 /// Answers behind three guards.
-#[action(guards = [open, open, open])]
+#[action(guards = [Open, Open, Open])]
 async fn answer_guarded() -> Result<bool> {
     Ok(true)
 }

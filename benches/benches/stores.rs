@@ -1,7 +1,7 @@
 //! Values, rate limits and sessions over each store, by criterion: `cargo bench -p bunbase-benches --bench stores`. One caller, who waits for each answer: it is the
 //! way there and back that is measured, and not how much a store does at once.
 //!
-//! The servers are those at BUNBASE_TEST_POSTGRES_URL and BUNBASE_TEST_REDIS_URL; what does not answer is left out, and said to be.
+//! The servers are those at `BUNBASE_TEST_POSTGRES_URL` and `BUNBASE_TEST_REDIS_URL`; what does not answer is left out, and said to be.
 
 use std::{sync::Arc, time::Duration};
 
@@ -77,7 +77,7 @@ async fn places(folder: &std::path::Path) -> Vec<Place> {
     }
     let prefix = format!("bunbase-stores-{}:", std::process::id());
     let url = variable("BUNBASE_TEST_REDIS_URL", "redis://127.0.0.1:6379");
-    let pool = redis::Pool::open(&redis::Settings::new(url, prefix)).expect("an address");
+    let pool = redis::Redis::open(&redis::Settings::new(url, prefix)).expect("an address");
     match pool.ping().await {
         Ok(()) => places.push(Place {
             name: "Redis",

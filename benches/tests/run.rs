@@ -18,7 +18,8 @@ fn tool() -> Option<&'static str> {
 }
 
 fn read(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    let bytes = std::fs::read(path).expect("a file of results");
+    serde_json::from_slice(&bytes).expect("results")
 }
 
 #[test]

@@ -269,8 +269,8 @@ async fn serve(app: App, config: Config) -> Result<()> {
     let roles = Roles::of(&wired.config);
     let databases: Vec<Db> =
         wired.shards.iter().map(|(shard, _)| shard.db.clone()).chain([wired.services.db.clone()]).collect();
-    let signals = Signals::listen();
     let background = Background::start(&wired, roles).await?;
+    let signals = Signals::listen();
     let Wired { table, admin, mounts, health, config, registry, telemetry, .. } = wired;
     let server = http::serve(Served { main: roles.http.then_some((table, mounts)), admin, health })?;
     print(&banner::text(&config, &registry, server.addresses(), server.admin_addresses()))?;

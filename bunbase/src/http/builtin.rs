@@ -249,6 +249,9 @@ struct Scrapes {
 
 impl Scrapes {
     async fn text(&self, format: Format) -> Bytes {
+        if self.max_age.is_zero() {
+            return self.metrics.current(format).await.into();
+        }
         let index = match format {
             Format::Prometheus => 0,
             Format::OpenMetrics => 1,

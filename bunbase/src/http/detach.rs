@@ -132,7 +132,11 @@ impl Future for Detached<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HttpResponse> {
         let Some(work) = self.work.as_mut() else { return Poll::Pending };
         let poll = work.as_mut().poll(context);
-        self.head.is_polled_again.store(false, Ordering::Relaxed);
+        if self.head.is_polled_again.swap(false, Ordering::Relaxed) && poll.is_pending() {
+            // What was promised to it. The body that is fed to it wakes the same task, so this costs nothing more; and a request that came
+            // while another was being answered is called late, and polled once.
+            context.waker().wake_by_ref();
+        }
         if poll.is_ready() {
             self.work = None;
         }

@@ -28,7 +28,7 @@ use crate::{
     Error,
     action::{Action, Door},
     context::{Ctx, READ_AFTER, Request, Services, TraceId},
-    invoke::{Answer, Finish, Invocation, Limit, Outcome, Runner, Written},
+    invoke::{Answer, Finish, Invocation, Outcome, Runner, TimeLimit, Written},
     observe::trace::{self, Parent},
 };
 
@@ -167,7 +167,7 @@ async fn handle<A: Action>(
     let ctx = runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
     let mut outcome = Outcome::begin(&ctx, runner, came);
-    let mut limit = Limit::new(runner.timeout, came);
+    let mut limit = TimeLimit::new(runner.timeout, came);
     let (limits, patience) = (route.settings.multipart, route.settings.body_timeout);
     let input = HttpInput { plan: route.plan.clone(), head: head.clone(), payload, limits, patience };
     let prepared = {

@@ -38,9 +38,9 @@ pub(crate) struct Head {
     pub(crate) param_names: Arc<[String]>,
     /// Where in the path each parameter's raw value is.
     pub(crate) params: Places,
-    /// Whether the future that answers it is being polled for the first time, and is polled again in any case: then what has to be waited
-    /// for is only known at that poll, and most of it is there. So does the HTTP/1 of actix-http: its dispatcher calls the service, feeds
-    /// it with the body that has come with the head, and polls it.
+    /// Whether the future that answers it is being polled for the first time, and is polled again at once: then what has to be waited for is
+    /// only known at that poll, and most of it is there. A body that has come with its head is fed by actix-http to a service that it has
+    /// polled once.
     pub(crate) is_polled_again: AtomicBool,
     /// Whether the run goes on when its client leaves.
     pub(crate) goes_on: AtomicBool,

@@ -62,7 +62,7 @@ pub(crate) async fn serve(
         peer: request.peer_addr().map(|peer| peer.ip()),
         is_encrypted: request.app_config().secure(),
         is_checked,
-        // Tests call it by themselves.
+        // Who calls it is not known: a test, or a layer.
         is_polled_again: false,
     };
     let (response, headers) = answer(&table, arriving).await;
@@ -83,11 +83,11 @@ pub(crate) async fn serve_alone(
         uri: std::mem::take(&mut head.uri),
         version: head.version,
         headers: std::mem::replace(&mut head.headers, HeaderMap::new()),
+        is_polled_again: head.version < Version::HTTP_2 && !matches!(payload, Payload::None),
         payload,
         peer,
         is_encrypted,
         is_checked: false,
-        is_polled_again: head.version < Version::HTTP_2,
     };
     let (response, headers) = answer(&table, arriving).await;
     // The worker reads its next request into the same map.

@@ -12,12 +12,12 @@ mod enqueue;
 mod error;
 mod idempotent;
 mod jobs;
-mod limit;
 mod measure;
 mod outcome;
 mod queue;
 mod schedule;
 mod subscriptions;
+mod time_limit;
 
 use std::{
     future::Future,
@@ -41,10 +41,10 @@ pub use self::{
     error::CallError,
     idempotent::Answer,
     jobs::JobRunner,
-    limit::Limit,
     queue::Jobs,
     schedule::Schedule,
     subscriptions::Subscriptions,
+    time_limit::TimeLimit,
 };
 pub(crate) use self::{
     emit::TOPIC as EVENTS,
@@ -305,7 +305,7 @@ pub async fn invoke<A: Action, F: Finish<A>>(
 ) -> Result<F::Value, CallError<A::Error>> {
     let began = Instant::now();
     let mut outcome = Outcome::begin(ctx, runner, began);
-    let mut limit = Limit::new(runner.timeout, began);
+    let mut limit = TimeLimit::new(runner.timeout, began);
     let began = limit.began();
     let result = {
         let steps = pin!(async {

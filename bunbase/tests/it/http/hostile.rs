@@ -122,6 +122,19 @@ async fn who_sends_slowly_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn who_sends_slowly_behind_another_request_is_not_waited_for_either() {
+    let app = start().await;
+    let first = "GET /t/hostile/things/a HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let begun = "POST /t/hostile/take HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    for body in ["", "{\"val"] {
+        // In one packet: the second is called while the first is being answered.
+        let text = exchange(&app, [first, begun, body].concat().as_bytes()).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.contains("HTTP/1.1 408"), "{body:?}: {text:?}");
+    }
+    serves_the_next(&app).await;
+}
+
+#[tokio::test]
 async fn a_refused_body_that_does_not_end_ends_with_its_connection() {
     let app = start().await;
     for request in [

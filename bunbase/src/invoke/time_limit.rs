@@ -14,14 +14,14 @@ use tokio::{
 };
 
 /// The time that a run has, for all of its parts together. Most parts are over at once: the timer is made by the first that has to wait.
-pub struct Limit {
+pub struct TimeLimit {
     began: Instant,
     until: Option<Instant>,
     timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
     has_kept: bool,
 }
 
-impl Limit {
+impl TimeLimit {
     /// Gives a run this long from then on; `None` is without limit.
     pub fn new(limit: Option<Duration>, began: StdInstant) -> Self {
         let began = Instant::from_std(began);
@@ -65,9 +65,9 @@ impl Limit {
     }
 }
 
-impl fmt::Debug for Limit {
+impl fmt::Debug for TimeLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit").field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("TimeLimit").field("until", &self.until).finish_non_exhaustive()
     }
 }
 
@@ -81,14 +81,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_at_once_needs_no_timer() {
-        let mut limit = Limit::new(Some(Duration::ZERO), StdInstant::now());
+        let mut limit = TimeLimit::new(Some(Duration::ZERO), StdInstant::now());
         assert_eq!(limit.keep(async { 7 }).await, Some(7));
         assert!(limit.timer.is_none());
     }
 
     #[tokio::test]
     async fn all_parts_together_have_the_time() {
-        let mut limit = Limit::new(Some(SHORT), StdInstant::now());
+        let mut limit = TimeLimit::new(Some(SHORT), StdInstant::now());
         assert_eq!(limit.keep(pending::<()>()).await, None);
         let part = async { unreachable!("it could not end in time") };
         assert_eq!(limit.keep::<()>(part).await, None);
@@ -96,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_that_never_lets_go_of_its_turn_is_stopped_as_well() {
-        let mut limit = Limit::new(Some(SHORT), StdInstant::now());
+        let mut limit = TimeLimit::new(Some(SHORT), StdInstant::now());
         let part = async {
             let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
             loop {
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_limit_it_takes_as_long_as_it_takes() {
         for limit in [None, Some(Duration::MAX)] {
-            let mut limit = Limit::new(limit, StdInstant::now());
+            let mut limit = TimeLimit::new(limit, StdInstant::now());
             let part = async {
                 tokio::time::sleep(SHORT).await;
                 7
