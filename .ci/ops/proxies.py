@@ -16,7 +16,7 @@ from processes import fail, free_port, start, wait
 HOST = "app.example.com"
 SERVERS = ["10.0.1.10:3000", "10.0.1.11:3000", "10.0.1.12:3000"]
 NGINX = """daemon off;
-worker_processes 2;
+{user}worker_processes 2;
 pid nginx.pid;
 error_log stderr;
 events {{ worker_connections 256; }}
@@ -96,7 +96,9 @@ class Proxy:
         cache = f"{self.folder}/cache.conf"
         kept = Path("docs/ops/nginx/cache.conf").read_text()
         Path(cache).write_text(replaced(kept, [("/var/cache/nginx/bunbase", f"{self.folder}/cache")]))
-        Path(main).write_text(NGINX.format(include=include, cache=cache))
+        # The workers of a root are somebody else, who may not enter a temporary folder.
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        Path(main).write_text(NGINX.format(user=user, include=include, cache=cache))
         binary = "nginx" if not os.path.exists("/usr/sbin/nginx") else "/usr/sbin/nginx"
         command = [binary, "-p", self.folder, "-e", "stderr", "-c", main]
         tested(command + ["-t"])
