@@ -1,27 +1,78 @@
 //! What requests cost a server, in time of the processor: on a machine that does other things as well it says more than how many requests
 //! there were in a second.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{CONNECTIONS, Result, Server, load};
+use tempfile::TempDir;
 
-/// Returns what so many requests cost, in seconds.
-pub(crate) fn cost(server: &Server, requests: usize) -> Result<f64> {
-    let before = processor_time(server);
-    let took = load::run(&server.address, CONNECTIONS, requests)?;
-    let cost = match (before, processor_time(server)) {
-        (Some(before), Some(after)) => after.saturating_sub(before),
-        _ => took,
-    };
-    Ok(cost.as_secs_f64())
+use crate::{
+    Result, load,
+    report::median,
+    runner::{Environment, Request, Server, Target, processor_time},
+};
+
+/// A server of the application with one worker and no log, and what it is asked again and again.
+pub(crate) struct Asked {
+    server: Server,
+    request: Request,
+    _folder: TempDir,
 }
 
-/// Returns how long a server has been on a processor; `None` where the system does not say. Source: proc(5), `/proc/pid/stat`, fields 14 and
-/// 15, in hundredths of a second.
-fn processor_time(server: &Server) -> Option<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.process.id())).ok()?;
-    // The name, which comes before, may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+impl Asked {
+    /// Starts it on a database, one in memory where none is named. `settings` are configuration keys, `log.level=info`.
+    pub(crate) fn start(database: Option<&str>, settings: &[&str], request: Request) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("bunbase-cost-").tempdir()?;
+        let environment = Environment {
+            workers: 1,
+            database: database.map(str::to_owned),
+            // Of the twin, which is not asked.
+            documents: PathBuf::new(),
+            folder: folder.path().to_owned(),
+            settings: ["log.level=off"].iter().chain(settings).map(|setting| (*setting).to_owned()).collect(),
+            ..Environment::default()
+        };
+        let server = Target::Bunbase.start(&environment)?;
+        Ok(Self { server, request, _folder: folder })
+    }
+
+    /// Returns where it listens, `HOST:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.server.base.trim_start_matches("http://")
+    }
+
+    /// Sends so many requests, and returns how long that took.
+    pub(crate) fn time(&self, requests: usize) -> Result<Duration> {
+        Ok(load::run(self.address(), requests, &self.request)?)
+    }
+
+    /// Returns what so many requests cost the server, in seconds.
+    fn cost(&self, requests: usize) -> Result<f64> {
+        let now = || processor_time(self.server.id());
+        let before = now();
+        let took = self.time(requests)?;
+        let cost = match (before, now()) {
+            (Some(before), Some(after)) => after.saturating_sub(before),
+            // Where the system does not say, it is all that there is.
+            _ => took,
+        };
+        Ok(cost.as_secs_f64())
+    }
+}
+
+/// Loads two servers in turn, each first in every other round, and returns by how many per cent more a request costs the second.
+pub(crate) fn more(less: &Asked, more: &Asked, rounds: usize, requests: usize) -> Result<f64> {
+    for server in [less, more] {
+        server.cost(requests)?;
+    }
+    let mut ratios = Vec::new();
+    for round in 0..rounds {
+        let (of_less, of_more) = if round % 2 == 0 {
+            (less.cost(requests)?, more.cost(requests)?)
+        } else {
+            let of_more = more.cost(requests)?;
+            (less.cost(requests)?, of_more)
+        };
+        ratios.push(of_more / of_less);
+    }
+    Ok((median(ratios) - 1.0) * 100.0)
 }

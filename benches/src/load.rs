@@ -1,4 +1,4 @@
-//! A load of blocking connections: one request at a time on each, kept alive.
+//! A load of blocking connections: one request at a time on each, kept alive. It sends a given number of requests, which load tools that go by time do not.
 
 use std::{
     io::{Error, Read, Result, Write},
@@ -6,50 +6,48 @@ use std::{
     time::{Duration, Instant},
 };
 
-const BODY: &str = r#"{"name":"a thing of some length","tags":["one","two","three"]}"#;
+use crate::runner::Request;
 
-/// What is sent.
-pub(crate) struct Request {
-    /// The path.
-    pub(crate) path: &'static str,
-    /// A line of its head that others do not have, with its end; may be empty.
-    pub(crate) header: String,
-}
+/// Connections at a time.
+const CONNECTIONS: usize = 8;
 
-impl Default for Request {
-    fn default() -> Self {
-        Self { path: "/shops/42/items", header: String::new() }
-    }
-}
-
-/// Sends `requests` over `connections` and returns how long that took. Every answer must be 200.
-pub(crate) fn run(address: &str, connections: usize, requests: usize) -> Result<Duration> {
-    run_with(address, connections, requests, &Request::default())
-}
-
-/// As [`run`], with another request.
-pub(crate) fn run_with(address: &str, connections: usize, requests: usize, request: &Request) -> Result<Duration> {
+/// Sends so many requests to `HOST:PORT` and returns how long that took. Every answer must be 200.
+pub(crate) fn run(address: &str, requests: usize, request: &Request) -> Result<Duration> {
+    let bytes = bytes(address, request);
     let started = Instant::now();
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..connections)
-            .map(|_| scope.spawn(move || connection(address, requests / connections, request)))
-            .collect();
+        let workers: Vec<_> =
+            (0..CONNECTIONS).map(|_| scope.spawn(|| connection(address, requests / CONNECTIONS, &bytes))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| Error::other("a connection panicked"))?)
     })?;
     Ok(started.elapsed())
 }
 
-fn connection(address: &str, requests: usize, request: &Request) -> Result<()> {
+/// Sends one request on a connection, and reads its answer. It must be 200.
+pub(crate) fn ask(stream: &mut TcpStream, request: &Request) -> Result<()> {
+    let address = stream.peer_addr()?.to_string();
+    stream.write_all(&bytes(&address, request))?;
+    answer(stream, &mut vec![0; 8192])
+}
+
+/// Returns what is sent.
+fn bytes(address: &str, request: &Request) -> Vec<u8> {
+    let path = request.paths.first().copied().unwrap_or("/");
+    let mut head = format!("{} {path} HTTP/1.1\r\nhost: {address}\r\n", request.method);
+    for (name, value) in &request.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    let Some(body) = &request.body else { return (head + "\r\n").into_bytes() };
+    head += &format!("content-type: {}\r\ncontent-length: {}\r\n\r\n", body.content_type, body.bytes.len());
+    [head.as_bytes(), &body.bytes].concat()
+}
+
+fn connection(address: &str, requests: usize, bytes: &[u8]) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let Request { path, header } = request;
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nx-tenant: acme\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n{BODY}",
-        BODY.len()
-    );
     let mut buffer = vec![0; 8192];
     for _ in 0..requests {
-        stream.write_all(request.as_bytes())?;
+        stream.write_all(bytes)?;
         answer(&mut stream, &mut buffer)?;
     }
     Ok(())
@@ -73,5 +71,21 @@ fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<()> {
         if length.is_some_and(|length| body.len() >= length) {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_its_head_and_its_body() {
+        let text =
+            |name: &str| String::from_utf8(bytes("127.0.0.1:80", &crate::runner::request(name).unwrap())).unwrap();
+        let post = text("action-post");
+        let (head, body) = post.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("POST /tasks HTTP/1.1\r\nhost: 127.0.0.1:80\r\n"), "{head}");
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head}");
+        assert_eq!(text("simple-get"), "GET /_health/live HTTP/1.1\r\nhost: 127.0.0.1:80\r\n\r\n");
     }
 }

@@ -4,20 +4,22 @@
 //! processor time of a request to an action without I/O, all together and one switch at a time, in turn and round by round.
 
 use crate::{
-    Result, Server,
-    cost::cost,
-    report::{Goal, Report, median},
+    Result,
+    cost::{Asked, more},
+    report::{Goal, Report},
+    runner,
 };
 
 /// Nothing is seen, and runs are not recorded: `runs` is about that.
-const OFF: [&str; 4] = ["persistence.enabled=false", "metrics.access=off", "tracing.enabled=false", "log.level=off"];
+const OFF: [&str; 3] = ["persistence.enabled=false", "metrics.access=off", "tracing.enabled=false"];
 
 /// Nobody listens there: what is sent costs as much as it can, and is lost.
 const NOWHERE: [&str; 3] =
     ["tracing.enabled=true", "tracing.sampling_ratio=0.01", "tracing.endpoint=http://127.0.0.1:9/v1/traces"];
 
 /// What is on, and what the performance guide of the TypeScript framework says that it costs there.
-const SWITCHES: [(&str, &[&str], Option<f64>); 7] = [
+const SWITCHES: [(&str, &[&str], Option<f64>); 8] = [
+    ("nothing: two servers that are alike", &[], None),
     ("metrics (the guide: 1 to 2 %)", &["metrics.access=public"], None),
     ("traces, 1 % of them sampled (the guide: less than 1 %)", &NOWHERE, None),
     ("JSON log at info", &["log.level=info", "log.format=json", "log.requests=failed"], None),
@@ -65,18 +67,11 @@ pub(crate) fn main(options: &[&str]) -> std::io::Result<()> {
 fn compare(rounds: usize, requests: usize) -> Result<()> {
     let mut report = Report::new("observe");
     let start = |on: &[&str]| {
-        let kind: Vec<&str> = ["recorded", "sqlite::memory:"].iter().chain(&OFF).chain(on).copied().collect();
-        Server::start(&kind)
+        let settings: Vec<&str> = OFF.iter().chain(on).copied().collect();
+        Asked::start(None, &settings, runner::request("action-post")?)
     };
     for (what, on, goal) in SWITCHES {
-        let (blind, seeing) = (start(&[])?, start(on)?);
-        cost(&blind, requests)?;
-        cost(&seeing, requests)?;
-        let mut ratios = Vec::new();
-        for _ in 0..rounds {
-            ratios.push(cost(&seeing, requests)? / cost(&blind, requests)?);
-        }
-        let more = (median(ratios) - 1.0) * 100.0;
+        let more = more(&start(&[])?, &start(on)?, rounds, requests)?;
         let what = format!("time that a request takes more: {what}");
         match goal {
             Some(most) => report.target("memory", &what, (more, "%"), Goal::AtMost(most))?,

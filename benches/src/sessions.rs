@@ -6,7 +6,6 @@
 
 use std::{
     hint::black_box,
-    io::{Read, Write},
     net::TcpStream,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -20,15 +19,13 @@ use bunbase::{
 };
 
 use crate::{
-    CONNECTIONS, Result, Server, load,
+    Result,
+    cost::Asked,
+    load,
     report::{Goal, Report, median, quantile},
+    runner::{self, Request},
+    server::{PASSWORD, SECRET},
 };
-
-/// A secret of the benchmark.
-pub(crate) const SECRET: &str = "the secret of a benchmark, which is not secret";
-
-/// The password of everybody who signs in.
-pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// How many sign in at once.
 const AT_ONCE: usize = 200;
@@ -107,19 +104,16 @@ async fn checks(report: &mut Report) -> Result<String> {
     Ok(token)
 }
 
-/// Loads two servers in turn: the action of the other benchmarks, and the same for who is signed in.
+/// Loads two servers in turn: `action-post`, and the same for who is signed in.
 fn compare(token: &str, rounds: usize, requests: usize, report: &mut Report) -> Result<()> {
-    let kind = ["recorded", "sqlite::memory:", "persistence.enabled=false"];
-    let (plain, signed) = (Server::start(&kind)?, Server::start(&kind)?);
-    let open = load::Request::default();
-    let guarded =
-        load::Request { path: "/shops/42/signed-items", header: format!("authorization: Bearer {token}\r\n") };
+    let start = |request| Asked::start(None, &["persistence.enabled=false"], request);
+    let mut guarded = runner::request("auth-post")?;
+    guarded.headers.push(("authorization", format!("Bearer {token}")));
+    let (plain, signed) = (start(runner::request("action-post")?)?, start(guarded)?);
     let (mut of_plain, mut of_signed, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
-        let rate = |server: &Server, request: &load::Request| -> Result<f64> {
-            Ok(crate::per_second(requests, load::run_with(&server.address, CONNECTIONS, requests, request)?))
-        };
-        let (without, with) = (rate(&plain, &open)?, rate(&signed, &guarded)?);
+        let rate = |asked: &Asked| -> Result<f64> { Ok(crate::per_second(requests, asked.time(requests)?)) };
+        let (without, with) = (rate(&plain)?, rate(&signed)?);
         // The first round warms up.
         if round > 0 {
             of_plain.push(without);
@@ -134,11 +128,13 @@ fn compare(token: &str, rounds: usize, requests: usize, report: &mut Report) -> 
 
 /// Asks for `/_health/live` while everybody signs in.
 fn sign_ins(report: &mut Report) -> Result<()> {
-    let server = Server::start(&["recorded", "sqlite::memory:"])?;
+    let server = Asked::start(None, &[], runner::request("simple-get")?)?;
+    let sign_in = Request::post("/sign-in", &serde_json::json!({ "password": PASSWORD }));
     let (done, began) = (AtomicBool::new(false), Instant::now());
     let (took, times) = std::thread::scope(|scope| -> Result<(Duration, Vec<f64>)> {
-        let probe = scope.spawn(|| probe(&server.address, &done));
-        let signing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| sign_in(&server.address))).collect();
+        let probe = scope.spawn(|| probe(&server, &done));
+        let one = || -> Result<()> { Ok(load::ask(&mut TcpStream::connect(server.address())?, &sign_in)?) };
+        let signing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(one)).collect();
         let mut result = Ok(());
         for one in signing {
             result = result.and(one.join().map_err(|_| "a sign-in panicked")?);
@@ -160,43 +156,16 @@ fn sign_ins(report: &mut Report) -> Result<()> {
     report.target("http", "/_health/live meanwhile, p99", (quantile(times, 0.99), "ms"), Goal::AtMost(50.0))
 }
 
-fn probe(address: &str, done: &AtomicBool) -> Result<Vec<f64>> {
-    let mut stream = TcpStream::connect(address)?;
+fn probe(server: &Asked, done: &AtomicBool) -> Result<Vec<f64>> {
+    let live = runner::request("simple-get")?;
+    let mut stream = TcpStream::connect(server.address())?;
     stream.set_nodelay(true)?;
     let mut times = Vec::new();
     while !done.load(Ordering::Relaxed) {
         let began = Instant::now();
-        ask(&mut stream, &format!("GET /_health/live HTTP/1.1\r\nhost: {address}\r\n\r\n"))?;
+        load::ask(&mut stream, &live)?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(times)
-}
-
-fn sign_in(address: &str) -> Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    let body = format!(r#"{{"password":"{PASSWORD}"}}"#);
-    ask(
-        &mut stream,
-        &format!(
-            "POST /sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ),
-    )
-}
-
-/// Sends a request and reads an answer that fits into one read.
-fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
-    stream.write_all(request.as_bytes())?;
-    let mut buffer = [0; 8192];
-    let mut filled = 0;
-    while !buffer[..filled].windows(4).any(|window| window == b"\r\n\r\n") {
-        let read = stream.read(&mut buffer[filled..])?;
-        if read == 0 {
-            return Err("the server closed the connection, or its answer is too long".into());
-        }
-        filled += read;
-    }
-    let text = String::from_utf8_lossy(&buffer[..filled]).into_owned();
-    if text.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(format!("unexpected answer: {text}").into()) }
 }

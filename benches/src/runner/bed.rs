@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::{
@@ -157,8 +158,7 @@ impl Bed {
         let subject = self.start(&Target::Bunbase)?;
         self.make_series(&subject.base)?;
         for (path, name) in DOCUMENTS {
-            let request = Request { method: "GET", paths: vec![path], headers: Vec::new(), body: None };
-            let answer = self.prober.ask(&subject.base, &request)?;
+            let answer = self.prober.ask(&subject.base, &Request::get(path))?;
             fs::write(self.environment.documents.join(name), &answer.body)?;
             fs::write(self.environment.documents.join(format!("{name}.type")), &answer.content_type)?;
             self.documents.insert(path, answer);
@@ -180,20 +180,13 @@ impl Bed {
 
     /// Has a scrape as many series as are claimed.
     fn make_series(&self, base: &str) -> Result<()> {
-        let request = |method, path, body: Option<String>| Request {
-            method,
-            paths: vec![path],
-            headers: Vec::new(),
-            body: body
-                .map(|body| scenario::Body { content_type: "application/json".to_owned(), bytes: body.into_bytes() }),
-        };
         let more = |count: usize| -> Result<()> {
-            let answer = self.prober.ask(base, &request("POST", "/series", Some(format!(r#"{{"count":{count}}}"#))))?;
+            let answer = self.prober.ask(base, &Request::post("/series", &json!({ "count": count })))?;
             if answer.status == 200 { Ok(()) } else { Err(format!("POST /series has status {}", answer.status).into()) }
         };
         let count = || -> Result<usize> {
             thread::sleep(SCRAPE_AGE);
-            Ok(scenario::series(&self.prober.ask(base, &request("GET", "/_metrics", None))?.text()))
+            Ok(scenario::series(&self.prober.ask(base, &Request::get("/_metrics"))?.text()))
         };
         // What is asked for has series of its own, once it was asked for.
         more(0)?;
@@ -218,7 +211,7 @@ impl Bed {
             self.prober.check(&subject.base, &put, &put.request)?;
         }
         if scenario.is_signed {
-            let sign_in = Request { method: "POST", paths: vec!["/signed/in"], headers: Vec::new(), body: None };
+            let sign_in = Request { method: "POST", ..Request::get("/signed/in") };
             let answer = self.prober.ask(&subject.base, &sign_in)?;
             let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
             let cookie = cookie.ok_or_else(|| format!("signing in has status {} and no cookie", answer.status))?;

@@ -37,8 +37,12 @@ use self::{
     progress::Progress,
     result::{Conditions, FORMAT, Results, Setup, Versions},
     scenario::Scenario,
-    target::Target,
     tool::{Kind, Tool},
+};
+pub(crate) use self::{
+    process::processor_time,
+    scenario::Request,
+    target::{Environment, Server, Target},
 };
 use crate::Result;
 
@@ -53,6 +57,14 @@ pub(crate) fn main(words: &[&str]) -> Result<bool> {
         cli::Command::Compare(options) => Ok(!compare::main(&options)?),
         cli::Command::Counts(options) => counts::main(&options).map(|()| true),
     }
+}
+
+/// Returns what a scenario sends.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn request(scenario: &str) -> Result<Request> {
+    Ok(scenario::chosen(&[scenario.to_owned()])?.remove(0).request)
 }
 
 fn run(options: cli::Run) -> Result<bool> {

@@ -47,6 +47,12 @@ fn stat(process: &str) -> Option<Stat> {
     Some(Stat { ticks: field(14)? + field(15)?, ended_ticks: field(16)? + field(17)? })
 }
 
+/// Returns how long a process has been on a processor; `None` where the system does not say.
+pub(crate) fn processor_time(process: u32) -> Option<Duration> {
+    let ticks = u32::try_from(stat(&process.to_string())?.ticks).ok()?;
+    Some(Duration::from_secs_f64(f64::from(ticks) / TICKS_PER_SECOND))
+}
+
 /// Returns a number of `/proc/ID/FILE` that is given in kB, in bytes.
 fn kilobytes(process: u32, file: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/{file}")).ok()?;

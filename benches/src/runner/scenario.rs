@@ -14,6 +14,24 @@ pub(crate) struct Request {
     pub(crate) body: Option<Body>,
 }
 
+impl Request {
+    /// A request that only asks.
+    pub(crate) fn get(path: &'static str) -> Self {
+        Self { method: "GET", paths: vec![path], headers: Vec::new(), body: None }
+    }
+
+    /// A request with a document.
+    pub(crate) fn post(path: &'static str, document: &Value) -> Self {
+        Self { method: "POST", body: Some(Body::json(document)), ..Self::get(path) }
+    }
+}
+
+impl Body {
+    fn json(document: &Value) -> Self {
+        Self { content_type: "application/json".to_owned(), bytes: document.to_string().into_bytes() }
+    }
+}
+
 /// A body, and its media type.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
@@ -55,18 +73,14 @@ pub(crate) fn all() -> Vec<Scenario> {
     let plain = Scenario {
         name: "",
         about: "",
-        request: Request { method: "GET", paths: Vec::new(), headers: Vec::new(), body: None },
+        request: Request::get("/"),
         twin: Twin::None,
         reads_rows: false,
         is_signed: false,
         expects: |_| Ok(()),
     };
-    let get = |path| Request { method: "GET", paths: vec![path], headers: Vec::new(), body: None };
-    let with = |method, path, body: Value| {
-        let body = Body { content_type: "application/json".to_owned(), bytes: body.to_string().into_bytes() };
-        Request { method, paths: vec![path], headers: Vec::new(), body: Some(body) }
-    };
-    let post = |path, body| with("POST", path, body);
+    let get = Request::get;
+    let post = |path, body| Request::post(path, &body);
     let row = json!({ "title": "Write the quarterly report", "description": "All of it", "status": "open" });
     vec![
         Scenario {
@@ -180,7 +194,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         Scenario {
             name: "kv-put",
             about: "PUT /kv/bench: a value under its key, for an hour",
-            request: with("PUT", "/kv/bench", kept()),
+            request: Request { method: "PUT", ..post("/kv/bench", kept()) },
             expects: |answer| answer.is_json(&kept()),
             ..plain.clone()
         },
@@ -209,7 +223,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         Scenario {
             name: "upload",
             about: "POST /upload: a form with a file of 100 KiB",
-            request: Request { method: "POST", paths: vec!["/upload"], headers: Vec::new(), body: Some(form()) },
+            request: Request { method: "POST", body: Some(form()), ..get("/upload") },
             twin: Twin::Same,
             expects: |answer| answer.is_json(&json!({ "size_bytes": FILE_BYTES })),
             ..plain.clone()

@@ -3,9 +3,10 @@
 
 use super::Size;
 use crate::{
-    Result, Server,
-    cost::cost,
-    report::{Goal, Report, median},
+    Result,
+    cost::{Asked, more},
+    report::{Goal, Report},
+    runner,
 };
 
 /// Records are taken, and never written.
@@ -17,31 +18,29 @@ const IN_USE: &str = "persistence.max_buffered_bytes=128KB";
 /// Loads servers in turn, of which one records nothing, and compares the others with it.
 pub(super) fn requests(file: &str, postgres: &str, size: Size, report: &mut Report) -> Result<()> {
     let [late, never] = UNWRITTEN;
-    let off = ["recorded", "sqlite::memory:", "persistence.enabled=false"];
-    let kinds: [(&str, &str, &[&str]); 7] = [
-        ("memory", "taken into the buffer", &["recorded", file, IN_USE, late, never]),
+    let (file, postgres) = (Some(file), Some(postgres));
+    let kinds: [(&str, &str, Option<&str>, &[&str]); 8] = [
+        ("memory", "nothing: two servers that are alike", None, &["persistence.enabled=false"]),
+        ("memory", "taken into the buffer", file, &[IN_USE, late, never]),
         (
             "memory",
             "the same, and what runs log goes to them",
-            &["recorded", file, IN_USE, late, never, "persistence.log_level=info"],
+            file,
+            &[IN_USE, late, never, "persistence.log_level=info"],
         ),
-        ("memory", "taken into a full buffer of 16 MiB that nobody writes", &["recorded", file, late, never]),
-        ("sqlite", "one of a hundred successes written", &["recorded", file, "persistence.sample=0.01"]),
-        ("postgres", "one of a hundred successes written", &["recorded", postgres, "persistence.sample=0.01"]),
-        ("sqlite", "every run written, by the same process", &["recorded", file]),
-        ("postgres", "every run written, without what Postgres does", &["recorded", postgres]),
+        ("memory", "taken into a full buffer of 16 MiB that nobody writes", file, &[late, never]),
+        ("sqlite", "one of a hundred successes written", file, &["persistence.sample=0.01"]),
+        ("postgres", "one of a hundred successes written", postgres, &["persistence.sample=0.01"]),
+        ("sqlite", "every run written, by the same process", file, &[]),
+        ("postgres", "every run written, without what Postgres does", postgres, &[]),
     ];
-    for (backend, what, kind) in kinds {
-        let (plain, recorded) = (Server::start(&off)?, Server::start(kind)?);
-        cost(&plain, size.requests)?;
-        cost(&recorded, size.requests)?;
-        let mut ratios = Vec::new();
-        for _ in 0..size.rounds {
-            ratios.push(cost(&recorded, size.requests)? / cost(&plain, size.requests)?);
-        }
-        let more = (median(ratios) - 1.0) * 100.0;
+    let request = runner::request("action-post")?;
+    for (backend, what, database, settings) in kinds {
+        let plain = Asked::start(None, &["persistence.enabled=false"], request.clone())?;
+        let recorded = Asked::start(database, settings, request.clone())?;
+        let more = more(&plain, &recorded, size.rounds, size.requests)?;
         let what = format!("time that a request takes more: {what}");
-        if kind.contains(&IN_USE) {
+        if settings.contains(&IN_USE) {
             report.target(backend, &what, (more, "%"), Goal::AtMost(3.0))?;
         } else {
             report.add(backend, &what, more, "%")?;

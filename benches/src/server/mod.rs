@@ -4,15 +4,16 @@
 //! address, the first thing that has `http://` in it, goes to standard output.
 
 mod many;
+mod passwords;
 mod services;
 mod tasks;
 mod typed;
 
-pub(crate) use self::many::COUNT as MANY;
+pub(crate) use self::{many::COUNT as MANY, passwords::PASSWORD};
 use bunbase::{config::Value, prelude::*};
 
 /// What sessions are signed with.
-const SECRET: &str = "the secret of a benchmark, which is not secret";
+pub(crate) const SECRET: &str = "the secret of a benchmark, which is not secret";
 
 /// What differs from the defaults of production.
 const SETTINGS: [(&str, &str); 10] = [
@@ -36,6 +37,7 @@ pub(crate) fn serve(settings: &[&str]) -> crate::Result<()> {
     let workers = std::env::var("WORKERS").unwrap_or_else(|_| "1".to_owned());
     let text = |text: &str| Value::Text(text.to_owned());
     let mut app = App::new().description("What is measured.").config("http.workers", text(&workers));
+    app = app.state(passwords::Known::default());
     if std::env::var_os("DATABASE_URL").is_none() {
         app = app.config("database.url", "sqlite::memory:");
     }

@@ -97,6 +97,7 @@ pub(super) fn settings(config: &Config, keys: &PageKeys) -> Result<http::Setting
         max_uri_bytes: http.max_uri_size.as_u64(),
         head_timeout: http.client_request_timeout.unwrap_or_default(),
         body_timeout: http.body_timeout.unwrap_or_default(),
+        send_timeout: http.send_timeout.unwrap_or_default(),
         keep_alive: http.keep_alive.unwrap_or_default(),
         shutdown_delay: http.shutdown_delay,
         shutdown_timeout: http.shutdown_timeout,

@@ -46,6 +46,9 @@ sections! {
         client_request_timeout: Option<Duration> = Some(Duration::from_secs(5)), check check::coarse;
         /// How long the body of a request may take to come, and a second more for each 500 bytes. Then it is answered with 408. 0 is no limit.
         body_timeout: Option<Duration> = Some(Duration::from_secs(20));
+        /// How long a client may leave what it is sent untaken, at least `1s`; then its connection ends. 0 is no limit. Linux keeps this time
+        /// (`TCP_USER_TIMEOUT`); elsewhere there is no limit.
+        send_timeout: Option<Duration> = Some(Duration::from_mins(1)), check check::coarse;
         /// The longest path and query of a request. A longer one is answered with 414. The whole head may have 128 KiB and 96 headers.
         max_uri_size: ByteSize = ByteSize::from_kib(16), check check::positive;
         /// The names that the server answers to, such as `app.example.com` and `*.example.com`; another one in `Host` is answered with 421.

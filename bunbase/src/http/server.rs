@@ -19,6 +19,8 @@ use actix_web::{
     middleware::{Condition, from_fn},
 };
 use rustls::ServerConfig;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::task::JoinHandle;
 
 use super::{
@@ -191,6 +193,9 @@ pub(crate) fn application(
 fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))?;
     listener.set_nonblocking(true)?;
+    // Connections have it from the socket that accepts them. It counts while the client takes nothing, and says so by an empty window, too.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&listener).set_tcp_user_timeout(Some(settings.send_timeout).filter(|limit| !limit.is_zero()))?;
     Ok(listener)
 }
 

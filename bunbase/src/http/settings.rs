@@ -23,6 +23,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// How long a body may take to come, and a second more for each [`BODY_BYTES_PER_SECOND`](super::BODY_BYTES_PER_SECOND); zero is without limit.
     pub body_timeout: Duration,
+    /// How long a client may leave what it is sent untaken; zero is without limit, and so is any other system than Linux.
+    pub send_timeout: Duration,
     /// How long a connection is kept without a request.
     pub keep_alive: Duration,
     /// How long the server goes on at shutdown although it is not ready, until whoever sends it requests has seen that.
@@ -106,6 +108,7 @@ impl Default for Settings {
             max_uri_bytes: 16 * 1024,
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(20),
+            send_timeout: Duration::from_mins(1),
             keep_alive: Duration::from_secs(75),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(30),

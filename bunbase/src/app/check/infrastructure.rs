@@ -123,16 +123,18 @@ fn ddos(facts: &Facts<'_>) -> Line {
     let limit = |time: Option<std::time::Duration>| time.map_or("none".to_owned(), |time| format!("{time:?}"));
     DDOS.unknown(format!(
         "nothing here sees what stands before the network; the server's own limits: bodies of {}, heads in {}, bodies in {}, \
-         {} of {} actions with a rate limit",
+         answers taken in {}, {} of {} actions with a rate limit",
         size(http.max_body_size.as_u64()),
         limit(http.client_request_timeout),
         limit(http.body_timeout),
+        limit(http.send_timeout),
         facts.actions.limited,
         facts.actions.count
     ))
     .words("`#[action(guards = [rate_limit(100).per(MINUTE).by_ip()])]`, and a provider in front")
     .key("http.client_request_timeout", "\"5s\"")
     .key("http.body_timeout", "\"20s\"")
+    .key("http.send_timeout", "\"1m\"")
 }
 
 fn alerting(facts: &Facts<'_>) -> Line {

@@ -127,6 +127,21 @@ fn a_batch_is_bounded_in_bytes_and_is_never_empty() {
 }
 
 #[test]
+fn ids_are_of_version_7_and_in_the_order_of_the_records() {
+    let recorder = with_room_for(1000);
+    (0..500).for_each(|attempt| recorder.record(record(RunStatus::Succeeded, attempt)));
+    let ids: Vec<Uuid> = drain(&recorder).iter().map(|entry| entry.id).collect();
+    assert!(ids.iter().all(|id| id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122));
+    assert!(ids.is_sorted_by(|one, next| one < next));
+    // One that was put back keeps its own.
+    recorder.record(record(RunStatus::Succeeded, 1));
+    let batch = recorder.take(1, usize::MAX);
+    let id = batch[0].id;
+    recorder.put_back(batch);
+    assert_eq!(drain(&recorder)[0].id, id);
+}
+
+#[test]
 fn a_sample_is_of_whole_traces_and_never_of_what_went_wrong() {
     let recorder = Recorder::new(Limits { sample: 0.25, ..Limits::default() });
     let mut trace_id = [0; 16];

@@ -1,11 +1,14 @@
 //! What the internet sends: bytes that are no request, or one that does not end. Each is refused or ends with its connection, and the
 //! next client is served.
 
+use std::sync::{Arc, Mutex};
+
 use bunbase::{prelude::*, testing::ListeningApp};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::oneshot,
 };
 
 use super::{soon, wire::exchange};
@@ -22,6 +25,32 @@ async fn take(value: Value) -> Result<bool> {
 #[action(post = "/file")]
 async fn take_file(#[file] file: Option<Upload>) -> Result<bool> {
     Ok(file.is_some())
+}
+
+/// Is dropped with the answer that it is in.
+struct Answering(Option<oneshot::Sender<()>>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(ended) = self.0.take() {
+            // Nobody may be waiting for it.
+            let _ = ended.send(());
+        }
+    }
+}
+
+/// What the next endless answer tells its end.
+#[derive(Clone, Default)]
+struct Endless(Arc<Mutex<Option<oneshot::Sender<()>>>>);
+
+/// Answers for as long as somebody takes it.
+#[action(get = "/endless", content_type = "text/plain")]
+async fn answer_endlessly(ctx: Ctx) -> Result<ByteStream> {
+    let answering = Answering(ctx.state::<Endless>()?.0.lock().unwrap().take());
+    Ok(ByteStream::new(futures_util::stream::repeat_with(move || {
+        let _ = &answering;
+        Ok(Bytes::from(vec![b'.'; 65_536]))
+    })))
 }
 
 /// Looks something up.
@@ -132,6 +161,24 @@ async fn who_sends_slowly_behind_another_request_is_not_waited_for_either() {
         assert!(text.starts_with("HTTP/1.1 200") && text.contains("HTTP/1.1 408"), "{body:?}: {text:?}");
     }
     serves_the_next(&app).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_takes_nothing_is_not_sent_to_for_ever() {
+    let (tell, ended) = oneshot::channel();
+    let endless = Endless(Arc::new(Mutex::new(Some(tell))));
+    let app = App::new().config("log.level", "off").config("http.send_timeout", "1s").state(endless);
+    let app = ListeningApp::start(app).await;
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    stream.write_all(b"GET /t/hostile/endless HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    // The connection is open, and nothing more is read of it.
+    soon("the end of the answer", ended).await.unwrap();
+    serves_the_next(&app).await;
+    drop(stream);
 }
 
 #[tokio::test]
