@@ -33,6 +33,7 @@ mod grant;
 mod id;
 mod keys;
 mod revocation;
+mod seen;
 mod sessions;
 mod settings;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Grant, KeyRing, Revocation, SessionId, Settings, SignOuts,
     revocation::{Ended, LOOKS_EVERY, States, Subject, User},
+    seen::Seen,
     token::Claims,
 };
 use crate::{
@@ -29,6 +30,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     ended: Ended,
+    seen: Seen,
     /// Made when they are needed, because most applications have none to check, and in development that writes a file.
     keys: OnceLock<KeyRing>,
     make_keys: Box<MakeKeys>,
@@ -65,7 +67,8 @@ impl Sessions {
         keys: impl Fn() -> Result<KeyRing> + Send + Sync + 'static,
     ) -> Self {
         let ended = Ended::new(settings.revocation, rows, states);
-        Self(Arc::new(Inner { settings, clock, ended, keys: OnceLock::new(), make_keys: Box::new(keys) }))
+        let (seen, keys, make_keys) = (Seen::new(), OnceLock::new(), Box::new(keys));
+        Self(Arc::new(Inner { settings, clock, ended, seen, keys, make_keys }))
     }
 
     /// Returns what sessions are like.
@@ -171,14 +174,26 @@ impl Sessions {
     /// # Errors
     /// 503 when it has to be asked whether the session was ended, and nobody answers.
     pub async fn check(&self, token: &str) -> Result<std::result::Result<Arc<Claims>, Refused>> {
-        let Some(claims) = Claims::verify(token, self.keys()?) else { return Ok(Err(Refused::Invalid)) };
+        let Some(claims) = self.verified(token)? else { return Ok(Err(Refused::Invalid)) };
         if self.now_ms() >= claims.expires_at {
             return Ok(Err(Refused::Expired));
         }
         if self.0.ended.has(&claims).await? {
             return Ok(Err(Refused::Ended));
         }
-        Ok(Ok(Arc::new(claims)))
+        Ok(Ok(claims))
+    }
+
+    /// Returns what a token says that one of the keys has signed.
+    fn verified(&self, token: &str) -> Result<Option<Arc<Claims>>> {
+        if let Some(claims) = self.0.seen.find(token) {
+            return Ok(Some(claims));
+        }
+        let claims = Claims::verify(token, self.keys()?).map(Arc::new);
+        if let Some(claims) = &claims {
+            self.0.seen.remember(token, claims);
+        }
+        Ok(claims)
     }
 
     /// Ends a session, for every token of it.

@@ -1,14 +1,14 @@
 //! What the internet sends: bytes that are no request, or one that does not end. Each is refused or ends with its connection, and the
 //! next client is served.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bunbase::{prelude::*, testing::ListeningApp};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
+    sync::{Mutex, oneshot},
 };
 
 use super::{soon, wire::exchange};
@@ -27,28 +27,16 @@ async fn take_file(#[file] file: Option<Upload>) -> Result<bool> {
     Ok(file.is_some())
 }
 
-/// Is dropped with the answer that it is in.
-struct Answering(Option<oneshot::Sender<()>>);
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        if let Some(ended) = self.0.take() {
-            // Nobody may be waiting for it.
-            let _ = ended.send(());
-        }
-    }
-}
-
-/// What the next endless answer tells its end.
-#[derive(Clone, Default)]
+/// What is held by the next endless answer, and dropped with it.
+#[derive(Clone)]
 struct Endless(Arc<Mutex<Option<oneshot::Sender<()>>>>);
 
 /// Answers for as long as somebody takes it.
 #[action(get = "/endless", content_type = "text/plain")]
 async fn answer_endlessly(ctx: Ctx) -> Result<ByteStream> {
-    let answering = Answering(ctx.state::<Endless>()?.0.lock().unwrap().take());
+    let held = ctx.state::<Endless>()?.0.lock().await.take();
     Ok(ByteStream::new(futures_util::stream::repeat_with(move || {
-        let _ = &answering;
+        let _ = &held;
         Ok(Bytes::from(vec![b'.'; 65_536]))
     })))
 }
@@ -166,8 +154,8 @@ async fn who_sends_slowly_behind_another_request_is_not_waited_for_either() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn who_takes_nothing_is_not_sent_to_for_ever() {
-    let (tell, ended) = oneshot::channel();
-    let endless = Endless(Arc::new(Mutex::new(Some(tell))));
+    let (held, dropped) = oneshot::channel();
+    let endless = Endless(Arc::new(Mutex::new(Some(held))));
     let app = App::new().config("log.level", "off").config("http.send_timeout", "1s").state(endless);
     let app = ListeningApp::start(app).await;
     let mut stream = TcpStream::connect(app.address()).await.unwrap();
@@ -176,7 +164,7 @@ async fn who_takes_nothing_is_not_sent_to_for_ever() {
     stream.read_exact(&mut begun).await.unwrap();
     assert_eq!(&begun, b"HTTP/1.1 200");
     // The connection is open, and nothing more is read of it.
-    soon("the end of the answer", ended).await.unwrap();
+    soon("the end of the answer", dropped).await.unwrap_err();
     serves_the_next(&app).await;
     drop(stream);
 }
