@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::runner::Request;
+use crate::runner::{Body, Request};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 8;
@@ -33,13 +33,11 @@ pub(crate) fn ask(stream: &mut TcpStream, request: &Request) -> Result<()> {
 /// Returns what is sent.
 fn bytes(address: &str, request: &Request) -> Vec<u8> {
     let path = request.paths.first().copied().unwrap_or("/");
-    let mut head = format!("{} {path} HTTP/1.1\r\nhost: {address}\r\n", request.method);
-    for (name, value) in &request.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    let Some(body) = &request.body else { return (head + "\r\n").into_bytes() };
-    head += &format!("content-type: {}\r\ncontent-length: {}\r\n\r\n", body.content_type, body.bytes.len());
-    [head.as_bytes(), &body.bytes].concat()
+    let own: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("{} {path} HTTP/1.1\r\nhost: {address}\r\n{own}", request.method);
+    let Some(Body { content_type, bytes }) = &request.body else { return format!("{head}\r\n").into_bytes() };
+    let head = format!("{head}content-type: {content_type}\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    [head.as_bytes(), bytes].concat()
 }
 
 fn connection(address: &str, requests: usize, bytes: &[u8]) -> Result<()> {
