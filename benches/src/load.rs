@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::runner::{Body, Request};
+use crate::runner::Request;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 8;
 
 /// Sends so many requests to `HOST:PORT` and returns how long that took. Every answer must be 200.
 pub(crate) fn run(address: &str, requests: usize, request: &Request) -> Result<Duration> {
-    let bytes = bytes(address, request);
+    let bytes = bytes(address, request)?;
     let started = Instant::now();
     std::thread::scope(|scope| {
         let workers: Vec<_> =
@@ -26,18 +26,23 @@ pub(crate) fn run(address: &str, requests: usize, request: &Request) -> Result<D
 /// Sends one request on a connection, and reads its answer. It must be 200.
 pub(crate) fn ask(stream: &mut TcpStream, request: &Request) -> Result<()> {
     let address = stream.peer_addr()?.to_string();
-    stream.write_all(&bytes(&address, request))?;
+    stream.write_all(&bytes(&address, request)?)?;
     answer(stream, &mut vec![0; 8192])
 }
 
 /// Returns what is sent.
-fn bytes(address: &str, request: &Request) -> Vec<u8> {
+fn bytes(address: &str, request: &Request) -> Result<Vec<u8>> {
     let path = request.paths.first().copied().unwrap_or("/");
-    let own: String = request.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("{} {path} HTTP/1.1\r\nhost: {address}\r\n{own}", request.method);
-    let Some(Body { content_type, bytes }) = &request.body else { return format!("{head}\r\n").into_bytes() };
-    let head = format!("{head}content-type: {content_type}\r\ncontent-length: {}\r\n\r\n", bytes.len());
-    [head.as_bytes(), bytes].concat()
+    let mut bytes = format!("{} {path} HTTP/1.1\r\nhost: {address}\r\n", request.method).into_bytes();
+    for (name, value) in &request.headers {
+        write!(bytes, "{name}: {value}\r\n")?;
+    }
+    if let Some(body) = &request.body {
+        write!(bytes, "content-type: {}\r\ncontent-length: {}\r\n", body.content_type, body.bytes.len())?;
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend(request.body.iter().flat_map(|body| &body.bytes));
+    Ok(bytes)
 }
 
 fn connection(address: &str, requests: usize, bytes: &[u8]) -> Result<()> {
@@ -78,8 +83,9 @@ mod tests {
 
     #[test]
     fn a_request_is_its_head_and_its_body() {
-        let text =
-            |name: &str| String::from_utf8(bytes("127.0.0.1:80", &crate::runner::request(name).unwrap())).unwrap();
+        let text = |name: &str| {
+            String::from_utf8(bytes("127.0.0.1:80", &crate::runner::request(name).unwrap()).unwrap()).unwrap()
+        };
         let post = text("action-post");
         let (head, body) = post.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("POST /tasks HTTP/1.1\r\nhost: 127.0.0.1:80\r\n"), "{head}");

@@ -41,7 +41,7 @@ use self::{
 };
 pub(crate) use self::{
     process::processor_time,
-    scenario::{Body, Request},
+    scenario::Request,
     target::{Environment, Server, Target},
 };
 use crate::Result;
