@@ -37,7 +37,7 @@ async fn answer_endlessly(ctx: Ctx) -> Result<ByteStream> {
     let held = ctx.state::<Endless>()?.0.lock().await.take();
     Ok(ByteStream::new(futures_util::stream::repeat_with(move || {
         let _ = &held;
-        Ok(Bytes::from(vec![b'.'; 65_536]))
+        Ok::<_, bunbase::Error>(Bytes::from(vec![b'.'; 65_536]))
     })))
 }
 
