@@ -185,7 +185,7 @@ impl Database {
         match &self.scope {
             Scope::Alone => Ok(None),
             Scope::Joined(shared) => Ok(Some(shared.clone())),
-            Scope::Lazy(lazy) => lazy.get(begin, &self.run).await,
+            Scope::Lazy(lazy) => Box::pin(lazy.get(begin, &self.run)).await,
         }
     }
 
@@ -287,14 +287,17 @@ impl Database {
     async fn on(&self, sql: &str) -> Result<On, DbErr> {
         self.gate.pass()?;
         self.refuse_write(sql)?;
-        let reads = crate::db::plainly_reads(sql);
-        if !reads {
+        let is_lazy = matches!(self.scope, Scope::Lazy(_));
+        // Looked at where it makes a difference: a replica may answer later, or a transaction begins.
+        let writes = (is_lazy || self.db.has_replicas()) && !crate::db::plainly_reads(sql);
+        if writes {
             self.writes();
         }
-        Ok(match (self.joined(!reads).await?, &self.scoping) {
+        Ok(match (self.joined(writes).await?, &self.scoping) {
             (Some(shared), _) => On::Shared(shared),
             (None, None) => On::Db,
-            (None, scoping) => On::One(begin_of(&self.db, &self.run, scoping.as_ref()).await?),
+            // In a box, as all that few statements need: the others would have to make room for it.
+            (None, scoping) => On::One(Box::pin(begin_of(&self.db, &self.run, scoping.as_ref())).await?),
         })
     }
 
@@ -303,8 +306,11 @@ impl Database {
         match self.on(&statement.sql).await? {
             On::Shared(shared) => A::on(shared.tx().db(), statement).await,
             On::One(tx) => {
-                let result = A::on(tx.db(), statement).await;
-                tx.end(result).await
+                let asking = Box::pin(async move {
+                    let result = A::on(tx.db(), statement).await;
+                    tx.end(result).await
+                });
+                asking.await
             }
             On::Db => self.db.ask::<A>(Some(&self.run), statement).await,
         }
@@ -353,7 +359,7 @@ impl ConnectionTrait for Database {
         {
             return Ok(row);
         }
-        self.primary().query_one_raw(statement).await
+        self.ask::<First>(statement).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -362,7 +368,7 @@ impl ConnectionTrait for Database {
         {
             return Ok(rows);
         }
-        self.primary().query_all_raw(statement).await
+        self.ask::<All>(statement).await
     }
 }
 

@@ -30,13 +30,12 @@ impl Db {
 }
 
 impl Db {
-    /// Begins a transaction for one statement, where it cannot do without.
-    async fn begin_for_one(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
-        if !self.pools_transactions() {
-            return Ok(None);
-        }
+    /// Asks in a transaction for this one statement, which cannot do without.
+    async fn ask_in_one<A: Ask>(&self, statement: Statement) -> Result<A::Answer, DbErr> {
         // Whoever asks watches the statement.
-        self.begin_on(self.primary().clone(), TransactionOptions::default()).await.map(Some)
+        let transaction = self.begin_on(self.primary().clone(), TransactionOptions::default()).await?;
+        let result = A::on(&transaction, statement).await;
+        end(transaction, result).await
     }
 }
 
@@ -92,13 +91,12 @@ impl Db {
             }
         } else {
             let watched = Watched::begin(self, &statement.sql, statement.values.as_ref(), run);
-            let result = match self.begin_for_one().await? {
-                Some(transaction) => {
-                    let result = A::on(&transaction, statement).await;
-                    end(transaction, result).await
-                }
-                None if A::IS_QUERY => A::on(self.for_query(&statement.sql), statement).await,
-                None => A::on(self.primary(), statement).await,
+            let result = if self.pools_transactions() {
+                Box::pin(self.ask_in_one::<A>(statement)).await
+            } else if A::IS_QUERY {
+                A::on(self.for_query(&statement.sql), statement).await
+            } else {
+                A::on(self.primary(), statement).await
             };
             Watched::end(watched, &result, A::rows, run);
             result

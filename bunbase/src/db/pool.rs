@@ -261,7 +261,8 @@ impl Db {
         run: &Run,
         after: Option<Position>,
     ) -> Option<A::Answer> {
-        self.0.replicas.as_ref()?.ask::<A>(statement, run, after).await
+        let replicas = self.0.replicas.as_ref()?;
+        Box::pin(replicas.ask::<A>(statement, run, after)).await
     }
 
     pub(super) fn watch(&self) -> &Arc<Watch> {

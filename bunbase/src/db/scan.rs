@@ -43,10 +43,16 @@ impl<'a> Tokens<'a> {
     }
 
     fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|sign| !keep(sign)).unwrap_or(rest.len());
-        self.at += end;
-        &rest[..end]
+        let start = self.at;
+        // Most of it is ASCII, where a sign is a byte.
+        while let Some(byte) = self.sql.as_bytes().get(self.at) {
+            let sign = if byte.is_ascii() { Some(char::from(*byte)) } else { self.rest().chars().next() };
+            match sign.filter(|sign| keep(*sign)) {
+                Some(sign) => self.at += sign.len_utf8(),
+                None => break,
+            }
+        }
+        &self.sql[start..self.at]
     }
 
     fn closed(ended: bool) -> Token<'a> {

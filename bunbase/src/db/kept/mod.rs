@@ -133,20 +133,25 @@ impl Kept {
     /// None became free and none could be opened within `acquire_timeout`; the server refuses; the pool is closed.
     pub(super) async fn take(self: &Arc<Self>) -> Result<Lease, DbErr> {
         let asked_at = Instant::now();
-        // Who does not wait reads the clock once for the wait, and for the statement that follows.
-        let lease = match self.permits.clone().try_acquire_owned().ok().map(|permit| (permit, self.pop(asked_at))) {
-            Some((permit, Some((held, false)))) => Ok(Lease::new(self.clone(), held, permit, asked_at)),
-            Some((permit, popped)) => self.find(permit, popped, asked_at).await,
-            None => match self.permit(asked_at + self.limits.acquire_timeout).await {
-                Ok(permit) => self.find(permit, self.pop(Instant::now()), asked_at).await,
-                Err(error) => Err(error),
-            },
-        };
+        let lease = self.take_since(asked_at).await;
         match &lease {
             Ok(lease) => self.watch.waited(lease.started().saturating_duration_since(asked_at)),
             Err(error) => self.note_failure(error),
         }
         lease
+    }
+
+    async fn take_since(self: &Arc<Self>, asked_at: Instant) -> Result<Lease, DbErr> {
+        // Who does not wait reads the clock once for the wait, and for the statement that follows.
+        let (permit, now) = match self.permits.clone().try_acquire_owned() {
+            Ok(permit) => (permit, asked_at),
+            Err(_) => (self.permit(asked_at + self.limits.acquire_timeout).await?, Instant::now()),
+        };
+        match self.pop(now) {
+            Some((held, false)) => Ok(Lease::new(self.clone(), held, permit, now)),
+            // In a box: opening a connection is rare, and what it needs is room that every statement would have to make.
+            popped => Box::pin(self.find(permit, popped, asked_at)).await,
+        }
     }
 
     /// Finds a connection that works, for whoever has a permit and was given what was on top of the shelf.
