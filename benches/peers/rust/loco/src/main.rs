@@ -117,8 +117,8 @@ async fn live() -> Result<Response> {
 
 async fn get_item(
     Path(id): Path<i64>,
-    QueryValidate(search): QueryValidate<Search>,
     headers: axum::http::HeaderMap,
+    QueryValidate(search): QueryValidate<Search>,
 ) -> Result<Response> {
     let tenant = headers.get("x-tenant").map(|value| value.to_str()).transpose();
     let tenant = tenant.map_err(|error| Error::BadRequest(error.to_string()))?.map(str::to_owned);
@@ -222,6 +222,8 @@ fn config(settings: &Settings) -> serde_json::Result<Config> {
     serde_json::from_value(json!({
         "logger": { "enable": true, "level": "error", "format": "json" },
         "server": { "binding": settings.address.ip(), "port": settings.address.port(), "host": "http://127.0.0.1" },
+        // There are no jobs.
+        "workers": { "mode": "ForegroundBlocking" },
         "database": {
             // It wants one in any case.
             "uri": settings.database_url.as_deref().unwrap_or("sqlite::memory:"),
