@@ -156,7 +156,7 @@ impl Bed {
     /// Stores what the application answers for what is built in, for the twin.
     fn copy_documents(&mut self) -> Result<()> {
         let subject = self.start(&Target::Bunbase)?;
-        self.make_series(&subject.base)?;
+        make_series(&self.prober, &subject.base)?;
         for (path, name) in DOCUMENTS {
             let answer = self.prober.ask(&subject.base, &Request::get(path))?;
             fs::write(self.environment.documents.join(name), &answer.body)?;
@@ -178,48 +178,13 @@ impl Bed {
         })
     }
 
-    /// Has a scrape as many series as are claimed.
-    fn make_series(&self, base: &str) -> Result<()> {
-        let more = |count: usize| -> Result<()> {
-            let answer = self.prober.ask(base, &Request::post("/series", &json!({ "count": count })))?;
-            if answer.status == 200 { Ok(()) } else { Err(format!("POST /series has status {}", answer.status).into()) }
-        };
-        let count = || -> Result<usize> {
-            thread::sleep(SCRAPE_AGE);
-            Ok(scenario::series(&self.prober.ask(base, &Request::get("/_metrics"))?.text()))
-        };
-        // What is asked for has series of its own, once it was asked for.
-        more(0)?;
-        count()?;
-        let missing = SERIES.saturating_sub(count()?);
-        more(missing)?;
-        thread::sleep(SCRAPE_AGE);
-        Ok(())
-    }
-
     /// Prepares a server for a scenario, and returns what to send.
     pub(crate) fn prepare(&self, subject: &Subject, scenario: &Scenario) -> Result<Request> {
-        let mut request = scenario.request.clone();
-        if !subject.is_application {
-            return Ok(request);
+        if subject.is_application {
+            prepare(&self.prober, &subject.base, scenario)
+        } else {
+            Ok(scenario.request.clone())
         }
-        if scenario.name == "metrics-export" {
-            self.make_series(&subject.base)?;
-        }
-        if scenario.name == "kv" {
-            let put = scenario::chosen(&["kv-put".to_owned()])?.remove(0);
-            self.prober.check(&subject.base, &put, &put.request)?;
-        }
-        if scenario.is_signed {
-            let sign_in = Request { method: "POST", ..Request::get("/signed/in") };
-            let answer = self.prober.ask(&subject.base, &sign_in)?;
-            let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
-            let cookie = cookie.ok_or_else(|| format!("signing in has status {} and no cookie", answer.status))?;
-            request.headers.push(("cookie", cookie.to_owned()));
-            // As a browser says it of the application's own pages.
-            request.headers.push(("sec-fetch-site", "same-origin".to_owned()));
-        }
-        Ok(request)
     }
 
     /// Returns what the load tool is to do.
@@ -307,6 +272,47 @@ impl Bed {
         }
         self.data.as_ref().map_or(Ok(()), Data::clean)
     }
+}
+
+/// Prepares the application for a scenario, and returns what to send.
+pub(crate) fn prepare(prober: &Prober, base: &str, scenario: &Scenario) -> Result<Request> {
+    let mut request = scenario.request.clone();
+    if scenario.name == "metrics-export" {
+        make_series(prober, base)?;
+    }
+    if scenario.name == "kv" {
+        let put = scenario::chosen(&["kv-put".to_owned()])?.remove(0);
+        prober.check(base, &put, &put.request)?;
+    }
+    if scenario.is_signed {
+        let sign_in = Request { method: "POST", ..Request::get("/signed/in") };
+        let answer = prober.ask(base, &sign_in)?;
+        let cookie = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.ok_or_else(|| format!("signing in has status {} and no cookie", answer.status))?;
+        request.headers.push(("cookie", cookie.to_owned()));
+        // As a browser says it of the application's own pages.
+        request.headers.push(("sec-fetch-site", "same-origin".to_owned()));
+    }
+    Ok(request)
+}
+
+/// Has a scrape as many series as are claimed.
+fn make_series(prober: &Prober, base: &str) -> Result<()> {
+    let more = |count: usize| -> Result<()> {
+        let answer = prober.ask(base, &Request::post("/series", &json!({ "count": count })))?;
+        if answer.status == 200 { Ok(()) } else { Err(format!("POST /series has status {}", answer.status).into()) }
+    };
+    let count = || -> Result<usize> {
+        thread::sleep(SCRAPE_AGE);
+        Ok(scenario::series(&prober.ask(base, &Request::get("/_metrics"))?.text()))
+    };
+    // What is asked for has series of its own, once it was asked for.
+    more(0)?;
+    count()?;
+    let missing = SERIES.saturating_sub(count()?);
+    more(missing)?;
+    thread::sleep(SCRAPE_AGE);
+    Ok(())
 }
 
 /// Notes Ctrl-C, so that the database is removed.

@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf, process::Command};
 
 use super::{
-    bed::address,
+    bed::{address, prepare},
     cli,
     data::Data,
     probe::Prober,
@@ -109,9 +109,13 @@ fn under_valgrind(scenario: &Scenario, server: &Counted, environment: &Environme
     server.target.describe(&mut command, environment);
     let running = Server::start(command, server.name, &environment.folder)?;
     let prober = Prober::new();
-    prober.check(&running.base, scenario, &scenario.request)?;
+    let request = match server.target {
+        Target::Bunbase => prepare(&prober, &running.base, scenario)?,
+        _ => scenario.request.clone(),
+    };
+    prober.check(&running.base, scenario, &request)?;
     for _ in 1..requests {
-        let answer = prober.ask(&running.base, &scenario.request)?;
+        let answer = prober.ask(&running.base, &request)?;
         if answer.status != 200 {
             return Err(format!("an answer has status {}", answer.status).into());
         }
