@@ -38,7 +38,8 @@ pub(crate) fn alone(
     measured
 }
 
-fn failure(scenario: &Scenario, server: String, error: &dyn std::fmt::Display) -> Measured {
+/// Returns a measurement that could not be made.
+pub(crate) fn failure(scenario: &Scenario, server: String, error: &dyn std::fmt::Display) -> Measured {
     Measured { scenario: scenario.name.to_owned(), server, failed: Some(error.to_string()), ..Measured::default() }
 }
 

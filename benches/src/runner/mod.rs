@@ -145,8 +145,11 @@ fn everything(bed: &mut Bed, scenarios: &[Scenario], setup: &Setup) -> Result<Re
         }
         let mut beside = Vec::new();
         for other in &others {
-            if measure::has(bed, scenario, other)? {
-                beside.push(other);
+            match measure::has(bed, scenario, other) {
+                Ok(true) => beside.push(other),
+                Ok(false) => {}
+                // One that is not there is no reason to measure none of the others.
+                Err(error) => results.scenarios.push(measure::failure(scenario, other.name(), &error)),
             }
         }
         if bed.options.paired && !beside.is_empty() {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -111,8 +111,8 @@ impl Target {
         let program = match self {
             Self::Other(path) => fs::canonicalize(path)?,
             Self::Bunbase | Self::Twin => std::env::current_exe()?,
-            // It runs elsewhere, so a path is made whole; a name alone is looked for in PATH.
-            Self::Peer { program, .. } if program.contains('/') => fs::canonicalize(program)?,
+            // It runs elsewhere, so a path is made whole; a name alone is looked for in PATH. A link stays one: Python finds its packages by where it is.
+            Self::Peer { program, .. } if program.contains('/') => path::absolute(program)?,
             Self::Peer { program, .. } => program.into(),
         };
         let mut command = Command::new(program);
@@ -289,6 +289,17 @@ mod tests {
         };
         assert_eq!((name.as_str(), program.as_str(), arguments.len()), ("axum", "./axum", 2));
         assert!(Target::peer("nobody").is_err() && Target::peer("axum= ").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_is_a_link_is_started_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("python");
+        std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+        let program = link.display().to_string();
+        let peer = Target::Peer { name: "peer".to_owned(), program, arguments: Vec::new(), directory: None };
+        assert_eq!(peer.command(&Environment::default()).unwrap().get_program(), link);
     }
 
     #[test]
