@@ -3,8 +3,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
+    process::ExitStatus,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,9 +31,6 @@ use crate::{Result, twin::DOCUMENTS};
 
 /// How long a scrape may be shared: `metrics.max_age`, and a little.
 const SCRAPE_AGE: Duration = Duration::from_millis(1100);
-
-/// What servers are told to end by.
-const SIGTERM: i32 = 15;
 
 /// How many series a scrape has at least.
 const SERIES: usize = 200;
@@ -85,8 +82,7 @@ impl Subject {
         if let Some(server) = self.server {
             let name = server.name.clone();
             let status = server.stop()?;
-            // Some end by the signal itself, once they have heard it: uvicorn does.
-            if !status.success() && status.signal() != Some(SIGTERM) {
+            if !status.success() && !is_by_sigterm(status) {
                 return Err(format!("the server `{name}` ended with {status}").into());
             }
         }
@@ -277,6 +273,14 @@ impl Bed {
         }
         self.data.as_ref().map_or(Ok(()), Data::clean)
     }
+}
+
+/// Returns whether a process ended by the signal that told it to: some do once they have heard it, as uvicorn.
+fn is_by_sigterm(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(15);
+    #[cfg(not(unix))]
+    false
 }
 
 /// Prepares the application for a scenario, and returns what to send.
