@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 use sea_orm::DbBackend;
+use tokio::time::Instant;
 use tracing::Level;
 
 use super::{
     read::{self, StoredRun},
-    writer::flush_once,
+    writer::{FILLED, flush_once, full},
     *,
 };
 use crate::db::{Db, migrate::Plan, testing::TestDatabase};
@@ -296,4 +298,21 @@ async fn months_are_made_ahead_and_dropped_as_a_whole() {
             .len(),
         5
     );
+}
+
+#[tokio::test]
+async fn right_after_a_write_more_is_waited_for_unless_room_gets_scarce() {
+    let recorder = Recorder::new(Limits { flush_at: 2, most_bytes: 100_000, ..Limits::default() });
+    let take = |records| (0..records).for_each(|_| recorder.record(record("a")));
+    let (past, later) = (Instant::now(), Instant::now() + Duration::from_hours(1));
+    take(1);
+    assert!(full(&recorder, past).now_or_never().is_none(), "one is not enough");
+    take(1);
+    full(&recorder, past).await;
+    take(2);
+    assert!(full(&recorder, later).now_or_never().is_none(), "enough, and not yet time");
+    while recorder.bytes() < 100_000 / FILLED {
+        take(2);
+    }
+    assert!(full(&recorder, later).now_or_never().is_some(), "an eighth of the room is taken");
 }

@@ -22,7 +22,7 @@ const LAST_FLUSH: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(50);
 
 /// The part of the buffer that may be filled meanwhile: an eighth.
-const FILLED: usize = 8;
+pub(super) const FILLED: usize = 8;
 
 /// When the writer writes.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +90,7 @@ async fn run(recorder: Recorder, db: Db, settings: Settings, mut stop: watch::Re
 }
 
 /// Waits until there are enough records for a write before its time, and until then, unless the buffer fills up.
-async fn full(recorder: &Recorder, until: Instant) {
+pub(super) async fn full(recorder: &Recorder, until: Instant) {
     recorder.full().await;
     while recorder.bytes() < recorder.limits().most_bytes / FILLED {
         tokio::select! {
@@ -212,46 +212,4 @@ async fn write(recorder: &Recorder, db: &Db, batch: Vec<Entry>) -> Result<()> {
 /// Whether the same statement may do better later.
 fn is_away(error: &Error) -> bool {
     matches!(error.status(), 503 | 504)
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-    use crate::runs::{Limits, RunRecord, RunStatus};
-
-    fn take(recorder: &Recorder, records: usize) {
-        for _ in 0..records {
-            recorder.record(RunRecord {
-                action: "a",
-                door: "http",
-                trace_id: [1; 16],
-                attempt: 1,
-                status: RunStatus::Succeeded,
-                started_at: chrono::Utc::now(),
-                duration: Duration::ZERO,
-                http_status: None,
-                error_code: None,
-                error: None,
-                details: None,
-            });
-        }
-    }
-
-    #[tokio::test]
-    async fn right_after_a_write_more_is_waited_for_unless_room_gets_scarce() {
-        let recorder = Recorder::new(Limits { flush_at: 2, most_bytes: 100_000, ..Limits::default() });
-        let (past, later) = (Instant::now(), Instant::now() + Duration::from_hours(1));
-        take(&recorder, 1);
-        assert!(full(&recorder, past).now_or_never().is_none(), "one is not enough");
-        take(&recorder, 1);
-        full(&recorder, past).await;
-        take(&recorder, 2);
-        assert!(full(&recorder, later).now_or_never().is_none(), "enough, and not yet time");
-        while recorder.bytes() < 100_000 / FILLED {
-            take(&recorder, 2);
-        }
-        assert!(full(&recorder, later).now_or_never().is_some(), "an eighth of the room is taken");
-    }
 }

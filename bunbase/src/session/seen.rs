@@ -69,31 +69,13 @@ impl fmt::Debug for Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::SessionId;
-
-    fn claims(user: &str) -> Arc<Claims> {
-        Arc::new(Claims {
-            session: SessionId::random(),
-            epoch: 0,
-            signed_in_at: 0,
-            authenticated_at: 0,
-            issued_at: 0,
-            expires_at: 0,
-            user: user.to_owned(),
-            organisation: None,
-            tenant: None,
-            roles: Vec::new(),
-            permissions: Vec::new(),
-            own: None,
-        })
-    }
 
     #[test]
     fn a_token_is_known_letter_for_letter() {
         let seen = Seen::new();
         let token = format!("bbs1.{}", "abcdefgh".repeat(30));
         assert!(seen.find(&token).is_none());
-        seen.remember(&token, &claims("ann"));
+        seen.remember(&token, &Arc::new(Claims::of("ann")));
         assert_eq!(seen.find(&token).unwrap().user, "ann");
         for at in 0..token.len() {
             let mut other = token.clone();
@@ -109,7 +91,7 @@ mod tests {
         let seen = Seen::new();
         let token = |number: usize| format!("bbs1.{number:040}");
         let all = 4 * PLACES;
-        (0..all).for_each(|number| seen.remember(&token(number), &claims(&number.to_string())));
+        (0..all).for_each(|number| seen.remember(&token(number), &Arc::new(Claims::of(&number.to_string()))));
         let known: Vec<usize> = (0..all).filter(|number| seen.find(&token(*number)).is_some()).collect();
         assert!(known.len() <= PLACES && known.contains(&(all - 1)), "{}", known.len());
         assert!(known.iter().all(|number| seen.find(&token(*number)).unwrap().user == number.to_string()));

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -30,7 +30,8 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     ended: Ended,
-    seen: Seen,
+    /// Made when the first token is checked.
+    seen: LazyLock<Seen>,
     /// Made when they are needed, because most applications have none to check, and in development that writes a file.
     keys: OnceLock<KeyRing>,
     make_keys: Box<MakeKeys>,
@@ -67,7 +68,7 @@ impl Sessions {
         keys: impl Fn() -> Result<KeyRing> + Send + Sync + 'static,
     ) -> Self {
         let ended = Ended::new(settings.revocation, rows, states);
-        let (seen, keys, make_keys) = (Seen::new(), OnceLock::new(), Box::new(keys));
+        let (seen, keys, make_keys) = (LazyLock::new(Seen::new as fn() -> _), OnceLock::new(), Box::new(keys));
         Self(Arc::new(Inner { settings, clock, ended, seen, keys, make_keys }))
     }
 

@@ -152,6 +152,27 @@ impl Claims {
     }
 }
 
+#[cfg(test)]
+impl Claims {
+    /// What a token says of a user alone, whose session is random and whose times are all 0.
+    pub(super) fn of(user: &str) -> Self {
+        Self {
+            session: SessionId(Uuid::new_v4()),
+            epoch: 0,
+            signed_in_at: 0,
+            authenticated_at: 0,
+            issued_at: 0,
+            expires_at: 0,
+            user: user.to_owned(),
+            organisation: None,
+            tenant: None,
+            roles: Vec::new(),
+            permissions: Vec::new(),
+            own: None,
+        }
+    }
+}
+
 /// Appends a text; `None` when it is too long.
 fn text(body: &mut Vec<u8>, text: &str) -> Option<()> {
     body.extend(u16::try_from(text.len()).ok()?.to_be_bytes());

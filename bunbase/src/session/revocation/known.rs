@@ -229,17 +229,11 @@ mod tests {
         let issued_at = at(issued_second).timestamp_millis();
         Claims {
             session: SessionId(uuid::Uuid::from_u128(number)),
-            epoch: 0,
             signed_in_at: issued_at,
             authenticated_at: issued_at,
             issued_at,
             expires_at: issued_at + 1,
-            user: "ann".to_owned(),
-            organisation: None,
-            tenant: None,
-            roles: Vec::new(),
-            permissions: Vec::new(),
-            own: None,
+            ..Claims::of("ann")
         }
     }
 
