@@ -1,11 +1,15 @@
 """Runs the application by uvicorn on uvloop and httptools, in as many processes as there are to be workers."""
 
 import os
+import signal
+import sys
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 if __name__ == "__main__":
+    # uvicorn hears it, serves what it has, and raises it again: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
         "app:app",
         host="127.0.0.1",

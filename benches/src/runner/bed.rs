@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::ExitStatus,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -82,7 +81,7 @@ impl Subject {
         if let Some(server) = self.server {
             let name = server.name.clone();
             let status = server.stop()?;
-            if !status.success() && !is_by_sigterm(status) {
+            if !status.success() {
                 return Err(format!("the server `{name}` ended with {status}").into());
             }
         }
@@ -181,11 +180,7 @@ impl Bed {
 
     /// Prepares a server for a scenario, and returns what to send.
     pub(crate) fn prepare(&self, subject: &Subject, scenario: &Scenario) -> Result<Request> {
-        if subject.is_application {
-            prepare(&self.prober, &subject.base, scenario)
-        } else {
-            Ok(scenario.request.clone())
-        }
+        prepare(&self.prober, &subject.base, subject.is_application, scenario)
     }
 
     /// Returns what the load tool is to do.
@@ -275,17 +270,12 @@ impl Bed {
     }
 }
 
-/// Returns whether a process ended by the signal that told it to: some do once they have heard it, as uvicorn.
-fn is_by_sigterm(status: ExitStatus) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(15);
-    #[cfg(not(unix))]
-    false
-}
-
-/// Prepares the application for a scenario, and returns what to send.
-pub(crate) fn prepare(prober: &Prober, base: &str, scenario: &Scenario) -> Result<Request> {
+/// Prepares a server for a scenario, and returns what to send. The application alone has what has to be prepared.
+pub(crate) fn prepare(prober: &Prober, base: &str, is_application: bool, scenario: &Scenario) -> Result<Request> {
     let mut request = scenario.request.clone();
+    if !is_application {
+        return Ok(request);
+    }
     if scenario.name == "metrics-export" {
         make_series(prober, base)?;
     }

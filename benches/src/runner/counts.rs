@@ -109,10 +109,7 @@ fn under_valgrind(scenario: &Scenario, server: &Counted, environment: &Environme
     server.target.describe(&mut command, environment);
     let running = Server::start(command, server.name, &environment.folder)?;
     let prober = Prober::new();
-    let request = match server.target {
-        Target::Bunbase => prepare(&prober, &running.base, scenario)?,
-        _ => scenario.request.clone(),
-    };
+    let request = prepare(&prober, &running.base, server.target.is_application(), scenario)?;
     prober.check(&running.base, scenario, &request)?;
     for _ in 1..requests {
         let answer = prober.ask(&running.base, &request)?;
