@@ -7,6 +7,7 @@
 //! - **One bound.** The pool has room for `max_connections`, and what is on the shelf counts there as in use.
 //! - **One queue.** Statements and transactions wait for the same permits, in the order in which they came. There are as many as
 //!   connections, so whoever has one finds a connection on the shelf or in the pool, or has room to open one.
+//! - **At home.** Each runtime, and a worker of the server is one, takes those first that it has opened: their sockets wake its own thread.
 //! - **A way back.** For whoever takes from the pool, one goes back there from the shelf, or the next that becomes free ([`Shelf::ask`]).
 //!
 //! Here: who has which connection, and for how long. Not here: how one is opened (`pool`), which statement goes where (`connection`).
@@ -27,7 +28,10 @@ use sea_orm::{
     ConnAcquireErr, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlxError, TransactionOptions,
     TransactionTrait, sqlx::PgPool,
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::{Handle, Id},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
@@ -304,7 +308,8 @@ impl Kept {
     }
 
     fn pop(&self, now: Instant) -> Option<(Held, bool)> {
-        self.shelf().pop(now)
+        let here = here();
+        self.shelf().pop(now, here)
     }
 
     fn driver(&self) -> &PgPool {
@@ -343,7 +348,9 @@ impl Asked<'_> {
         match tokio::time::timeout(left(deadline), borrowing).await {
             Ok(Ok((connection, age))) => {
                 let rest = self.kept.limits.max_lifetime.map(|most| most.saturating_sub(age));
-                Ok(Held::new(connection, rest.and_then(|rest| Instant::now().checked_add(rest))))
+                let expires = rest.and_then(|rest| Instant::now().checked_add(rest));
+                // One that is older was opened by whoever needed one then.
+                Ok(Held::new(connection, expires, here().filter(|_| age.is_zero())))
             }
             Ok(Err(source)) => Err(not_acquired(source)),
             Err(_) => Err(timed_out()),
@@ -369,6 +376,11 @@ impl fmt::Debug for Kept {
 /// What became of a BEGIN whose task was stopped.
 pub(super) fn did_not_begin(stopped: &tokio::task::JoinError) -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(format!("the transaction did not begin: {stopped}")))
+}
+
+/// Returns the runtime that this runs in.
+fn here() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 fn left(deadline: Instant) -> Duration {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sea_orm::sqlx::{PgConnection, Postgres, pool::PoolConnection};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 
 use super::TEST_AFTER_IDLE;
 
@@ -15,11 +15,15 @@ pub(super) struct Held {
     connection: PoolConnection<Postgres>,
     /// When it is too old.
     expires: Option<Instant>,
+    /// The runtime that it was opened in, where that is known. Its socket is watched there: whoever waits for an answer elsewhere is woken by another thread.
+    home: Option<Id>,
+    /// How many statements it has run elsewhere.
+    abroad: u32,
 }
 
 impl Held {
-    pub(super) fn new(connection: PoolConnection<Postgres>, expires: Option<Instant>) -> Self {
-        Self { connection, expires }
+    pub(super) fn new(connection: PoolConnection<Postgres>, expires: Option<Instant>, home: Option<Id>) -> Self {
+        Self { connection, expires, home, abroad: 0 }
     }
 
     pub(super) fn connection(&mut self) -> &mut PgConnection {
@@ -78,12 +82,16 @@ struct Idle {
     since: Instant,
 }
 
+/// How many statements a connection runs outside of the runtime that it was opened in before it is closed, so that another is opened where it is needed: those
+/// wake-ups have cost about as much by then as opening one does. Twice as many after each, because there may be no better place for so few connections.
+const ABROAD: u32 = 1000;
+
 /// The connections that wait, the last used on top, and the accounts between them and the pool.
 ///
 /// Nobody waits for the pool while a connection lies here: with *free* as what the pool can hand out or open at once, *coming* as what
 /// is on its way back to it, and *owed* as what goes back there next, `free + coming + owed ≥ asking` always holds. [`ask`](Self::ask)
 /// adds one to both sides, [`put`](Self::put) moves one from owed to coming, and while anything is owed nothing is put here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shelf {
     idle: Vec<Idle>,
     /// How many take a connection from the pool at this moment.
@@ -92,13 +100,28 @@ pub(super) struct Shelf {
     owed: usize,
     /// When a connection was last found broken: those that were not used since then are in doubt.
     doubt: Option<Instant>,
+    /// How many statements the next one may run abroad.
+    patience: u32,
     is_closed: bool,
 }
 
+impl Default for Shelf {
+    fn default() -> Self {
+        Self { idle: Vec::new(), asking: 0, owed: 0, doubt: None, patience: ABROAD, is_closed: false }
+    }
+}
+
 impl Shelf {
-    /// Takes the last used connection, and says whether it must be tested before use.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(Held, bool)> {
-        let Idle { held, since } = self.idle.pop()?;
+    /// Takes the last used connection that was opened here, or else the last used, and says whether it must be tested before use.
+    pub(super) fn pop(&mut self, now: Instant, here: Option<Id>) -> Option<(Held, bool)> {
+        let at_home = here.and_then(|here| self.idle.iter().rposition(|idle| idle.held.home == Some(here)));
+        let Idle { mut held, since } = match at_home {
+            Some(place) => self.idle.remove(place),
+            None => self.idle.pop()?,
+        };
+        if at_home.is_none() {
+            held.abroad += 1;
+        }
         let is_doubtful =
             now.saturating_duration_since(since) >= TEST_AFTER_IDLE || self.doubt.is_some_and(|doubt| since <= doubt);
         Some((held, is_doubtful))
@@ -107,6 +130,10 @@ impl Shelf {
     /// Puts a connection here, unless it is too old (`true`) or the pool is owed one or closed (`false`).
     pub(super) fn put(&mut self, held: Held, now: Instant) -> Option<(Held, bool)> {
         if held.is_expired(now) {
+            return Some((held, true));
+        }
+        if held.abroad >= self.patience {
+            self.patience = self.patience.saturating_mul(2);
             return Some((held, true));
         }
         if self.is_closed {

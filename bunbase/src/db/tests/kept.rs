@@ -8,7 +8,10 @@ use std::{
 };
 
 use sea_orm::{ConnectionTrait, DbBackend};
-use tokio::task::JoinSet;
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 use super::{super::Settings, wire::Wire, *};
 
@@ -62,6 +65,78 @@ async fn fill(db: &Db, watch: &Watch, count: u32) {
     watch.waits_for_a_lock(count.into()).await;
     tx.rollback().await.unwrap();
     waiting.join_all().await;
+}
+
+/// A runtime besides the test's own, as each worker of a server is one.
+struct Elsewhere(Option<Runtime>);
+
+impl Elsewhere {
+    fn new() -> Self {
+        Self(Some(Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()))
+    }
+
+    /// Returns the sessions that so many statements find there, one after the other.
+    async fn sessions(&self, db: &Db, statements: usize) -> Vec<i32> {
+        let db = db.clone();
+        let asked = self.0.as_ref().unwrap().spawn(async move { sessions(&db, statements).await });
+        asked.await.unwrap()
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
+/// Returns the sessions that so many statements find here.
+async fn sessions(db: &Db, statements: usize) -> Vec<i32> {
+    let mut pids = Vec::new();
+    for _ in 0..statements {
+        pids.push(db.sql(PID).scalar().await.unwrap());
+    }
+    pids
+}
+
+#[tokio::test]
+async fn a_runtime_takes_the_connection_first_that_it_has_opened() {
+    let Some((_database, settings, watch)) = watched().await else { return };
+    let db = Db::open(&settings).await.unwrap();
+    with_counter(&db).await;
+    let here = sessions(&db, 1).await[0];
+    let elsewhere = Elsewhere::new();
+    // The one that there is stays busy meanwhile.
+    let tx = watch.db.begin_tx().await.unwrap();
+    tx.sql("LOCK TABLE counter").execute().await.unwrap();
+    let busy = tokio::spawn({
+        let db = db.clone();
+        async move { counter(&db).await }
+    });
+    watch.waits_for_a_lock(1).await;
+    let there = elsewhere.sessions(&db, 1).await[0];
+    assert_ne!(there, here);
+    tx.rollback().await.unwrap();
+    busy.await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(elsewhere.sessions(&db, 2).await, [there; 2]);
+        assert_eq!(sessions(&db, 2).await, [here; 2]);
+    }
+    assert_eq!(watch.sessions().await, BTreeSet::from([here, there]));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_elsewhere_for_long_makes_room_for_one_that_is_opened_there() {
+    let Some((_database, settings, _watch)) = watched().await else { return };
+    let db = Db::open(&Settings { max_connections: 1, ..settings }).await.unwrap();
+    let here = sessions(&db, 1).await[0];
+    let elsewhere = Elsewhere::new();
+    let pids = elsewhere.sessions(&db, 2500).await;
+    let there = pids[1000];
+    assert_ne!(there, here);
+    assert!(pids[..1000].iter().all(|pid| *pid == here) && pids[1000..].iter().all(|pid| *pid == there));
+    // The next one is given twice as many.
+    let pids = sessions(&db, 2001).await;
+    assert!(pids[..2000].iter().all(|pid| *pid == there) && pids[2000] != there);
 }
 
 #[tokio::test]
