@@ -130,7 +130,7 @@ impl<'a, C: ConnectionTrait> Sql<'a, C> {
     }
 
     fn statement(self) -> Result<(&'a C, Statement)> {
-        let named = if self.is_fixed { Vec::new() } else { scan::placeholders(self.text) };
+        let named = if self.is_fixed { scan::Numbers::new() } else { scan::placeholders(self.text) };
         let bound = self.values.len();
         // SQLite would take a missing value for NULL and ignore one too many.
         if !self.is_fixed && !named.iter().copied().eq((1..).take(bound)) {
