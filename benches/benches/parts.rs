@@ -104,8 +104,7 @@ fn records(criterion: &mut Criterion) {
         started_at: chrono(),
         duration: Duration::from_micros(10),
         http_status: Some(200),
-        error_code: None,
-        error: None,
+        failure: None,
         details: None,
     };
     // Nobody writes: the oldest makes room, which costs more than an empty buffer does.

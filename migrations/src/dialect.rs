@@ -7,6 +7,8 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 pub(crate) struct Dialect {
     pub(crate) uuid: &'static str,
     pub(crate) time: &'static str,
+    /// Text that is only ever compared for being the same: not by the rules of a language, which take long.
+    pub(crate) ids: &'static str,
     pub(crate) boolean: &'static str,
     pub(crate) no: &'static str,
     pub(crate) bytes: &'static str,
@@ -15,6 +17,8 @@ pub(crate) struct Dialect {
     /// How a table is stored whose rows change often: room in each page for the next version of a row, a cleaner that
     /// does not wait for a fifth of a large table to be dead, and pages that stay when they are empty.
     pub(crate) storage: &'static str,
+    /// How a table is stored whose rows are in the order of its key: in the key's index, and not beside it.
+    pub(crate) keyed: &'static str,
     /// Whether the plan of a statement outlives what the tables were like when it was made.
     pub(crate) keeps_plans: bool,
     /// Whether a table can be made of parts, so that a month of it can be dropped at once.
@@ -24,11 +28,13 @@ pub(crate) struct Dialect {
 const SQLITE: Dialect = Dialect {
     uuid: "BLOB",
     time: "TEXT",
+    ids: "TEXT",
     boolean: "BOOLEAN",
     no: "0",
     bytes: "BLOB",
     counter: "INTEGER PRIMARY KEY AUTOINCREMENT",
     storage: "",
+    keyed: " WITHOUT ROWID",
     keeps_plans: false,
     has_partitions: false,
 };
@@ -36,12 +42,14 @@ const SQLITE: Dialect = Dialect {
 const POSTGRES: Dialect = Dialect {
     uuid: "UUID",
     time: "TIMESTAMPTZ",
+    ids: "TEXT COLLATE \"C\"",
     boolean: "BOOLEAN",
     no: "FALSE",
     bytes: "BYTEA",
     counter: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     storage: " WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, \
               vacuum_truncate = false)",
+    keyed: "",
     keeps_plans: true,
     has_partitions: true,
 };

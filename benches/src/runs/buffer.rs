@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bunbase::runs::{Limits, Recorder, RunRecord, RunStatus};
+use bunbase::runs::{Failure, Limits, Recorder, RunRecord, RunStatus};
 
 use super::Size;
 use crate::{
@@ -15,17 +15,20 @@ use crate::{
 
 /// A record as a run of the benchmark's action makes it.
 pub(super) fn record(number: usize) -> RunRecord {
+    let started_at = bunbase::context::now();
+    // The ids of traces begin with the time.
+    let millis = u128::from(started_at.timestamp_millis().unsigned_abs());
+    let rest = (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 48;
     RunRecord {
         action: "shops.make_item",
         door: "http",
-        trace_id: (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),
+        trace_id: (millis << 80 | rest).to_be_bytes(),
         attempt: 1,
         status: RunStatus::Succeeded,
-        started_at: bunbase::context::now(),
+        started_at,
         duration: Duration::from_micros(25),
         http_status: Some(200),
-        error_code: None,
-        error: None,
+        failure: None,
         details: None,
     }
 }
@@ -60,8 +63,10 @@ pub(super) fn overflowing(size: Size, report: &mut Report) -> Result<()> {
     let before = resident()?;
     let recorder = Recorder::new(limits);
     for number in 0..size.overflowing {
-        let status = if number % 10 == 0 { RunStatus::Failed } else { RunStatus::Succeeded };
-        recorder.record(RunRecord { status, error: Some("e".repeat(number % 100)), ..record(number) });
+        let has_failed = number % 10 == 0;
+        let status = if has_failed { RunStatus::Failed } else { RunStatus::Succeeded };
+        let failure = || Box::new(Failure { code: "broken".into(), text: Some("e".repeat(number % 100)) });
+        recorder.record(RunRecord { status, failure: has_failed.then(failure), ..record(number) });
     }
     let counts = recorder.counts();
     let lost = counts.dropped_successes + counts.dropped_others;

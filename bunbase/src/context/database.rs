@@ -35,8 +35,8 @@ pub struct Database {
     run: Run,
     scope: Scope,
     open: AtomicBool,
-    /// Whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
-    wrote: Arc<AtomicBool>,
+    /// Whether this run or one that it called has written, if no run calls this one: see [`wrote`](Self::wrote).
+    wrote: AtomicBool,
     /// What a replica that answers must have: what the caller has written before.
     after: Option<Position>,
     /// The run that called this one: a transaction that is open there is in the way here as well.
@@ -111,9 +111,8 @@ impl fmt::Debug for Scope {
 
 impl Database {
     pub(crate) fn new(db: Db, run: Run, scope: Scope, caller: Option<Ctx>) -> Self {
-        let wrote = caller.as_ref().map_or_else(Arc::default, |caller| caller.inner().db().wrote.clone());
         let after = caller.as_ref().and_then(|caller| caller.inner().db().after);
-        let (open, gate) = (AtomicBool::new(false), Gate::default());
+        let (open, wrote, gate) = (AtomicBool::new(false), AtomicBool::new(false), Gate::default());
         Self { db, run, scope, open, wrote, after, caller, scoping: None, gate }
     }
 
@@ -129,7 +128,7 @@ impl Database {
 
     /// Returns whether a run that reads afterwards could miss what this one has written.
     pub(crate) fn has_written(&self) -> bool {
-        self.db.has_replicas() && self.wrote.load(Ordering::Acquire)
+        self.db.has_replicas() && self.wrote().load(Ordering::Acquire)
     }
 
     /// Returns how far the database has come by now.
@@ -169,15 +168,23 @@ impl Database {
         Primary(self)
     }
 
+    /// Returns whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
+    fn wrote(&self) -> &AtomicBool {
+        match &self.caller {
+            Some(caller) => caller.inner().db().wrote(),
+            None => &self.wrote,
+        }
+    }
+
     /// Notes that something was written, or will be.
     fn writes(&self) {
-        self.wrote.store(true, Ordering::Release);
+        self.wrote().store(true, Ordering::Release);
     }
 
     /// Returns whether a replica may answer what this run reads.
     fn may_lag(&self) -> bool {
         let is_free = matches!(self.scope, Scope::Alone) && self.scoping.is_none() && !self.gate.is_closed();
-        is_free && !self.wrote.load(Ordering::Acquire)
+        is_free && !self.wrote().load(Ordering::Acquire)
     }
 
     /// Returns the transaction that everything of this run is part of, begun if `begin` and it is not yet.

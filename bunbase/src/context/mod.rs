@@ -105,8 +105,8 @@ pub(crate) struct Inner {
     pub(crate) provided: StdMutex<Vec<(TypeId, Box<dyn Any + Send + Sync>)>>,
     /// What it gathers for its record.
     pub(crate) notes: Notes,
-    /// The session behind the request, shared with the runs that are called from here.
-    pub(crate) session: Arc<Held>,
+    /// The session behind the request, if no run calls this one: see [`Ctx::held`].
+    pub(crate) session: Held,
     /// The headers that guards add to the answer.
     pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
     /// The mark of what it has written, for the answer.

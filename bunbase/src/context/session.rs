@@ -29,12 +29,6 @@ pub(crate) struct Held {
 /// A user by the tenant, if they are one's, and the application's own id.
 type User = (Option<String>, String);
 
-impl Default for Held {
-    fn default() -> Self {
-        Self { began: Instant::now(), standing: Mutex::default(), cookie: Mutex::default(), raised: Mutex::default() }
-    }
-}
-
 /// What a request shows of a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Standing {
@@ -52,6 +46,11 @@ pub(crate) struct Cookie {
 }
 
 impl Held {
+    /// That of a run that began then.
+    pub(crate) fn new(began: Instant) -> Self {
+        Self { began, standing: Mutex::default(), cookie: Mutex::default(), raised: Mutex::default() }
+    }
+
     /// Takes what the answer is to carry.
     pub(crate) fn take_cookie(&self, succeeded: bool) -> Option<String> {
         let cookie = self.cookie.lock().unwrap_or_else(PoisonError::into_inner).take()?;
@@ -124,9 +123,17 @@ impl Ctx {
         Session(self)
     }
 
+    /// Returns what is known of the session behind the request: runs that are called have their caller's.
+    pub(crate) fn held(&self) -> &Held {
+        match self.inner().db.caller() {
+            Some(caller) => caller.held(),
+            None => &self.inner().session,
+        }
+    }
+
     /// Returns what the request shows of a session; checked once for the request.
     pub(crate) async fn standing(&self) -> Result<Standing> {
-        let held = &self.inner().session;
+        let held = self.held();
         if let Some(standing) = held.standing() {
             return Ok(standing);
         }
@@ -155,7 +162,7 @@ impl Ctx {
             // The users of one tenant are nobody at another.
             checked = Err(Refused::Invalid);
         }
-        let held = &self.inner().session;
+        let held = self.held();
         match checked {
             Ok(claims) => {
                 if cookie.is_some()
@@ -193,7 +200,7 @@ impl<'c> Session<'c> {
     /// 401 `session_ended` when the user was signed out everywhere meanwhile, but by this run; 500 when what is granted is too long for a
     /// cookie, or there is no `app.secret`; 503 when the database is away.
     pub async fn sign_in(self, grant: Grant) -> Result<Issued> {
-        let held = &self.0.inner().session;
+        let held = self.0.held();
         let grant = self.here(grant);
         let known = held.raised(grant.tenant.as_deref(), &grant.user);
         let Some(issued) = self.sessions().begin_since(grant, held.began, known).await? else {
@@ -244,7 +251,7 @@ impl<'c> Session<'c> {
             let (user, session, client, trace_id) = (&claims.user, claims.session, self.client(), self.0.trace_id());
             tracing::info!(target: "bunbase::session", user, %session, client, %trace_id, "signed out");
         }
-        let held = &self.0.inner().session;
+        let held = self.0.held();
         held.stands(Standing::Missing);
         held.answers(self.sessions().settings().clear(), false);
         self.0.identify(Identity::Anonymous);
@@ -263,7 +270,7 @@ impl<'c> Session<'c> {
         let user = user.to_string();
         let tenant = self.0.tenant().map(TenantId::as_str);
         let epoch = self.sessions().end_all(tenant, &user).await?;
-        self.0.inner().session.has_raised((tenant.map(str::to_owned), user.clone()), epoch);
+        self.0.held().has_raised((tenant.map(str::to_owned), user.clone()), epoch);
         let (client, trace_id) = (self.client(), self.0.trace_id());
         tracing::info!(target: "bunbase::session", user, client, %trace_id, "signed out everywhere");
         match self.0.standing().await? {
@@ -288,7 +295,7 @@ impl<'c> Session<'c> {
     /// 500 without `app.secret`.
     pub fn csrf_token(self) -> Result<Option<String>> {
         let name = &self.sessions().settings().cookie;
-        let coming = self.0.inner().session.coming_cookie(name);
+        let coming = self.0.held().coming_cookie(name);
         let sent = || self.0.request().and_then(|request| request.cookie(name)).map(Cow::into_owned);
         let Some(cookie) = coming.or_else(sent).filter(|cookie| !cookie.is_empty()) else { return Ok(None) };
         self.0.inner().services.page_keys.get()?.token(&cookie).map(Some)
@@ -349,7 +356,7 @@ impl<'c> Session<'c> {
     }
 
     fn stand(self, issued: Issued) -> Issued {
-        let held = &self.0.inner().session;
+        let held = self.0.held();
         let sessions = self.sessions();
         held.answers(sessions.settings().set(&issued.token, sessions.left(&issued)), true);
         held.stands(Standing::SignedIn(issued.claims.clone()));

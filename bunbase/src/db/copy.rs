@@ -79,6 +79,11 @@ impl Row<'_> {
         }
     }
 
+    /// Writes a word of the program as a value of type `text`: it has no NUL.
+    pub(crate) fn word(self, value: &'static str) -> Self {
+        self.value(value.as_bytes())
+    }
+
     /// As [`text`](Self::text), where the value may be NULL.
     pub(crate) fn maybe_text(self, value: Option<&str>) -> Self {
         match value {
@@ -89,17 +94,17 @@ impl Row<'_> {
 
     /// Writes bytes as a value of type `text`: 32 digits for 16 bytes.
     pub(crate) fn hex(self, value: [u8; 16]) -> Self {
-        self.value(&hex(value))
+        self.fixed::<32, 36>(hex(value))
     }
 
     /// Writes a value of type `uuid`.
     pub(crate) fn uuid(self, value: Uuid) -> Self {
-        self.value(value.as_bytes())
+        self.fixed::<16, 20>(value.into_bytes())
     }
 
     /// Writes a value of type `integer`.
     pub(crate) fn int(self, value: i32) -> Self {
-        self.value(&value.to_be_bytes())
+        self.fixed::<4, 8>(value.to_be_bytes())
     }
 
     /// As [`int`](Self::int), where the value may be NULL.
@@ -112,7 +117,7 @@ impl Row<'_> {
 
     /// Writes a value of type `bigint`.
     pub(crate) fn bigint(self, value: i64) -> Self {
-        self.value(&value.to_be_bytes())
+        self.fixed::<8, 12>(value.to_be_bytes())
     }
 
     /// Writes a value of type `timestamptz`, cut to microseconds.
@@ -122,6 +127,17 @@ impl Row<'_> {
 
     fn null(self) -> Self {
         self.0.extend_from_slice(&NULL);
+        self
+    }
+
+    /// Writes a value of `N` bytes, with its length before it `WITH`.
+    fn fixed<const N: usize, const WITH: usize>(self, bytes: [u8; N]) -> Self {
+        let mut whole = [0; WITH];
+        #[expect(clippy::cast_possible_truncation, reason = "they are a few")]
+        let length = (N as u32).to_be_bytes();
+        whole[..4].copy_from_slice(&length);
+        whole[4..].copy_from_slice(&bytes);
+        self.0.extend_from_slice(&whole);
         self
     }
 

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     body::{self, Paced},
-    head::{Head, decode_query, decode_segment},
+    head::{Head, decode_query, decode_segment, is_named},
     plan::{BodyPlan, Plan, TextSource},
     settings::MultipartLimits,
 };
@@ -107,7 +107,7 @@ pub(super) fn find<'h>(head: &'h Head, source: &TextSource, many: bool) -> Texts
         TextSource::Query(name) => {
             let mut texts = SmallVec::new();
             for (key, value) in head.raw_query() {
-                if key == name || decode_query(key).is_ok_and(|key| key == *name) {
+                if is_named(key, name) {
                     texts.push(decode_query(value)?);
                 }
             }

@@ -87,7 +87,7 @@ pub(crate) struct HttpRoute {
 
 impl HttpRoute {
     /// Ends a run with an error. What is logged of it is part of the run.
-    fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome) -> HttpResponse {
+    fn fail(&self, error: &Error, ctx: &Ctx, outcome: &mut Outcome<'_>) -> HttpResponse {
         let mut response = trace::sync_within(ctx.as_current(), || self.refuse(error, ctx.trace_id()));
         if self.runner.meta.cache.is_some() {
             // An error is not kept here, and not by a cache in between.
@@ -108,7 +108,7 @@ impl HttpRoute {
     /// Adds what guards have said, what has become of the session, and what the next request is to see.
     fn with_headers(&self, response: HttpResponse, ctx: &Ctx, succeeded: bool) -> HttpResponse {
         let mut response = with_headers_of_guards(response, ctx);
-        let session = &ctx.inner().session;
+        let session = ctx.held();
         if let Some(cookie) = session.take_cookie(succeeded)
             && let Ok(value) = HeaderValue::from_str(&cookie)
         {
@@ -162,7 +162,7 @@ async fn handle<A: Action>(
 ) -> HttpResponse {
     let running = route.in_flight.enter();
     let trace = parent.trace;
-    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http) };
+    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http, came) };
     let runner = &*route.runner;
     let ctx = runner.open(&route.services, call);
     ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));

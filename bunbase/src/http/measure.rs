@@ -71,7 +71,7 @@ impl Measures {
     }
 
     /// Counts a request until the answer is dropped.
-    pub(crate) fn enter(&self) -> Option<Entered> {
+    pub(crate) fn enter(&self) -> Option<Entered<&Gauge>> {
         self.0.as_ref().map(|inner| inner.in_flight.enter())
     }
 
@@ -81,7 +81,7 @@ impl Measures {
         move |_connection, kept| {
             if let Some(inner) = &inner {
                 // It lives as long as the connection.
-                kept.insert(inner.connections.enter());
+                kept.insert(inner.connections.enter_for_long());
             }
         }
     }

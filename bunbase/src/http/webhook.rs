@@ -56,7 +56,7 @@ pub(crate) fn handle(
     head: Arc<Head>,
     payload: Payload,
     parent: Parent,
-    _came: Instant,
+    came: Instant,
 ) -> LocalBoxFuture<'static, HttpResponse> {
     Box::pin(async move {
         let running = route.in_flight.enter();
@@ -66,7 +66,7 @@ pub(crate) fn handle(
             span.set("bunbase.action", route.runner.name);
         });
         let below = span.below().unwrap_or_else(|| parent.clone());
-        let ctx = open(&route, &head, &parent);
+        let ctx = open(&route, &head, &parent, came);
         let received = receive(&route, &head, payload, &ctx, &below).await;
         drop(running);
         let answer = match received {
@@ -83,9 +83,9 @@ pub(crate) fn handle(
 }
 
 /// Opens the context in which guards count the delivery. The action runs in another one, with its job, so this one is no run of a trace.
-fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent) -> Ctx {
+fn open(route: &HttpRoute, head: &Arc<Head>, parent: &Parent, came: Instant) -> Ctx {
     let trace = Parent { sampled: false, ..parent.clone() };
-    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(trace, Door::Webhook) };
+    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(trace, Door::Webhook, came) };
     route.runner.open(&route.services, call)
 }
 

@@ -1,6 +1,11 @@
 //! The typed in-process call, `ctx.call(CreateTask::new(…))`, and the call by name with JSON.
 
-use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -216,7 +221,7 @@ async fn call_from<A: Action>(ctx: &Ctx, scope: Scope, message: A) -> Result<A::
         chain: inner.chain.clone(),
         caller: Some(ctx.clone()),
         scope,
-        ..Invocation::new(inner.trace.below(), Door::Call)
+        ..Invocation::new(inner.trace.below(), Door::Call, Instant::now())
     };
     calls.call(inner.services(), call, message).await
 }
@@ -286,13 +291,14 @@ fn call_json<A: Action>(runner: Arc<Runner>, ctx: Ctx, input: Value) -> BoxFutur
 impl Invocation {
     /// A run that begins a trace of its own, has no request behind it, and is caused by nobody that is known.
     pub fn fresh(services: &Services, door: Door) -> Self {
-        Self::new(services.tracer.decide(None), door)
+        Self::new(services.tracer.decide(None), door, Instant::now())
     }
 
-    /// Returns a first attempt by nobody in particular, in a trace.
-    pub fn new(trace: Parent, door: Door) -> Self {
+    /// Returns a first attempt by nobody in particular, in a trace, that came then.
+    pub fn new(trace: Parent, door: Door, came: Instant) -> Self {
         Self {
             trace,
+            came,
             door,
             identity: Identity::Anonymous,
             tenant: None,

@@ -1,6 +1,6 @@
 //! What the queue's jobs do: one attempt of a job is one run of its action.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -61,7 +61,7 @@ async fn run(services: &Arc<Services>, job: &Claimed, cancelled: CancellationTok
             store: services.jobs.clone(),
             cancelled,
         }),
-        ..Invocation::new(services.tracer.decide_on(&job.traceparent), Door::of_name(&job.door))
+        ..Invocation::new(services.tracer.decide_on(&job.traceparent), Door::of_name(&job.door), Instant::now())
     };
     Calls::of(services)?.reply_by_name(services, &job.action, call, input).await.map(|_| ())
 }

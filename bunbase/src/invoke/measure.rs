@@ -87,7 +87,7 @@ impl Measures {
 
 impl OfAction {
     /// Counts a run until the answer is dropped.
-    pub(super) fn enter(&self) -> Entered {
+    pub(super) fn enter(&self) -> Entered<&Gauge> {
         // From its first run on each end has a series: one that began with its first failure would hide that from `rate`.
         self.0.shown.call_once(|| {
             self.0.executions.iter().for_each(Counter::show);

@@ -54,7 +54,7 @@ pub(crate) use self::{
 use crate::{
     Error, Result,
     action::{Action, ActionMeta, Body, Door, Reply},
-    context::{Chain, Ctx, Database, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
+    context::{Chain, Ctx, Database, Held, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
     db::Run,
     guard::DynGuard,
     observe::trace::{self, Kind, Parent, Trace},
@@ -90,6 +90,8 @@ pub struct Runner {
 pub struct Invocation {
     /// The place in a trace that this run is below.
     pub trace: Parent,
+    /// When it came.
+    pub came: Instant,
     /// The door.
     pub door: Door,
     /// Who causes it.
@@ -145,15 +147,27 @@ impl Runner {
 
     /// Opens the context of one run.
     pub fn open(&self, services: &Arc<Services>, call: Invocation) -> Ctx {
-        let Invocation { trace, door, identity, tenant, attempt, job, request, fields, mut chain, caller, scope, tool } =
-            call;
+        let Invocation {
+            trace,
+            came,
+            door,
+            identity,
+            tenant,
+            attempt,
+            job,
+            request,
+            fields,
+            mut chain,
+            caller,
+            scope,
+            tool,
+        } = call;
         chain.push(self.name);
         // One transaction for all that it writes, so that the answer can be stored in it.
         let scope = match scope {
             Scope::Alone if self.meta.idempotent => Scope::Lazy(Arc::new(Lazy::new(services.db.clone(), None))),
             scope => scope,
         };
-        let session = caller.as_ref().map(|caller| caller.inner().session.clone()).unwrap_or_default();
         let run = Run::new(self.name, trace.trace.as_u128(), services.db.settings().n_plus_one);
         let trace = self.trace(services, trace, (door, tool), job.as_ref());
         let db = Database::new(services.db.clone(), run, scope, caller).gated(services.tenants.is_on());
@@ -175,7 +189,7 @@ impl Runner {
             chain,
             provided: std::sync::Mutex::default(),
             notes: runs::Notes::default(),
-            session,
+            session: Held::new(came),
             headers: std::sync::Mutex::default(),
             written: std::sync::OnceLock::new(),
             carried_tenant: tenant,

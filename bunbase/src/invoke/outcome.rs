@@ -1,6 +1,6 @@
 //! What is remembered of a run, however it ends.
 
-use std::{borrow::Cow, error::Error as _, time::Instant};
+use std::{error::Error as _, time::Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -10,31 +10,31 @@ use crate::{
     action::{ActionError, Door},
     context::Ctx,
     error::{ErrorClass, code},
-    observe::{Entered, trace},
-    runs::{RunRecord, RunStatus},
+    observe::{Entered, Gauge, trace},
+    runs::{Failure, RunRecord, RunStatus},
 };
 
 /// One run that is being remembered. Dropped before it ended, it was cancelled.
-pub(crate) struct Outcome {
-    ctx: Ctx,
+pub(crate) struct Outcome<'r> {
+    ctx: &'r Ctx,
     action: &'static str,
     started_at: DateTime<Utc>,
     started: Instant,
     is_over: bool,
-    measures: OfAction,
-    _entered: Entered,
+    measures: &'r OfAction,
+    _entered: Entered<&'r Gauge>,
 }
 
-impl Outcome {
+impl<'r> Outcome<'r> {
     /// Begins with a run that came then.
-    pub(crate) fn begin(ctx: &Ctx, runner: &Runner, came: Instant) -> Self {
+    pub(crate) fn begin(ctx: &'r Ctx, runner: &'r Runner, came: Instant) -> Self {
         Self {
-            ctx: ctx.clone(),
+            ctx,
             action: runner.name,
             started_at: ctx.now(),
             started: came,
             is_over: false,
-            measures: runner.measures.clone(),
+            measures: &runner.measures,
             _entered: runner.measures.enter(),
         }
     }
@@ -77,9 +77,9 @@ impl Outcome {
         self.record(status, Some(class.status), Some(class.code.to_owned()), Some(text));
     }
 
-    fn record(&mut self, status: RunStatus, http_status: Option<u16>, code: Option<String>, error: Option<String>) {
+    fn record(&mut self, status: RunStatus, http_status: Option<u16>, code: Option<String>, text: Option<String>) {
         self.is_over = true;
-        let (ctx, duration) = (&self.ctx, self.started.elapsed());
+        let (ctx, duration) = (self.ctx, self.started.elapsed());
         self.measures.ended(status, duration, code.as_deref(), &ctx.inner().trace);
         ctx.inner().trace.end(|span| {
             // Nobody who waits hears of a job that was refused.
@@ -106,14 +106,13 @@ impl Outcome {
             started_at: self.started_at,
             duration,
             http_status: http_status.filter(|_| is_http),
-            error_code: code.map(Cow::Owned),
-            error,
+            failure: code.map(|code| Box::new(Failure { code: code.into(), text })),
             details: ctx.inner().notes.take(),
         });
     }
 }
 
-impl Drop for Outcome {
+impl Drop for Outcome<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             self.record(RunStatus::Cancelled, None, Some(code::CANCELLED.to_owned()), None);

@@ -1,6 +1,6 @@
 //! What events and ticks do: they become jobs of the actions that asked for them.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Instant};
 
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -124,7 +124,7 @@ impl Subscriptions {
                 let call = Invocation {
                     identity,
                     tenant,
-                    ..Invocation::new(self.services.tracer.decide_on(&event.traceparent), Door::Event)
+                    ..Invocation::new(self.services.tracer.decide_on(&event.traceparent), Door::Event, Instant::now())
                 };
                 Calls::of(&self.services)?.reply_by_name(&self.services, subscription.action, call, input).await
             };

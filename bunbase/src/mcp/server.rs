@@ -1,6 +1,6 @@
 //! The server: which tools there are, and calling one.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc, time::Instant};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -96,7 +96,7 @@ impl Handler {
             tool: (parent.sampled && services.tracer.is_on()).then(|| entry.tool.name.to_string()),
             identity: self.identity.clone(),
             request: caller.as_ref().map(|caller| caller.request.clone()),
-            ..Invocation::new(parent, Door::Tool)
+            ..Invocation::new(parent, Door::Tool, Instant::now())
         };
         let reply = match Calls::of(services) {
             Ok(calls) => calls.reply_by_name(services, entry.action, call, input).await,

@@ -1,7 +1,7 @@
 //! Handles of what is measured: each is one series, made when it is measured first, or at once.
 
 use std::{
-    borrow::Cow,
+    borrow::{Borrow, Cow},
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -138,21 +138,31 @@ impl Counter {
 
 impl Gauge {
     /// Counts one until the answer is dropped.
-    pub(crate) fn enter(&self) -> Entered {
+    pub(crate) fn enter(&self) -> Entered<&Self> {
+        self.inc();
+        Entered(self)
+    }
+
+    /// As [`enter`](Self::enter), for as long as is wanted.
+    pub(crate) fn enter_for_long(&self) -> Entered<Self> {
+        self.inc();
+        Entered(self.clone())
+    }
+
+    fn inc(&self) {
         if let Some(gauge) = &self.0 {
             gauge.inc();
         }
-        Entered(self.clone())
     }
 }
 
 /// One that a gauge counts, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Entered(Gauge);
+pub(crate) struct Entered<G: Borrow<Gauge>>(G);
 
-impl Drop for Entered {
+impl<G: Borrow<Gauge>> Drop for Entered<G> {
     fn drop(&mut self) {
-        if let Some(gauge) = &self.0.0 {
+        if let Some(gauge) = &self.0.borrow().0 {
             gauge.dec();
         }
     }

@@ -22,7 +22,7 @@ pub use self::{
     buffer::{Counts, Limits, Recorder},
     log::RunLog,
     notes::Notes,
-    record::{Details, LogLine, RunRecord, RunStatus},
+    record::{Details, Failure, LogLine, RunRecord, RunStatus},
     redact::Redaction,
     retention::tidy,
     writer::{Settings, Writer},

@@ -12,12 +12,17 @@ macro_rules! columns {
     };
 }
 
-/// The latest runs, of one action or of all, that failed or any.
-const LATEST: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM action_runs WHERE ($1 = '' OR action = $1) AND ($2 = 0 OR status <> 'succeeded') ORDER BY started_at DESC, id DESC LIMIT $3"
-);
+macro_rules! latest {
+    ($condition:literal) => {
+        concat!("SELECT ", columns!(), " FROM action_runs", $condition, " ORDER BY id DESC LIMIT $1")
+    };
+}
+
+/// The runs that ended last: of all actions or of one, and those that failed or any. Each is answered by an index.
+const LATEST: [[&str; 2]; 2] = [
+    [latest!(""), latest!(" WHERE status <> 'succeeded'")],
+    [latest!(" WHERE action = $2"), latest!(" WHERE action = $2 AND status <> 'succeeded'")],
+];
 
 /// What the recorded runs of each action took, the slowest on average first.
 const SLOWEST: &str = "SELECT action, count(*) AS runs, CAST(sum(duration_us) / count(*) AS BIGINT) AS mean_us, max(duration_us) AS max_us
@@ -107,8 +112,11 @@ pub async fn slowest(db: &Db, limit: u32) -> Result<Vec<ActionTimes>> {
 /// # Errors
 /// Those of the database.
 pub async fn latest(db: &Db, action: Option<&str>, unsuccessful: bool, limit: u32) -> Result<Vec<StoredRun>> {
-    let unsuccessful = i32::from(unsuccessful);
-    db.sql(LATEST).bind(action.unwrap_or_default()).bind(unsuccessful).bind(i64::from(limit)).all().await
+    let statement = db.sql(LATEST[usize::from(action.is_some())][usize::from(unsuccessful)]).bind(i64::from(limit));
+    match action {
+        Some(action) => statement.bind(action).all().await,
+        None => statement.all().await,
+    }
 }
 
 /// Returns the run of this id, or the runs of this trace, in the order in which they began: both have 32 digits.

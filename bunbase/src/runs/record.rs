@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tracing::Level;
+use uuid::{Builder, Uuid};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +62,19 @@ pub struct RunRecord {
     pub duration: Duration,
     /// The status of the answer over HTTP.
     pub http_status: Option<u16>,
-    /// The stable code of the error.
-    pub error_code: Option<Cow<'static, str>>,
-    /// The text of the error, as the caller got it.
-    pub error: Option<String>,
+    /// Why it did not succeed.
+    pub failure: Option<Box<Failure>>,
     /// What it logged, and what it got and answered; most runs have none of it.
     pub details: Option<Box<Details>>,
+}
+
+/// The error of a run.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its stable code.
+    pub code: Cow<'static, str>,
+    /// Its text, as the caller got it.
+    pub text: Option<String>,
 }
 
 /// What a run logged, got and answered, as far as the configuration asks for it.
@@ -99,15 +107,21 @@ impl RunRecord {
     /// Returns about how many bytes of memory it takes.
     pub(super) fn weight(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let code = match &self.error_code {
-            Some(Cow::Owned(code)) => code.len(),
-            _ => 0,
-        };
+        let failure = self.failure.as_ref().map_or(0, |failure| {
+            let code = if let Cow::Owned(code) = &failure.code { code.len() } else { 0 };
+            size_of::<Failure>() + code + text(&failure.text)
+        });
         let details = self.details.as_ref().map_or(0, |details| {
             let lines: usize = details.lines.iter().map(LogLine::weight).sum();
             size_of::<Details>() + text(&details.input) + text(&details.output) + lines
         });
-        size_of::<Self>() + code + text(&self.error) + details
+        size_of::<Self>() + failure + details
+    }
+
+    /// Returns when it ended, in milliseconds of Unix time.
+    pub(super) fn ended_at(&self) -> i64 {
+        let took = i64::try_from(self.duration.as_millis()).unwrap_or(i64::MAX);
+        self.started_at.timestamp_millis().saturating_add(took)
     }
 
     /// Returns whether it logged an error.
@@ -121,6 +135,14 @@ impl LogLine {
     pub(super) fn weight(&self) -> usize {
         size_of::<Self>() + self.message.len() + self.fields.as_ref().map_or(0, String::len)
     }
+}
+
+/// Returns the id of a run that ended then, in milliseconds of Unix time: a UUID of version 7 (RFC 9562, section 5.7), whose 48 bits of time are by the
+/// application's clock. The 32 in the middle of what follows are a number that counts runs (section 6.2, method 1), so that those of a millisecond are in order; the other
+/// 42 are those of `rest`.
+pub(super) fn id_of(ended_at: i64, mut rest: [u8; 10], number: u64) -> Uuid {
+    rest[3..7].copy_from_slice(&number.to_be_bytes()[4..]);
+    Builder::from_unix_timestamp_millis(u64::try_from(ended_at).unwrap_or(0), &rest).into_uuid()
 }
 
 /// Returns a level's name in the table.

@@ -35,10 +35,13 @@ fn record(action: &'static str) -> RunRecord {
         started_at: DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap(),
         duration: Duration::from_micros(1234),
         http_status: Some(200),
-        error_code: None,
-        error: None,
+        failure: None,
         details: None,
     }
+}
+
+fn failure(text: Option<&str>) -> Failure {
+    Failure { code: "timeout".into(), text: text.map(str::to_owned) }
 }
 
 fn line(message: &str) -> LogLine {
@@ -84,12 +87,12 @@ async fn everything_of_a_record_comes_back() {
         recorder.record(RunRecord {
             status: RunStatus::TimedOut,
             http_status: Some(504),
-            error_code: Some("timeout".into()),
-            error: Some(odd.to_owned()),
+            failure: Some(Box::new(failure(Some(odd)))),
             details: Some(Box::new(details)),
             ..record("a.b")
         });
-        recorder.record(RunRecord { error: Some(String::new()), ..record("c") });
+        recorder.record(RunRecord { failure: Some(Box::new(failure(Some("")))), ..record("c") });
+        recorder.record(RunRecord { failure: Some(Box::new(failure(None))), trace_id: [7; 16], ..record("d") });
         flush_once(&recorder, &db).await.unwrap();
         let runs = all(&db).await;
         let first = runs.iter().find(|run| run.action == "a.b").unwrap();
@@ -101,6 +104,8 @@ async fn everything_of_a_record_comes_back() {
         assert_eq!((first.input.as_deref(), first.output.as_deref()), (Some(r#"{"a":"\t"}"#), Some("[]")));
         let second = runs.iter().find(|run| run.action == "c").unwrap();
         assert_eq!((second.error.as_deref(), &second.input), (Some(""), &None));
+        let third = runs.iter().find(|run| run.action == "d").unwrap();
+        assert_eq!((third.error_code.as_deref(), &third.error), (Some("timeout"), &None));
 
         let lines = read::lines(&db, first.id).await.unwrap();
         assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["first", odd, ""]);
@@ -111,10 +116,10 @@ async fn everything_of_a_record_comes_back() {
         assert_eq!(read::find(&db, trace).await.unwrap().len(), 2, "the runs of a trace");
         assert_eq!(read::latest(&db, None, true, 10).await.unwrap(), std::slice::from_ref(first));
         let counts = recorder.counts();
-        assert_eq!((counts.recorded, counts.written, recorder.bytes()), (2, 2, 0));
+        assert_eq!((counts.recorded, counts.written, recorder.bytes()), (3, 3, 0));
         // A time that was written compares with one that is bound.
         let at = "SELECT count(*) FROM action_runs WHERE started_at = $1";
-        assert_eq!(db.sql(at).bind(record("a").started_at).scalar::<i64>().await.unwrap(), 2);
+        assert_eq!(db.sql(at).bind(record("a").started_at).scalar::<i64>().await.unwrap(), 3);
     }
 }
 

@@ -91,7 +91,7 @@ fn a_failure_is_the_problem_document_without_its_cause() {
     let field =
         FieldError { place: Place::Body, pointer: "/title".into(), code: "required".into(), message: "x".into() };
     let error = Error::invalid(vec![field]).caused_by("the cause");
-    let trace = TraceId::random();
+    let trace = TraceId::generate();
     let answer = serde_json::to_value(failure(&error, trace)).expect("JSON");
     assert_eq!(answer["isError"], true);
     assert_eq!(answer.get("structuredContent"), None);

@@ -53,7 +53,7 @@ mod tests {
     fn the_ratio_is_a_share_of_the_ids() {
         for ratio in [0.0, 0.01, 0.25, 1.0] {
             let sampler = Sampler::new(ratio, true);
-            let taken = (0..20_000).filter(|_| sampler.takes(TraceId::random())).count();
+            let taken = (0..20_000).filter(|_| sampler.takes(TraceId::generate())).count();
             #[expect(clippy::cast_precision_loss, reason = "it is small")]
             let share = taken as f64 / 20_000.0;
             assert!((share - ratio).abs() < 0.02, "{ratio}: {share}");

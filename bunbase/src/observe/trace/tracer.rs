@@ -44,7 +44,7 @@ impl Tracer {
             (Some(parent), None) => parent,
             (Some(parent), Some(inner)) => Parent { sampled: inner.sampler.takes_on(&parent), ..parent },
             (None, inner) => {
-                let trace = TraceId::random();
+                let trace = TraceId::generate();
                 let sampled = inner.as_ref().is_some_and(|inner| inner.sampler.takes(trace));
                 Parent { trace, span: None, sampled, state: None, is_remote: false }
             }

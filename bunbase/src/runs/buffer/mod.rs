@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{RunRecord, RunStatus};
+use super::{RunRecord, RunStatus, record::id_of};
 use crate::observe::{Durations, Labels, Metrics, labels, redact};
 
 /// The part of the buffer that only failures and slow runs may fill: one quarter.
@@ -22,9 +22,6 @@ const RESERVE: usize = 4;
 /// The part of the buffer that a batch is at most: a sixteenth, so that two at a time are an eighth. What is being written cannot make room for
 /// what comes, and while the database is away it takes as long to find that out as a connection may take.
 const BATCH: usize = 16;
-
-/// The bits of a UUID of version 7 behind its time, its version and its variant.
-const RANDOM: u128 = (1 << 62) - 1;
 
 /// For how many records a queue keeps room when it has fewer.
 const ROOM: usize = 4096;
@@ -85,6 +82,8 @@ struct Inner {
     full: Notify,
     /// How long statements take that write records.
     flushes: OnceLock<Durations>,
+    /// What tells its ids from those of others.
+    rest: [u8; 10],
 }
 
 #[derive(Default)]
@@ -149,6 +148,7 @@ impl Recorder {
             sampled_out: AtomicU64::new(0),
             full: Notify::new(),
             flushes: OnceLock::new(),
+            rest: Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default(),
         }))
     }
 
@@ -164,7 +164,9 @@ impl Recorder {
             self.0.sampled_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        record.error = record.error.map(redact::text);
+        if let Some(failure) = &mut record.failure {
+            failure.text = failure.text.take().map(redact::text);
+        }
         let weight = record.weight() + size_of::<Entry>() - size_of::<RunRecord>();
         let mut waiting = self.lock();
         if waiting.make_room(weight, is_success, limits.most_bytes) {
@@ -248,10 +250,9 @@ impl Recorder {
     pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
         let most_bytes = most_bytes.min(self.0.limits.most_bytes / BATCH);
         let mut batch = self.lock().take(most, most_bytes);
-        // One after the other from one that is random (RFC 9562, section 6.2, method 2): each of those asks the system. Not under the lock for the same reason.
-        let first = Uuid::now_v7().as_u128();
-        for (number, entry) in (0..).zip(batch.iter_mut().filter(|entry| entry.id.is_nil())) {
-            entry.id = Uuid::from_u128(first & !RANDOM | first.wrapping_add(number) & RANDOM);
+        // Not under the lock.
+        for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {
+            entry.id = id_of(entry.record.ended_at(), self.0.rest, entry.number);
         }
         batch
     }

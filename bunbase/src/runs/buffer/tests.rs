@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::runs::{Details, LogLine};
+use crate::runs::{Details, Failure, LogLine};
 
 fn record(status: RunStatus, attempt: u32) -> RunRecord {
     RunRecord {
@@ -13,8 +13,7 @@ fn record(status: RunStatus, attempt: u32) -> RunRecord {
         started_at: chrono::Utc::now(),
         duration: Duration::ZERO,
         http_status: None,
-        error_code: None,
-        error: None,
+        failure: None,
         details: None,
     }
 }
@@ -174,7 +173,8 @@ fn memory_is_bounded_whatever_records_hold() {
     let recorder = Recorder::new(Limits { most_bytes: 100_000, ..Limits::default() });
     for number in 0..10_000 {
         let status = if number % 3 == 0 { RunStatus::Failed } else { RunStatus::Succeeded };
-        recorder.record(RunRecord { error: Some("x".repeat(number % 700)), ..record(status, 1) });
+        let failure = Failure { code: "broken".into(), text: Some("x".repeat(number % 700)) };
+        recorder.record(RunRecord { failure: Some(Box::new(failure)), ..record(status, 1) });
         assert!(recorder.bytes() <= 100_000);
     }
     let counts = recorder.counts();

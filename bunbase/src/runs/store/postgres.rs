@@ -38,19 +38,19 @@ pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
 
 fn add(entry: &Entry, runs: &mut Rows, logs: &mut Rows) {
     let Entry { id, record, .. } = entry;
-    let details = record.details.as_deref();
+    let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
     runs.row()
         .uuid(*id)
-        .text(record.action)
-        .text(record.door)
+        .word(record.action)
+        .word(record.door)
         .hex(record.trace_id)
         .int(i32::try_from(record.attempt).unwrap_or(i32::MAX))
-        .text(record.status.as_str())
+        .word(record.status.as_str())
         .time(record.started_at)
         .bigint(micros(record.duration))
         .maybe_int(record.http_status.map(i32::from))
-        .maybe_text(record.error_code.as_deref())
-        .maybe_text(record.error.as_deref())
+        .maybe_text(failure.map(|failure| &*failure.code))
+        .maybe_text(failure.and_then(|failure| failure.text.as_deref()))
         .maybe_text(details.and_then(|details| details.input.as_deref()))
         .maybe_text(details.and_then(|details| details.output.as_deref()));
     for (number, line) in (1..).zip(details.map(|details| details.lines.as_slice()).unwrap_or_default()) {
@@ -58,7 +58,7 @@ fn add(entry: &Entry, runs: &mut Rows, logs: &mut Rows) {
             .uuid(*id)
             .int(number)
             .time(line.logged_at)
-            .text(level_name(line.level))
+            .word(level_name(line.level))
             .text(&line.target)
             .text(&line.message)
             .maybe_text(line.fields.as_deref())

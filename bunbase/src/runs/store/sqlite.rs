@@ -81,7 +81,7 @@ impl Insert {
 /// Binds a run's columns, in the order of the statement.
 fn run(entry: &Entry, values: &mut Vec<Value>) {
     let Entry { id, record, .. } = entry;
-    let details = record.details.as_deref();
+    let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
     values.extend([
         (*id).into(),
         record.action.into(),
@@ -92,8 +92,8 @@ fn run(entry: &Entry, values: &mut Vec<Value>) {
         record.started_at.into(),
         micros(record.duration).into(),
         record.http_status.into(),
-        record.error_code.as_deref().into(),
-        record.error.as_deref().into(),
+        failure.map(|failure| &*failure.code).into(),
+        failure.and_then(|failure| failure.text.as_deref()).into(),
         details.and_then(|details| details.input.as_deref()).into(),
         details.and_then(|details| details.output.as_deref()).into(),
     ]);
