@@ -101,7 +101,7 @@ fn records(criterion: &mut Criterion) {
         trace_id: [7; 16],
         attempt: 1,
         status: RunStatus::Succeeded,
-        started_at: chrono(),
+        started_us: bunbase::clock::Clock::system().now_us(),
         duration: Duration::from_micros(10),
         http_status: Some(200),
         failure: None,
@@ -111,10 +111,6 @@ fn records(criterion: &mut Criterion) {
     criterion.bench_function("take a record into a full buffer", |bencher| {
         bencher.iter_batched(record, |record| recorder.record(record), criterion::BatchSize::SmallInput);
     });
-}
-
-fn chrono() -> DateTimeUtc {
-    bunbase::clock::Clock::system().now()
 }
 
 fn metrics(criterion: &mut Criterion) {

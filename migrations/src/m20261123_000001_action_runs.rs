@@ -62,13 +62,13 @@ fn tables(of: Dialect) -> Vec<String> {
         ),
     ];
     if has_partitions {
-        // Rows come in the order of their time, so a summary of each megabyte finds an hour, and costs nothing.
         statements.extend(TIMES.map(str::to_owned));
         statements.extend(PARTS.map(str::to_owned));
     }
     statements
 }
 
+/// How an hour is found: rows come in the order of their time, so a summary of each megabyte is enough, and costs next to nothing.
 const TIMES: [&str; 2] = [
     "CREATE INDEX action_runs_started_at ON action_runs USING brin (started_at)",
     "CREATE INDEX action_logs_logged_at ON action_logs USING brin (logged_at)",

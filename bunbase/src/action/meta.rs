@@ -167,9 +167,6 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt.
-    pub const ONCE: Self = Self { attempts: 1, ..Self::DEFAULT };
-
     /// What `retry(…)` leaves out: 3 attempts, exponential from 1 s to 30 s, with full jitter.
     pub const DEFAULT: Self = Self {
         attempts: 3,

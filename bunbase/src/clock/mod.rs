@@ -11,10 +11,10 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 /// The longest that a wait goes without looking at the time again: the system's clock may be set.
@@ -67,7 +67,14 @@ impl Clock {
 
     /// Returns the time, cut to microseconds: what both databases keep.
     pub fn now(&self) -> DateTime<Utc> {
-        (Utc::now() + TimeDelta::microseconds(self.offset_us())).trunc_subsecs(6)
+        // What is too far away to have a date has none that a database could keep.
+        DateTime::from_timestamp_micros(self.now_us()).unwrap_or_default()
+    }
+
+    /// Returns the time in microseconds of Unix time.
+    pub fn now_us(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX).saturating_add(self.offset_us())
     }
 
     /// Returns the time so long from now, at least a microsecond and at most some hundred years.

@@ -35,7 +35,7 @@ pub struct Database {
     run: Run,
     scope: Scope,
     open: AtomicBool,
-    /// Whether this run or one that it called has written, if no run calls this one: see [`wrote`](Self::wrote).
+    /// Whether this run or one that it called has written; that of the [`root`](Ctx::root) counts.
     wrote: AtomicBool,
     /// What a replica that answers must have: what the caller has written before.
     after: Option<Position>,
@@ -168,12 +168,9 @@ impl Database {
         Primary(self)
     }
 
-    /// Returns whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
+    /// Returns what says whether this run, one that it called or one that led to it has written: then the primary answers all that they read.
     fn wrote(&self) -> &AtomicBool {
-        match &self.caller {
-            Some(caller) => caller.inner().db().wrote(),
-            None => &self.wrote,
-        }
+        self.caller.as_ref().map_or(&self.wrote, |caller| &caller.root().inner().db().wrote)
     }
 
     /// Notes that something was written, or will be.
@@ -199,7 +196,8 @@ impl Database {
     /// Takes the run's own transaction out, if it has begun one: to commit it, or to roll it back before the next attempt.
     pub(crate) async fn take_own(&self) -> Option<Arc<Shared>> {
         match &self.scope {
-            Scope::Lazy(lazy) => lazy.shared.lock().await.take(),
+            // In a box, as what few runs have.
+            Scope::Lazy(lazy) => Box::pin(lazy.shared.lock()).await.take(),
             Scope::Alone | Scope::Joined(_) => None,
         }
     }

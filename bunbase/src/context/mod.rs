@@ -105,7 +105,7 @@ pub(crate) struct Inner {
     pub(crate) provided: StdMutex<Vec<(TypeId, Box<dyn Any + Send + Sync>)>>,
     /// What it gathers for its record.
     pub(crate) notes: Notes,
-    /// The session behind the request, if no run calls this one: see [`Ctx::held`].
+    /// The session behind the request; that of the [`root`](Ctx::root) counts.
     pub(crate) session: Held,
     /// The headers that guards add to the answer.
     pub(crate) headers: StdMutex<Vec<(&'static str, String)>>,
@@ -230,6 +230,11 @@ impl Ctx {
 
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    /// Returns the run that led to this one: itself, where nobody called it.
+    pub(crate) fn root(&self) -> &Self {
+        self.0.db.caller().map_or(self, Self::root)
     }
 
     /// Returns the run as what is logged in it and rooms below see it; none where nobody wants to know of either.

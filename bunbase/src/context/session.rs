@@ -125,10 +125,7 @@ impl Ctx {
 
     /// Returns what is known of the session behind the request: runs that are called have their caller's.
     pub(crate) fn held(&self) -> &Held {
-        match self.inner().db.caller() {
-            Some(caller) => caller.held(),
-            None => &self.inner().session,
-        }
+        &self.root().inner().session
     }
 
     /// Returns what the request shows of a session; checked once for the request.

@@ -94,17 +94,17 @@ impl Row<'_> {
 
     /// Writes bytes as a value of type `text`: 32 digits for 16 bytes.
     pub(crate) fn hex(self, value: [u8; 16]) -> Self {
-        self.fixed::<32, 36>(hex(value))
+        self.fixed(hex(value))
     }
 
     /// Writes a value of type `uuid`.
     pub(crate) fn uuid(self, value: Uuid) -> Self {
-        self.fixed::<16, 20>(value.into_bytes())
+        self.fixed(value.into_bytes())
     }
 
     /// Writes a value of type `integer`.
     pub(crate) fn int(self, value: i32) -> Self {
-        self.fixed::<4, 8>(value.to_be_bytes())
+        self.fixed(value.to_be_bytes())
     }
 
     /// As [`int`](Self::int), where the value may be NULL.
@@ -117,12 +117,17 @@ impl Row<'_> {
 
     /// Writes a value of type `bigint`.
     pub(crate) fn bigint(self, value: i64) -> Self {
-        self.fixed::<8, 12>(value.to_be_bytes())
+        self.fixed(value.to_be_bytes())
     }
 
     /// Writes a value of type `timestamptz`, cut to microseconds.
     pub(crate) fn time(self, value: DateTime<Utc>) -> Self {
-        self.bigint(value.timestamp_micros().saturating_sub(EPOCH_MICROS))
+        self.micros(value.timestamp_micros())
+    }
+
+    /// Writes a value of type `timestamptz`, given in microseconds of Unix time.
+    pub(crate) fn micros(self, value: i64) -> Self {
+        self.bigint(value.saturating_sub(EPOCH_MICROS))
     }
 
     fn null(self) -> Self {
@@ -130,14 +135,15 @@ impl Row<'_> {
         self
     }
 
-    /// Writes a value of `N` bytes, with its length before it `WITH`.
-    fn fixed<const N: usize, const WITH: usize>(self, bytes: [u8; N]) -> Self {
-        let mut whole = [0; WITH];
+    /// Writes a value of `N` bytes, at most 32, and its length before it, at once.
+    fn fixed<const N: usize>(self, bytes: [u8; N]) -> Self {
+        const { assert!(N <= 32, "there is no type of so many bytes") };
+        let mut whole = [0; 4 + 32];
         #[expect(clippy::cast_possible_truncation, reason = "they are a few")]
         let length = (N as u32).to_be_bytes();
         whole[..4].copy_from_slice(&length);
-        whole[4..].copy_from_slice(&bytes);
-        self.0.extend_from_slice(&whole);
+        whole[4..4 + N].copy_from_slice(&bytes);
+        self.0.extend_from_slice(&whole[..4 + N]);
         self
     }
 

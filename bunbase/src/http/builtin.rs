@@ -85,7 +85,7 @@ async fn passed(
     let id = trace.trace;
     let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
-    respond::respond(reply, Overrides::default(), &head, &settings, id, sending).await
+    respond::respond(reply, Overrides::default(), &head, &settings, id, sending)?.get().await
 }
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

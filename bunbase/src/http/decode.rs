@@ -1,6 +1,6 @@
 //! From a request to a message: straight into its fields, and a second, cold pass that names every mistake.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::borrow::Cow;
 
 use actix_web::dev::Payload;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use super::{
     body::{self, Paced},
     head::{Head, decode_query, decode_segment, is_named},
     plan::{BodyPlan, Plan, TextSource},
-    settings::MultipartLimits,
+    settings::Settings,
 };
 use crate::{
     Error, Result,
@@ -22,23 +22,21 @@ use crate::{
     schema::{Checker, Mistake, record, repeated_keys},
 };
 
-/// A request, to be decoded once the guards have passed.
-pub(crate) struct HttpInput {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) head: Arc<Head>,
-    pub(crate) payload: Payload,
-    pub(crate) limits: MultipartLimits,
-    /// How long the body may take to come.
-    pub(crate) patience: Duration,
+/// A request, to be decoded once the guards have passed. It is borrowed: each future on its way would have room for what it owns.
+pub(crate) struct HttpInput<'r> {
+    pub(crate) plan: &'r Plan,
+    pub(crate) head: &'r Head,
+    pub(crate) payload: &'r mut Payload,
+    pub(crate) settings: &'r Settings,
 }
 
 /// The texts of one parameter, which mostly has one.
 type Texts<'h> = Result<SmallVec<[Cow<'h, str>; 1]>, Mistake>;
 
-impl<A: Action> Decode<A> for HttpInput {
+impl<A: Action> Decode<A> for HttpInput<'_> {
     async fn decode(mut self, _ctx: &Ctx) -> Result<A> {
         let mut slots = A::slots();
-        let mut sound = texts::<A>(&self.plan, &self.head, &mut slots);
+        let mut sound = texts::<A>(self.plan, self.head, &mut slots);
         let bytes = match self.plan.body {
             BodyPlan::None => None,
             BodyPlan::Form { mask } => {
@@ -47,7 +45,8 @@ impl<A: Action> Decode<A> for HttpInput {
                 return form.into_message::<A>(&self, slots, sound);
             }
             BodyPlan::Fields { required, .. } | BodyPlan::Whole { required, .. } => {
-                read_json(&mut self, required).await?
+                // Likewise.
+                Box::pin(read_json(&mut self, required)).await?
             }
         };
         if let Some(bytes) = &bytes {
@@ -61,7 +60,7 @@ impl<A: Action> Decode<A> for HttpInput {
 }
 
 /// Reads a JSON body; `None` where there is none and none is needed.
-async fn read_json(input: &mut HttpInput, required: bool) -> Result<Option<Bytes>> {
+async fn read_json(input: &mut HttpInput<'_>, required: bool) -> Result<Option<Bytes>> {
     let headers = &input.head.headers;
     let is_json = body::is_json(headers);
     body::plain(headers)?;
@@ -69,7 +68,7 @@ async fn read_json(input: &mut HttpInput, required: bool) -> Result<Option<Bytes
     if !is_json && body::declared_length(headers).is_some_and(|length| length > 0) {
         return Err(body::unsupported("application/json"));
     }
-    let paced = Paced::new(&mut input.payload, input.patience).of(&input.head);
+    let paced = Paced::new(&mut *input.payload, input.settings.body_timeout).of(input.head);
     let bytes = body::read(paced, headers, input.plan.body_limit).await?;
     match (bytes.is_empty(), is_json) {
         (true, _) if !required => Ok(None),
@@ -159,7 +158,7 @@ fn json<A: Action>(plan: &BodyPlan, bytes: &[u8], slots: &mut A::Slots) -> bool 
 
 /// Looks again at a request that could not be decoded, and names every mistake.
 #[cold]
-fn explain<A: Action>(input: &HttpInput, bytes: Option<&Bytes>) -> Error {
+fn explain<A: Action>(input: &HttpInput<'_>, bytes: Option<&Bytes>) -> Error {
     let mut checker = Checker::new(Place::Path);
     check_texts(input, &mut checker);
     let value: Value = match bytes.map(|bytes| serde_json::from_slice(bytes)) {
@@ -185,7 +184,7 @@ fn explain<A: Action>(input: &HttpInput, bytes: Option<&Bytes>) -> Error {
 }
 
 /// Names every mistake of the texts.
-pub(super) fn check_texts(input: &HttpInput, checker: &mut Checker) {
+pub(super) fn check_texts(input: &HttpInput<'_>, checker: &mut Checker) {
     for (index, source) in &input.plan.texts {
         let field = &input.plan.fields[*index];
         checker.turn_to(source.place());
@@ -197,7 +196,7 @@ pub(super) fn check_texts(input: &HttpInput, checker: &mut Checker) {
             }
         };
         let many = field.text.is_some_and(|form| form.many);
-        checker.at_key(name, |checker| match find(&input.head, source, many) {
+        checker.at_key(name, |checker| match find(input.head, source, many) {
             Err(mistake) => checker.fail(mistake.code, mistake.message),
             Ok(texts) if !texts.is_empty() => field.check_texts(&texts, checker),
             Ok(_) if field.required => checker.missing(),

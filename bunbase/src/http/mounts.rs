@@ -21,7 +21,8 @@ use actix_web::{
 use super::{
     gate, problem,
     proxies::Way,
-    service::{TRACE_HEADER, finish, log},
+    security::TRACE_HEADER,
+    service::{finish, log},
     table::Table,
     traced::arrive,
 };

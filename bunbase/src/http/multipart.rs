@@ -35,7 +35,7 @@ const LONGEST_NAME: usize = 256;
 ///
 /// # Errors
 /// 415 for another content type, 413 for too much of anything, 400 for a body that is not framed as a form.
-pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
+pub(crate) async fn read(input: &mut HttpInput<'_>, mask: u128) -> Result<Form> {
     let headers = &input.head.headers;
     body::plain(headers)?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -46,8 +46,8 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
     if body::declared_length(headers).is_some_and(|length| length > limit) {
         return Err(body::too_large(limit));
     }
-    let payload = std::mem::replace(&mut input.payload, Payload::None);
-    let mut parts = Multipart::new(headers, limited(Paced::new(payload, input.patience), limit));
+    let payload = std::mem::replace(input.payload, Payload::None);
+    let mut parts = Multipart::new(headers, limited(Paced::new(payload, input.settings.body_timeout), limit));
     let mut form = Form::default();
     let (mut files, mut fields) = (0_usize, 0_usize);
     while let Some(part) = parts.next().await {
@@ -65,8 +65,8 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
         let found = input.plan.fields.iter().enumerate().find(|(index, field)| wanted(*index, field));
         let Some((index, field)) = found else {
             fields += 1;
-            if fields > input.limits.max_fields {
-                return Err(too_many("fields", input.limits.max_fields));
+            if fields > input.settings.multipart.max_fields {
+                return Err(too_many("fields", input.settings.multipart.max_fields));
             }
             form.mistakes.push((name, "unknown", "there is no such field".to_owned()));
             drain(&mut part, limit).await?;
@@ -74,8 +74,8 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
         };
         if field.source == Source::File {
             files += 1;
-            if files > input.limits.max_files {
-                return Err(too_many("files", input.limits.max_files));
+            if files > input.settings.multipart.max_files {
+                return Err(too_many("files", input.settings.multipart.max_files));
             }
             match file(&mut part, field, input).await? {
                 Ok(upload) => form.files.entry(index).or_default().push(upload),
@@ -83,8 +83,8 @@ pub(crate) async fn read(input: &mut HttpInput, mask: u128) -> Result<Form> {
             }
         } else {
             fields += 1;
-            if fields > input.limits.max_fields {
-                return Err(too_many("fields", input.limits.max_fields));
+            if fields > input.settings.multipart.max_fields {
+                return Err(too_many("fields", input.settings.multipart.max_fields));
             }
             let bytes = collect(&mut part, limit).await?;
             match String::from_utf8(bytes.into()) {
@@ -138,7 +138,7 @@ async fn collect(part: &mut Part, limit: u64) -> Result<BytesMut> {
 }
 
 /// Streams one file. The inner error says why its content type is refused.
-async fn file(part: &mut Part, field: &Field, input: &HttpInput) -> Result<std::result::Result<Upload, String>> {
+async fn file(part: &mut Part, field: &Field, input: &HttpInput<'_>) -> Result<std::result::Result<Upload, String>> {
     let limit = input.plan.body_limit;
     let rules = field.file.unwrap_or(FileRules::NONE);
     let content_type = part.content_type().map_or("application/octet-stream", mime::Mime::essence_str).to_owned();
@@ -150,7 +150,7 @@ async fn file(part: &mut Part, field: &Field, input: &HttpInput) -> Result<std::
     let sent = part.content_disposition().and_then(|disposition| disposition.get_filename()).map(str::to_owned);
     let file_name =
         sent.and_then(|name| name.rsplit(['/', '\\']).next().map(str::to_owned)).filter(|name| !name.is_empty());
-    let most = rules.max_size_bytes.unwrap_or(input.limits.max_file_bytes);
+    let most = rules.max_size_bytes.unwrap_or(input.settings.multipart.max_file_bytes);
     let mut memory = BytesMut::new();
     let mut spilled: Option<(tokio::fs::File, tempfile::TempPath)> = None;
     let mut size = 0_u64;
@@ -166,7 +166,7 @@ async fn file(part: &mut Part, field: &Field, input: &HttpInput) -> Result<std::
         }
         match &mut spilled {
             Some((file, _)) => file.write_all(&chunk).await?,
-            None if size > input.limits.memory_limit_bytes => {
+            None if size > input.settings.multipart.memory_limit_bytes => {
                 let (file, path) = tokio::task::spawn_blocking(tempfile::NamedTempFile::new)
                     .await
                     .map_err(Error::internal)??
@@ -201,7 +201,12 @@ fn allowed(list: &[&str], content_type: &str) -> bool {
 
 impl Form {
     /// Makes the message, or names every mistake. `sound` says whether the fields outside the form were right.
-    pub(crate) fn into_message<A: Action>(self, input: &HttpInput, mut slots: A::Slots, mut sound: bool) -> Result<A> {
+    pub(crate) fn into_message<A: Action>(
+        self,
+        input: &HttpInput<'_>,
+        mut slots: A::Slots,
+        mut sound: bool,
+    ) -> Result<A> {
         sound &= self.mistakes.is_empty();
         for (index, texts) in &self.texts {
             let texts: Vec<Cow<'_, str>> = texts.iter().map(|text| Cow::Borrowed(text.as_str())).collect();
@@ -222,7 +227,7 @@ impl Form {
     }
 
     #[cold]
-    fn explain(&self, input: &HttpInput) -> Error {
+    fn explain(&self, input: &HttpInput<'_>) -> Error {
         let mut checker = Checker::new(Place::Path);
         check_texts(input, &mut checker);
         checker.turn_to(Place::Body);

@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream};
+use futures_util::{TryStreamExt, future::LocalBoxFuture, stream};
 
 use super::{
     compress,
@@ -41,18 +41,37 @@ pub(crate) struct Overrides {
 /// Answers above this size are compressed on another thread.
 const LARGE: usize = 128 * 1024;
 
+/// A response, or what makes it on another thread.
+pub(crate) enum Made {
+    Now(HttpResponse),
+    Later(LocalBoxFuture<'static, Result<HttpResponse>>),
+}
+
+impl Made {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// 500 when it could not be compressed.
+    pub(crate) async fn get(self) -> Result<HttpResponse> {
+        match self {
+            Self::Now(response) => Ok(response),
+            Self::Later(making) => making.await,
+        }
+    }
+}
+
 /// Writes a reply. A stream goes on `running` until it has ended.
 ///
 /// # Errors
-/// 500 when a header or a cookie has a value that HTTP cannot carry.
-pub(crate) async fn respond(
+/// 500 when a header or a cookie has a value that HTTP cannot carry, or the answer could not be compressed.
+pub(crate) fn respond(
     reply: Reply,
     overrides: Overrides,
     head: &Head,
     settings: &Settings,
     trace: TraceId,
     running: Running,
-) -> Result<HttpResponse> {
+) -> Result<Made> {
     let status = overrides.status.unwrap_or(reply.status);
     let status = match (&reply.body, status) {
         (Body::Empty, 200) => 204,
@@ -73,7 +92,7 @@ pub(crate) async fn respond(
         builder.append_header((header::SET_COOKIE, set_cookie(cookie)));
     }
     match reply.body {
-        Body::Empty => Ok(builder.finish()),
+        Body::Empty => Ok(Made::Now(builder.finish())),
         Body::Bytes { content_type, bytes } => {
             let content_type = overrides.content_type.map_or(content_type, Into::into);
             let wanted = settings.compression
@@ -84,28 +103,29 @@ pub(crate) async fn respond(
             }
             builder.insert_header((header::CONTENT_TYPE, header_value(content_type)?));
             if is_known {
-                return Ok(builder.finish());
+                return Ok(Made::Now(builder.finish()));
             }
             let coding = wanted.then(|| Coding::accepted(compress::accepted(&head.headers)).next()).flatten();
-            let Some(coding) = coding else { return Ok(builder.body(bytes)) };
-            let packed = if bytes.len() < LARGE {
-                compress::apply(coding, &bytes)
-            } else {
-                tokio::task::spawn_blocking(move || compress::apply(coding, &bytes)).await.map_err(Error::internal)?
-            };
+            let Some(coding) = coding else { return Ok(Made::Now(builder.body(bytes))) };
             builder.insert_header((header::CONTENT_ENCODING, coding.as_str()));
-            Ok(builder.body(packed.map_err(Error::internal)?))
+            if bytes.len() < LARGE {
+                return Ok(Made::Now(builder.body(compress::apply(coding, &bytes).map_err(Error::internal)?)));
+            }
+            Ok(Made::Later(Box::pin(async move {
+                let packing = tokio::task::spawn_blocking(move || compress::apply(coding, &bytes));
+                Ok(builder.body(packing.await.map_err(Error::internal)?.map_err(Error::internal)?))
+            })))
         }
         Body::Stream { content_type, stream } => {
             let content_type = overrides.content_type.map_or(content_type, Into::into);
             builder.insert_header((header::CONTENT_TYPE, header_value(content_type)?));
             if head.method == Method::HEAD {
                 // The server would wait for the end of a stream that nobody reads, and some have none.
-                return Ok(builder.streaming(stream::empty::<Result<Bytes>>()));
+                return Ok(Made::Now(builder.streaming(stream::empty::<Result<Bytes>>())));
             }
             // The status is on its way: the log is all that is left to tell.
             let stream = stream.inspect_err(move |error| problem::log(error, trace));
-            Ok(builder.streaming(Counted::new(stream, running)))
+            Ok(Made::Now(builder.streaming(Counted::new(stream, running))))
         }
     }
 }

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::context::TraceId;
+
+/// The header that says which trace an answer belongs to.
+pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
+
 /// What an answer that is data may load and be shown in: nothing.
 const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -62,16 +67,23 @@ impl AnswerHeaders {
         }
     }
 
-    /// Adds them to an answer.
-    pub(crate) fn dress(&self, headers: &mut HeaderMap, is_secure: bool) {
+    /// Adds them to an answer, and the trace that it belongs to.
+    pub(crate) fn dress(&self, headers: &mut HeaderMap, trace: TraceId, is_secure: bool) {
         let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let is_page = kind.starts_with(b"text/html");
         let is_data = kind.starts_with(b"application/json") || kind.starts_with(b"application/problem+json");
         // Most have nothing else, and then there is nothing to look for.
         let is_bare = headers.len_keys() == usize::from(!kind.is_empty());
+        if !is_bare {
+            headers.remove(TRACE_HEADER);
+        }
+        if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
+            headers.append(TRACE_HEADER, value);
+        }
+        // By `append`, which is half of what `insert` costs: that hands out what it has replaced.
         let mut add = |name: HeaderName, value: &HeaderValue| {
             if is_bare || !headers.contains_key(&name) {
-                headers.insert(name, value.clone());
+                headers.append(name, value.clone());
             }
         };
         for (name, value) in &self.always {

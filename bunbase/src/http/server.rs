@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 use super::{
     health::Health,
     mounts::{Mounts, dress, guard},
+    security::TRACE_HEADER,
     service,
     settings::{Cors, Settings},
     table::Table,
@@ -227,7 +228,7 @@ fn cors(settings: &Cors) -> ActixCors {
         listed => names(listed),
     };
     let mut exposed = names(&settings.exposed_headers);
-    exposed.push(service::TRACE_HEADER);
+    exposed.push(TRACE_HEADER);
     cors.allowed_methods(methods).allowed_headers(headers).expose_headers(exposed)
 }
 

@@ -12,7 +12,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, Method, Uri, Version,
-        header::{self, HeaderMap, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderValue},
     },
 };
 
@@ -28,8 +28,6 @@ use super::{
     traced,
 };
 use crate::{Error, context::TraceId, observe::trace::Parent};
-
-pub(crate) const TRACE_HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// A request, taken apart.
 struct Arriving {
@@ -198,10 +196,7 @@ pub(crate) fn finish<B>(
     answers: &AnswerHeaders,
     is_secure: bool,
 ) -> HttpResponse<B> {
-    answers.dress(response.headers_mut(), is_secure);
-    if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
-        response.headers_mut().insert(TRACE_HEADER, value);
-    }
+    answers.dress(response.headers_mut(), trace, is_secure);
     response
 }
 

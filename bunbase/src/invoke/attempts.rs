@@ -55,15 +55,15 @@ impl<A: Action> Settle<A> for Typed {
 impl<A: Action> Finish<A> for Typed {
     type Value = A::Output;
 
-    async fn finish(
+    fn finish(
         self,
         runner: &Runner,
         ctx: &Ctx,
         provided: A::Provided,
         message: A,
         started: Instant,
-    ) -> Result<A::Output, CallError<A::Error>> {
-        runner.perform::<A, _>(ctx, provided, message, self, started).await
+    ) -> impl Future<Output = Result<A::Output, CallError<A::Error>>> + Send {
+        runner.perform::<A, _>(ctx, provided, message, self, started)
     }
 }
 
@@ -74,15 +74,16 @@ pub struct Written;
 impl<A: Action> Finish<A> for Written {
     type Value = Answer;
 
-    async fn finish(
+    // The future that is there already: one around it would have room for the message once more.
+    fn finish(
         self,
         runner: &Runner,
         ctx: &Ctx,
         provided: A::Provided,
         message: A,
         started: Instant,
-    ) -> Result<Answer, CallError<A::Error>> {
-        runner.answer::<A>(ctx, provided, message, started).await
+    ) -> impl Future<Output = Result<Answer, CallError<A::Error>>> + Send {
+        runner.answer::<A>(ctx, provided, message, started)
     }
 }
 
@@ -123,7 +124,22 @@ impl Runner {
         mut settle: S,
         started: Instant,
     ) -> Result<S::Value, CallError<A::Error>> {
-        let policy = self.meta.retry.filter(|_| !ctx.door().is_queued()).unwrap_or(RetryPolicy::ONCE);
+        match self.meta.retry.filter(|_| !ctx.door().is_queued()) {
+            None => self.attempt::<A, S>(ctx, (provided, message), &mut settle).await,
+            // In a box, as what most runs do not need: they would carry room for it.
+            Some(policy) => Box::pin(self.retry::<A, S>(policy, ctx, (provided, message), settle, started)).await,
+        }
+    }
+
+    /// Tries the handler as often as this policy says.
+    async fn retry<A: Action, S: Settle<A>>(
+        &self,
+        policy: RetryPolicy,
+        ctx: &Ctx,
+        (provided, message): (A::Provided, A),
+        mut settle: S,
+        started: Instant,
+    ) -> Result<S::Value, CallError<A::Error>> {
         for attempt in 1..policy.attempts {
             let Some(copy) = message.copy() else { break };
             let this = (provided.clone(), copy);

@@ -2,8 +2,6 @@
 
 use std::{error::Error as _, time::Instant};
 
-use chrono::{DateTime, Utc};
-
 use super::{CallError, Panicked, Runner, measure::OfAction};
 use crate::{
     Error,
@@ -18,7 +16,7 @@ use crate::{
 pub(crate) struct Outcome<'r> {
     ctx: &'r Ctx,
     action: &'static str,
-    started_at: DateTime<Utc>,
+    started_us: i64,
     started: Instant,
     is_over: bool,
     measures: &'r OfAction,
@@ -31,7 +29,7 @@ impl<'r> Outcome<'r> {
         Self {
             ctx,
             action: runner.name,
-            started_at: ctx.now(),
+            started_us: ctx.clock().now_us(),
             started: came,
             is_over: false,
             measures: &runner.measures,
@@ -103,7 +101,7 @@ impl<'r> Outcome<'r> {
             trace_id: ctx.trace_id().to_bytes(),
             attempt: ctx.attempt(),
             status,
-            started_at: self.started_at,
+            started_us: self.started_us,
             duration,
             http_status: http_status.filter(|_| is_http),
             failure: code.map(|code| Box::new(Failure { code: code.into(), text })),

@@ -56,8 +56,8 @@ pub struct RunRecord {
     pub attempt: u32,
     /// How it ended.
     pub status: RunStatus,
-    /// When it began, by the application's clock.
-    pub started_at: DateTime<Utc>,
+    /// When it began, by the application's clock, in microseconds of Unix time.
+    pub started_us: i64,
     /// How long it took, all attempts and waits included.
     pub duration: Duration,
     /// The status of the answer over HTTP.
@@ -120,8 +120,12 @@ impl RunRecord {
 
     /// Returns when it ended, in milliseconds of Unix time.
     pub(super) fn ended_at(&self) -> i64 {
-        let took = i64::try_from(self.duration.as_millis()).unwrap_or(i64::MAX);
-        self.started_at.timestamp_millis().saturating_add(took)
+        self.started_us.saturating_add(self.duration_us()) / 1000
+    }
+
+    /// Returns how long it took, in microseconds.
+    pub(super) fn duration_us(&self) -> i64 {
+        i64::try_from(self.duration.as_micros()).unwrap_or(i64::MAX)
     }
 
     /// Returns whether it logged an error.

@@ -32,7 +32,7 @@ fn record(action: &'static str) -> RunRecord {
         trace_id: *b"0123456789abcdef",
         attempt: 2,
         status: RunStatus::Succeeded,
-        started_at: DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap(),
+        started_us: 1_790_000_000_123_456,
         duration: Duration::from_micros(1234),
         http_status: Some(200),
         failure: None,
@@ -46,12 +46,17 @@ fn failure(text: Option<&str>) -> Failure {
 
 fn line(message: &str) -> LogLine {
     LogLine {
-        logged_at: record("a").started_at,
+        logged_at: began(),
         level: Level::WARN,
         target: "a::b".into(),
         message: message.to_owned(),
         fields: Some(r#"{"n":1}"#.to_owned()),
     }
+}
+
+/// When a record of these tests began.
+fn began() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(record("a").started_us).unwrap()
 }
 
 async fn all(db: &Db) -> Vec<StoredRun> {
@@ -98,7 +103,7 @@ async fn everything_of_a_record_comes_back() {
         let first = runs.iter().find(|run| run.action == "a.b").unwrap();
         assert_eq!((first.door.as_str(), first.attempt, first.status.as_str()), ("http", 2, "timed_out"));
         assert_eq!(first.trace_id, "30313233343536373839616263646566");
-        assert_eq!((first.started_at, first.duration_us), (record("a").started_at, 1234));
+        assert_eq!((first.started_at, first.duration_us), (began(), 1234));
         assert_eq!((first.http_status, first.error_code.as_deref()), (Some(504), Some("timeout")));
         assert_eq!(first.error.as_deref(), Some(odd));
         assert_eq!((first.input.as_deref(), first.output.as_deref()), (Some(r#"{"a":"\t"}"#), Some("[]")));
@@ -110,7 +115,7 @@ async fn everything_of_a_record_comes_back() {
         let lines = read::lines(&db, first.id).await.unwrap();
         assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["first", odd, ""]);
         assert_eq!((lines[0].level.as_str(), lines[0].target.as_str(), lines[0].line), ("warn", "a::b", 1));
-        assert_eq!((lines[0].logged_at, lines[0].fields.as_deref()), (record("a").started_at, Some(r#"{"n":1}"#)));
+        assert_eq!((lines[0].logged_at, lines[0].fields.as_deref()), (began(), Some(r#"{"n":1}"#)));
         assert_eq!(read::find(&db, first.id).await.unwrap(), std::slice::from_ref(first));
         let trace = first.trace_id.parse().unwrap();
         assert_eq!(read::find(&db, trace).await.unwrap().len(), 2, "the runs of a trace");
@@ -119,7 +124,7 @@ async fn everything_of_a_record_comes_back() {
         assert_eq!((counts.recorded, counts.written, recorder.bytes()), (3, 3, 0));
         // A time that was written compares with one that is bound.
         let at = "SELECT count(*) FROM action_runs WHERE started_at = $1";
-        assert_eq!(db.sql(at).bind(record("a").started_at).scalar::<i64>().await.unwrap(), 3);
+        assert_eq!(db.sql(at).bind(began()).scalar::<i64>().await.unwrap(), 3);
     }
 }
 
@@ -159,7 +164,7 @@ async fn a_record_whose_statement_ended_unknown_is_not_there_twice() {
         let details = || Some(Box::new(Details { lines: vec![line("a")], ..Details::default() }));
         (0..5).for_each(|_| recorder.record(RunRecord { details: details(), ..record("a") }));
         let batch = recorder.take(5, usize::MAX);
-        store::write(&db, &batch).await.unwrap();
+        store::write(&db, recorder.ids(), &batch).await.unwrap();
         // As if the answer had been lost on its way.
         recorder.put_back(batch);
         recorder.record(RunRecord { details: details(), ..record("a") });
@@ -247,7 +252,11 @@ async fn records_are_kept_for_as_long_as_is_said() {
             let at = now - TimeDelta::days(days);
             for _ in 0..10 {
                 let details = Details { lines: vec![LogLine { logged_at: at, ..line("a") }], ..Details::default() };
-                recorder.record(RunRecord { started_at: at, details: Some(Box::new(details)), ..record("a") });
+                recorder.record(RunRecord {
+                    started_us: at.timestamp_micros(),
+                    details: Some(Box::new(details)),
+                    ..record("a")
+                });
             }
         }
         flush_once(&recorder, &db).await.unwrap();
@@ -274,8 +283,9 @@ async fn months_are_made_ahead_and_dropped_as_a_whole() {
     let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
     // What came before its month was there is moved to it.
     let recorder = Recorder::new(Limits::default());
-    recorder.record(RunRecord { started_at: at("2031-01-31T23:59:59.999999Z"), ..record("early") });
-    recorder.record(RunRecord { started_at: at("2031-02-01T00:00:00Z"), ..record("early") });
+    for text in ["2031-01-31T23:59:59.999999Z", "2031-02-01T00:00:00Z"] {
+        recorder.record(RunRecord { started_us: at(text).timestamp_micros(), ..record("early") });
+    }
     flush_once(&recorder, &db).await.unwrap();
     assert_eq!(count(&db, "SELECT count(*) FROM action_runs_default").await, 2);
     // Two instances at once.

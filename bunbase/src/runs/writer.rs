@@ -178,7 +178,7 @@ async fn write(recorder: &Recorder, db: &Db, batch: Vec<Entry>) -> Result<()> {
     let mut refusals = 0;
     while let Some(mut part) = parts.pop() {
         let began = Instant::now();
-        let result = store::write(db, &part).await;
+        let result = store::write(db, recorder.ids(), &part).await;
         recorder.flushed(began.elapsed());
         let error = match result {
             Ok(()) => {

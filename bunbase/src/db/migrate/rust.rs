@@ -1,6 +1,6 @@
 //! Migrations in Rust: SeaORM's, one by one, so that an error names the one that failed.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::BTreeSet, fmt};
 
 use sea_orm::{ConnectionTrait, DatabaseExecutor, DynIden, sea_query::Query};
 use sea_orm_migration::{MigrationTrait, MigratorTrait, MigratorTraitSelf, SchemaManager, async_trait::async_trait};
@@ -39,8 +39,20 @@ impl MigratorTraitSelf for RustMigrations {
 }
 
 pub(super) async fn up(migrator: &impl MigratorTraitSelf, connection: &DatabaseExecutor<'_>) -> Result<Vec<String>> {
-    let all = status(migrator, connection, Source::Rust).await?;
+    let (all, unknown) = compare(migrator, connection, Source::Rust).await?;
     let pending: Vec<String> = all.into_iter().filter(|one| !one.applied).map(|one| one.name).collect();
+    if !pending.is_empty() && !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.into_iter().collect();
+        return Err(Error::new(
+            500,
+            "migration_missing",
+            format!(
+                "the database has migrations that this program does not know, so none was applied: {}; does it belong to another \
+                 application, or to a newer version? `database.url` says which database it is",
+                unknown.join(", ")
+            ),
+        ));
+    }
     for name in &pending {
         migrator.up(again(connection), Some(1)).await.map_err(|source| failed(name, source))?;
     }
@@ -71,8 +83,21 @@ pub(super) async fn status(
     connection: &DatabaseExecutor<'_>,
     source: Source,
 ) -> Result<Vec<Migration>> {
+    let (all, unknown) = compare(migrator, connection, source).await?;
+    if !unknown.is_empty() {
+        tracing::warn!(?unknown, "the database has migrations that this program does not know");
+    }
+    Ok(all)
+}
+
+/// Returns all migrations, and the names of applied ones that are not among them.
+async fn compare(
+    migrator: &impl MigratorTraitSelf,
+    connection: &DatabaseExecutor<'_>,
+    source: Source,
+) -> Result<(Vec<Migration>, BTreeSet<String>)> {
     let table = migrator.migration_table_name();
-    let mut applied = HashSet::new();
+    let mut applied = BTreeSet::new();
     if SchemaManager::new(again(connection)).has_table(table.to_string()).await? {
         let select = Query::select().column("version").from(table).to_owned();
         for row in connection.query_all(&select).await? {
@@ -87,10 +112,7 @@ pub(super) async fn status(
             Migration::new(source, one.name().to_owned(), state)
         })
         .collect();
-    if !applied.is_empty() {
-        tracing::warn!(unknown = ?applied, "the database has migrations that this program does not know");
-    }
-    Ok(all)
+    Ok((all, applied))
 }
 
 /// Drops all tables, and on Postgres all types. SeaORM offers it as the first half of `fresh` only.

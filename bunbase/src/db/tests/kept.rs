@@ -53,8 +53,8 @@ impl Watch {
     }
 }
 
-/// Opens so many connections, by as many statements that all wait for the same lock.
-async fn fill(db: &Db, watch: &Watch, count: u32) {
+/// Opens so many connections, by as many statements that all wait for the same lock, and does something while they wait.
+async fn while_busy<T>(db: &Db, watch: &Watch, count: u32, then: impl AsyncFnOnce() -> T) -> T {
     let tx = watch.db.begin_tx().await.unwrap();
     tx.sql("LOCK TABLE counter").execute().await.unwrap();
     let mut waiting = JoinSet::new();
@@ -63,8 +63,10 @@ async fn fill(db: &Db, watch: &Watch, count: u32) {
         waiting.spawn(async move { counter(&db).await });
     }
     watch.waits_for_a_lock(count.into()).await;
+    let made = then().await;
     tx.rollback().await.unwrap();
     waiting.join_all().await;
+    made
 }
 
 /// A runtime besides the test's own, as each worker of a server is one.
@@ -106,17 +108,8 @@ async fn a_runtime_takes_the_connection_first_that_it_has_opened() {
     let here = sessions(&db, 1).await[0];
     let elsewhere = Elsewhere::new();
     // The one that there is stays busy meanwhile.
-    let tx = watch.db.begin_tx().await.unwrap();
-    tx.sql("LOCK TABLE counter").execute().await.unwrap();
-    let busy = tokio::spawn({
-        let db = db.clone();
-        async move { counter(&db).await }
-    });
-    watch.waits_for_a_lock(1).await;
-    let there = elsewhere.sessions(&db, 1).await[0];
+    let there = while_busy(&db, &watch, 1, async || elsewhere.sessions(&db, 1).await[0]).await;
     assert_ne!(there, here);
-    tx.rollback().await.unwrap();
-    busy.await.unwrap();
     for _ in 0..5 {
         assert_eq!(elsewhere.sessions(&db, 2).await, [there; 2]);
         assert_eq!(sessions(&db, 2).await, [here; 2]);
@@ -208,7 +201,7 @@ async fn after_a_restart_one_statement_fails_and_the_others_do_not() {
     let db = Db::open(&Settings { max_connections: 8, ..settings }).await.unwrap();
     with_counter(&db).await;
     for _ in 0..3 {
-        fill(&db, &watch, 8).await;
+        while_busy(&db, &watch, 8, async || ()).await;
         assert_eq!(watch.sessions().await.len(), 8);
         watch.end_all().await;
         let error = db.sql("SELECT 1").execute().await.unwrap_err();
@@ -216,7 +209,7 @@ async fn after_a_restart_one_statement_fails_and_the_others_do_not() {
         for _ in 0..20 {
             assert_eq!(counter(&db).await, 0);
         }
-        fill(&db, &watch, 8).await;
+        while_busy(&db, &watch, 8, async || ()).await;
         watch.end_all().await;
         // A transaction looks for a connection that works: nothing has happened yet.
         db.transaction(async |tx: &Tx| tx.sql("SELECT 1").execute().await).await.unwrap();
@@ -274,7 +267,7 @@ async fn a_transaction_can_have_the_last_connection_and_so_can_a_statement() {
     let db = Db::open(&Settings { max_connections: 3, ..settings }).await.unwrap();
     with_counter(&db).await;
     for _ in 0..3 {
-        fill(&db, &watch, 3).await;
+        while_busy(&db, &watch, 3, async || ()).await;
         let mut all = Vec::new();
         for _ in 0..3 {
             all.push(db.begin_tx().await.unwrap());

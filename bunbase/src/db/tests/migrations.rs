@@ -233,6 +233,24 @@ async fn an_older_program_may_start_on_a_newer_database_but_not_change_it() {
 }
 
 #[tokio::test]
+async fn the_database_of_another_application_is_left_as_it_is() {
+    for (_database, db) in each().await {
+        let plan = Plan::new();
+        let names = plan.up(&db).await.unwrap();
+        let other = "UPDATE bunbase_migrations SET version = 'm20990101_000001_other' WHERE version = $1";
+        db.sql(other).bind(names.last().unwrap().as_str()).execute().await.unwrap();
+        let error = plan.up(&db).await.unwrap_err();
+        assert_eq!(error.code(), "migration_missing");
+        assert!(
+            error.detail().contains("m20990101_000001_other") && error.detail().contains("`database.url`"),
+            "{error}"
+        );
+        let states = plan.status(&db).await.unwrap();
+        assert_eq!(states.iter().filter(|one| !one.applied).count(), 1, "it may be asked all the same");
+    }
+}
+
+#[tokio::test]
 async fn a_failing_file_is_named_and_leaves_nothing_behind() {
     for (_database, db) in each().await {
         let folder = folder();

@@ -82,8 +82,7 @@ struct Inner {
     full: Notify,
     /// How long statements take that write records.
     flushes: OnceLock<Durations>,
-    /// What tells its ids from those of others.
-    rest: [u8; 10],
+    ids: Ids,
 }
 
 #[derive(Default)]
@@ -97,13 +96,14 @@ struct Waiting {
     counts: Counts,
 }
 
-/// A record that waits.
+/// What gives entries their ids in the table, and tells those of one recorder from those of others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids([u8; 10]);
+
+/// A record that waits. It is moved some times until it is written, and up to 128 bytes that is a few instructions each time.
 pub(super) struct Entry {
-    /// Its id in the table; nil until it is first taken out.
-    pub(super) id: Uuid,
     pub(super) record: RunRecord,
     number: u64,
-    weight: usize,
     is_success: bool,
     /// Whether it may be in the table already: nobody knows how its last statement ended.
     pub(super) is_again: bool,
@@ -148,7 +148,7 @@ impl Recorder {
             sampled_out: AtomicU64::new(0),
             full: Notify::new(),
             flushes: OnceLock::new(),
-            rest: Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default(),
+            ids: Ids(Uuid::new_v4().into_bytes().last_chunk().copied().unwrap_or_default()),
         }))
     }
 
@@ -167,10 +167,9 @@ impl Recorder {
         if let Some(failure) = &mut record.failure {
             failure.text = failure.text.take().map(redact::text);
         }
-        let weight = record.weight() + size_of::<Entry>() - size_of::<RunRecord>();
         let mut waiting = self.lock();
-        if waiting.make_room(weight, is_success, limits.most_bytes) {
-            waiting.add(record, weight, is_success);
+        if waiting.make_room(Entry::weight_of(&record), is_success, limits.most_bytes) {
+            waiting.add(record, is_success);
             if waiting.len().is_multiple_of(limits.flush_at) {
                 drop(waiting);
                 self.0.full.notify_one();
@@ -249,12 +248,12 @@ impl Recorder {
     /// Takes the oldest records out, at least one where there is one. They take up room until [`done`](Self::done).
     pub(super) fn take(&self, most: usize, most_bytes: usize) -> Vec<Entry> {
         let most_bytes = most_bytes.min(self.0.limits.most_bytes / BATCH);
-        let mut batch = self.lock().take(most, most_bytes);
-        // Not under the lock.
-        for entry in batch.iter_mut().filter(|entry| entry.id.is_nil()) {
-            entry.id = id_of(entry.record.ended_at(), self.0.rest, entry.number);
-        }
-        batch
+        self.lock().take(most, most_bytes)
+    }
+
+    /// Returns what gives its entries their ids.
+    pub(super) fn ids(&self) -> Ids {
+        self.0.ids
     }
 
     /// Puts records back that could not be written, where they were.
@@ -286,13 +285,32 @@ impl Recorder {
     }
 }
 
+impl Ids {
+    /// Returns the id of an entry, which is the same each time.
+    pub(super) fn of(self, entry: &Entry) -> Uuid {
+        id_of(entry.record.ended_at(), self.0, entry.number)
+    }
+}
+
+impl Entry {
+    /// Returns about how many bytes of memory it takes.
+    fn weight(&self) -> usize {
+        Self::weight_of(&self.record)
+    }
+
+    /// As [`weight`](Self::weight), for one of this record.
+    fn weight_of(record: &RunRecord) -> usize {
+        record.weight() + size_of::<Self>() - size_of::<RunRecord>()
+    }
+}
+
 impl Waiting {
     fn len(&self) -> usize {
         self.successes.len() + self.others.len()
     }
 
     fn free(&mut self, entry: &Entry) {
-        self.bytes[usize::from(!entry.is_success)] -= entry.weight;
+        self.bytes[usize::from(!entry.is_success)] -= entry.weight();
     }
 
     /// Drops what has to go for a record of this weight. Answers whether there is room for it then.
@@ -320,11 +338,11 @@ impl Waiting {
         }
     }
 
-    fn add(&mut self, record: RunRecord, weight: usize, is_success: bool) {
-        let entry = Entry { id: Uuid::nil(), record, number: self.next, weight, is_success, is_again: false };
+    fn add(&mut self, record: RunRecord, is_success: bool) {
+        let entry = Entry { record, number: self.next, is_success, is_again: false };
         self.next += 1;
         self.counts.recorded += 1;
-        self.bytes[usize::from(!is_success)] += weight;
+        self.bytes[usize::from(!is_success)] += entry.weight();
         push(if is_success { &mut self.successes } else { &mut self.others }, entry);
     }
 
@@ -339,7 +357,7 @@ impl Waiting {
                 (_, None) => pop(&mut self.successes),
             };
             let Some(entry) = next else { break };
-            bytes += entry.weight;
+            bytes += entry.weight();
             batch.push(entry);
         }
         batch

@@ -3,7 +3,7 @@
 mod postgres;
 mod sqlite;
 
-use super::buffer::Entry;
+use super::buffer::{Entry, Ids};
 use crate::{
     Result,
     db::{Db, DbBackend},
@@ -32,19 +32,14 @@ pub(super) fn batches(db: &Db) -> Batches {
 ///
 /// # Errors
 /// Those of the database. Nothing is stored then, or nobody knows.
-pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
+pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
     match db.backend() {
-        DbBackend::Postgres => postgres::write(db, batch).await,
-        _ => sqlite::write(db, batch).await,
+        DbBackend::Postgres => postgres::write(db, ids, batch).await,
+        _ => sqlite::write(db, ids, batch).await,
     }
 }
 
 /// Returns the 32 digits of an id.
 fn hex(id: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(id))
-}
-
-/// Returns how long a run took, in microseconds.
-fn micros(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

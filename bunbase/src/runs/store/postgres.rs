@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::micros;
 use crate::{
     Result,
     db::{Db, Rows},
-    runs::{buffer::Entry, record::level_name},
+    runs::{
+        RunRecord,
+        buffer::{Entry, Ids},
+        record::level_name,
+    },
 };
 
 const RUNS: &str =
@@ -21,33 +24,35 @@ const LOGS: &str = "COPY action_logs (run_id, line, logged_at, level, target, me
 /// Which of these are there already.
 const WRITTEN: &str = "SELECT id FROM action_runs WHERE id = ANY($1)";
 
-pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
-    let again: Vec<Uuid> = batch.iter().filter(|entry| entry.is_again).map(|entry| entry.id).collect();
+pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
+    let again: Vec<Uuid> = batch.iter().filter(|entry| entry.is_again).map(|entry| ids.of(entry)).collect();
     let mut written = HashSet::new();
     if !again.is_empty() {
         let rows: Vec<(Uuid,)> = db.sql(WRITTEN).bind(again).columns().await?;
         written.extend(rows.into_iter().map(|(id,)| id));
     }
     let (mut runs, mut logs) = (Rows::new(RUNS, 13), Rows::new(LOGS, 8));
-    for entry in batch.iter().filter(|entry| !written.contains(&entry.id)) {
-        add(entry, &mut runs, &mut logs);
+    for entry in batch {
+        let id = ids.of(entry);
+        if !written.contains(&id) {
+            add(id, &entry.record, &mut runs, &mut logs);
+        }
     }
     let tables: Vec<Rows> = [runs, logs].into_iter().filter(|rows| !rows.is_empty()).collect();
     if tables.is_empty() { Ok(()) } else { db.copy(tables).await }
 }
 
-fn add(entry: &Entry, runs: &mut Rows, logs: &mut Rows) {
-    let Entry { id, record, .. } = entry;
+fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
     let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
     runs.row()
-        .uuid(*id)
+        .uuid(id)
         .word(record.action)
         .word(record.door)
         .hex(record.trace_id)
         .int(i32::try_from(record.attempt).unwrap_or(i32::MAX))
         .word(record.status.as_str())
-        .time(record.started_at)
-        .bigint(micros(record.duration))
+        .micros(record.started_us)
+        .bigint(record.duration_us())
         .maybe_int(record.http_status.map(i32::from))
         .maybe_text(failure.map(|failure| &*failure.code))
         .maybe_text(failure.and_then(|failure| failure.text.as_deref()))
@@ -55,7 +60,7 @@ fn add(entry: &Entry, runs: &mut Rows, logs: &mut Rows) {
         .maybe_text(details.and_then(|details| details.output.as_deref()));
     for (number, line) in (1..).zip(details.map(|details| details.lines.as_slice()).unwrap_or_default()) {
         logs.row()
-            .uuid(*id)
+            .uuid(id)
             .int(number)
             .time(line.logged_at)
             .word(level_name(line.level))

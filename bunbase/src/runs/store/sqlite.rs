@@ -2,14 +2,17 @@
 
 use std::sync::LazyLock;
 
+use chrono::DateTime;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use uuid::Uuid;
 
-use super::{hex, micros};
+use super::hex;
 use crate::{
     Result,
     db::{Db, Tx},
     runs::{
-        buffer::Entry,
+        RunRecord,
+        buffer::{Entry, Ids},
         record::{LogLine, level_name},
     },
 };
@@ -44,10 +47,10 @@ static LOGS: LazyLock<Insert> = LazyLock::new(|| {
     Insert::new("action_logs", &columns, "run_id, line")
 });
 
-pub(super) async fn write(db: &Db, batch: &[Entry]) -> Result<()> {
+pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
     let tx: Tx = db.begin_tx().await?;
-    RUNS.execute(&tx, batch, run).await?;
-    let logs: Vec<_> = batch.iter().flat_map(lines).collect();
+    RUNS.execute(&tx, batch, |entry, values| run(ids.of(entry), &entry.record, values)).await?;
+    let logs: Vec<_> = batch.iter().flat_map(|entry| lines(ids.of(entry), &entry.record)).collect();
     LOGS.execute(&tx, &logs, log).await?;
     tx.commit().await
 }
@@ -79,18 +82,17 @@ impl Insert {
 }
 
 /// Binds a run's columns, in the order of the statement.
-fn run(entry: &Entry, values: &mut Vec<Value>) {
-    let Entry { id, record, .. } = entry;
+fn run(id: Uuid, record: &RunRecord, values: &mut Vec<Value>) {
     let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
     values.extend([
-        (*id).into(),
+        id.into(),
         record.action.into(),
         record.door.into(),
         hex(record.trace_id).into(),
         record.attempt.into(),
         record.status.as_str().into(),
-        record.started_at.into(),
-        micros(record.duration).into(),
+        DateTime::from_timestamp_micros(record.started_us).unwrap_or_default().into(),
+        record.duration_us().into(),
         record.http_status.into(),
         failure.map(|failure| &*failure.code).into(),
         failure.and_then(|failure| failure.text.as_deref()).into(),
@@ -100,21 +102,21 @@ fn run(entry: &Entry, values: &mut Vec<Value>) {
 }
 
 /// Returns what a run has logged, by its numbers.
-fn lines(entry: &Entry) -> impl Iterator<Item = (&Entry, u32, &LogLine)> {
-    let lines = entry.record.details.as_ref().map(|details| details.lines.as_slice()).unwrap_or_default();
-    (1..).zip(lines).map(move |(number, line)| (entry, number, line))
+fn lines(id: Uuid, record: &RunRecord) -> impl Iterator<Item = (Uuid, &RunRecord, u32, &LogLine)> {
+    let lines = record.details.as_ref().map(|details| details.lines.as_slice()).unwrap_or_default();
+    (1..).zip(lines).map(move |(number, line)| (id, record, number, line))
 }
 
 /// Binds the columns of a line, likewise.
-fn log((entry, number, line): &(&Entry, u32, &LogLine), values: &mut Vec<Value>) {
+fn log(&(id, record, number, line): &(Uuid, &RunRecord, u32, &LogLine), values: &mut Vec<Value>) {
     values.extend([
-        entry.id.into(),
-        (*number).into(),
+        id.into(),
+        number.into(),
         line.logged_at.into(),
         level_name(line.level).into(),
         (&*line.target).into(),
         line.message.as_str().into(),
         line.fields.as_deref().into(),
-        hex(entry.record.trace_id).into(),
+        hex(record.trace_id).into(),
     ]);
 }
