@@ -16,6 +16,9 @@ const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What a table ends with.
 const END: [u8; 2] = (-1_i16).to_be_bytes();
 
+/// How much is handed to a connection at once: its buffer has room for that from then on, as long as it is open.
+const PART: usize = 128 << 10;
+
 /// The length of a value that is NULL.
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
@@ -198,8 +201,15 @@ async fn copy(connection: &mut PgConnection, tables: Vec<Rows>) -> std::result::
 
 async fn send(connection: &mut PgConnection, rows: Rows) -> std::result::Result<(), SqlxError> {
     let mut copy = connection.copy_in_raw(rows.statement).await?;
-    match copy.send(rows.finish()).await {
-        Ok(_) => copy.finish().await.map(|_| ()),
+    let bytes = rows.finish();
+    let sending = async {
+        for part in bytes.chunks(PART) {
+            copy.send(part).await?;
+        }
+        Ok(())
+    };
+    match sending.await {
+        Ok(()) => copy.finish().await.map(|_| ()),
         Err(error) => {
             // The connection is of no use to others in the middle of this.
             let _ = copy.abort("it could not be sent").await;

@@ -1,5 +1,6 @@
 //! Reading SQL text, as far as the framework needs it: which statements plainly read, and which placeholders are named.
 
+use memchr::{memchr3, memchr3_iter};
 use smallvec::SmallVec;
 
 /// A piece of SQL outside strings, quoted names and comments.
@@ -280,17 +281,19 @@ fn all_placeholders(sql: &str) -> Numbers {
     Tokens::of(sql).filter_map(number).collect()
 }
 
-/// As [`all_placeholders`] in a tenth of the time, for what a statement mostly is: ASCII without quotes and comments. `None` for all others, and where a `$` is
-/// not plainly the beginning of a placeholder.
+/// As [`all_placeholders`] in a small part of the time, for what a statement mostly is: ASCII without quotes and comments. `None` for all others, and where
+/// a `$` is not plainly the beginning of a placeholder.
 fn plain_placeholders(sql: &str) -> Option<Numbers> {
     let bytes = sql.as_bytes();
-    let (mut numbers, mut at) = (Numbers::new(), 0);
-    while let Some(more) = bytes[at..].iter().position(|byte| decides(*byte)) {
-        at += more;
+    if !sql.is_ascii() || memchr3(b'\'', b'"', b'`', bytes).is_some() {
+        return None;
+    }
+    let mut numbers = Numbers::new();
+    for at in memchr3_iter(b'$', b'-', b'/', bytes) {
         let next = bytes.get(at + 1);
         match bytes[at] {
-            b'-' if next != Some(&b'-') => at += 1,
-            b'/' if next != Some(&b'*') => at += 1,
+            b'-' if next != Some(&b'-') => {}
+            b'/' if next != Some(&b'*') => {}
             b'$' if at == 0 || !is_of_word(bytes[at - 1]) => {
                 let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
                 let end = at + 1 + digits;
@@ -298,7 +301,6 @@ fn plain_placeholders(sql: &str) -> Option<Numbers> {
                     return None;
                 }
                 numbers.push(sql[at + 1..end].parse().ok()?);
-                at = end;
             }
             _ => return None,
         }
@@ -307,12 +309,7 @@ fn plain_placeholders(sql: &str) -> Option<Numbers> {
 }
 
 const fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
-}
-
-/// Returns whether [`plain_placeholders`] has to look at a byte.
-const fn decides(byte: u8) -> bool {
-    matches!(byte, b'$' | b'\'' | b'"' | b'`' | b'-' | b'/' | 128..)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
 }
 
 /// Returns `sql` with `?` in the place of each placeholder, and the numbers that stood there, in order.
