@@ -22,7 +22,7 @@ use super::{
     body::{self, Paced},
     compress::accepted,
     health::Health,
-    respond::{self, Overrides},
+    respond::{self, Made, Overrides},
     table::Arrival,
 };
 use crate::{
@@ -85,7 +85,10 @@ async fn passed(
     let id = trace.trace;
     let sending = running.another();
     let reply = answer(Passage { request, headers, body, trace, running: Arc::new(running) }).await?;
-    respond::respond(reply, Overrides::default(), &head, &settings, id, sending)?.get().await
+    match respond::respond(reply, Overrides::default(), &head, &settings, id, sending)? {
+        Made::Now(response) => Ok(response),
+        Made::Later(making) => making.await,
+    }
 }
 
 /// Serves an asset, 304 where the caller has it already. `policy` is the `Content-Security-Policy` of a page.

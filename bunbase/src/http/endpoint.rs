@@ -1,4 +1,4 @@
-//! One route of one action, from the request to the response. Read [`handle`] first.
+//! One route of one action, from the request to the response. Read [`run`] first.
 
 use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Instant};
 
@@ -15,11 +15,11 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     decode::HttpInput,
-    detach::InFlight,
+    detach::{InFlight, Running},
     head::Head,
     plan::Plan,
     problem,
-    respond::{self, Overrides},
+    respond::{self, Made, Overrides},
     settings::{CancelOnDisconnect, Settings},
     traced,
     webhook::Webhook,
@@ -150,22 +150,32 @@ pub(super) fn with_headers_of_guards(mut response: HttpResponse, ctx: &Ctx) -> H
 }
 
 /// Answers one request.
+fn handle<A: Action>(
+    route: Arc<HttpRoute>,
+    head: Arc<Head>,
+    payload: Payload,
+    parent: Parent,
+    came: Instant,
+) -> impl Future<Output = HttpResponse> {
+    let running = route.in_flight.enter();
+    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http, came) };
+    let ctx = route.runner.open(&route.services, call);
+    ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
+    run::<A>(route, head, ctx, (payload, running), came)
+}
+
+/// Runs what a request asks for.
 ///
 /// The first half of the run, guards and decoding, is dropped when the client leaves: nothing has happened yet. The second half is
 /// not, unless the method is safe.
-async fn handle<A: Action>(
+async fn run<A: Action>(
     route: Arc<HttpRoute>,
     head: Arc<Head>,
-    mut payload: Payload,
-    parent: Parent,
+    ctx: Ctx,
+    (mut payload, running): (Payload, Running),
     came: Instant,
 ) -> HttpResponse {
-    let running = route.in_flight.enter();
-    let trace = parent.trace;
-    let call = Invocation { request: Some(Request::new(head.clone())), ..Invocation::new(parent, Door::Http, came) };
     let runner = &*route.runner;
-    let ctx = runner.open(&route.services, call);
-    ctx.inner().trace.write(|span| traced::describe_route(span, &head, &route.plan.template));
     let mut outcome = Outcome::begin(&ctx, runner, came);
     let mut limit = TimeLimit::new(runner.timeout, came);
     let input = HttpInput { plan: &route.plan, head: &head, payload: &mut payload, settings: &route.settings };
@@ -206,8 +216,9 @@ async fn handle<A: Action>(
                 if is_replayed {
                     reply.headers.push(("idempotent-replayed".into(), "true".to_owned()));
                 }
-                match respond::respond(reply, route.overrides, &head, &route.settings, trace, running) {
-                    Ok(made) => made.get().await,
+                match respond::respond(reply, route.overrides, &head, &route.settings, ctx.trace_id(), running) {
+                    Ok(Made::Now(response)) => Ok(response),
+                    Ok(Made::Later(making)) => making.await,
                     Err(error) => Err(error),
                 }
             }
@@ -225,4 +236,28 @@ async fn handle<A: Action>(
         }
     });
     trace::within(ctx.as_current(), finishing).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    /// Finds something.
+    #[action(get = "/sized/{id}")]
+    async fn find_sized(id: i64, limit: i32, q: Option<String>, sort: Option<String>) -> Result<i64> {
+        let _ = (limit, q, sort);
+        Ok(id)
+    }
+
+    /// Returns how large the future is that a function makes.
+    fn made_by<F: Fn(Arc<HttpRoute>, Arc<Head>, Payload, Parent, Instant) -> R, R>(_: F) -> usize {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_is_small_enough_to_be_allocated_quickly() {
+        let size = made_by(handle::<FindSized>);
+        assert!(size <= 1032, "{size} bytes");
+    }
 }

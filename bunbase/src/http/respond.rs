@@ -41,23 +41,10 @@ pub(crate) struct Overrides {
 /// Answers above this size are compressed on another thread.
 const LARGE: usize = 128 * 1024;
 
-/// A response, or what makes it on another thread.
+/// A response, or what makes it on another thread. Whoever has to wait does so by itself: a future that held both would be large.
 pub(crate) enum Made {
     Now(HttpResponse),
     Later(LocalBoxFuture<'static, Result<HttpResponse>>),
-}
-
-impl Made {
-    /// Waits for it.
-    ///
-    /// # Errors
-    /// 500 when it could not be compressed.
-    pub(crate) async fn get(self) -> Result<HttpResponse> {
-        match self {
-            Self::Now(response) => Ok(response),
-            Self::Later(making) => making.await,
-        }
-    }
 }
 
 /// Writes a reply. A stream goes on `running` until it has ended.

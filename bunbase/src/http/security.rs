@@ -80,7 +80,7 @@ impl AnswerHeaders {
         if let Ok(value) = HeaderValue::from_bytes(&trace.to_hex()) {
             headers.append(TRACE_HEADER, value);
         }
-        // By `append`, which is half of what `insert` costs: that hands out what it has replaced.
+        // By `append`: `insert` hands out what it has replaced, which is large.
         let mut add = |name: HeaderName, value: &HeaderValue| {
             if is_bare || !headers.contains_key(&name) {
                 headers.append(name, value.clone());
