@@ -47,7 +47,7 @@ pub(crate) enum Made {
     Later(LocalBoxFuture<'static, Result<HttpResponse>>),
 }
 
-/// Writes a reply. A stream goes on `running` until it has ended.
+/// Writes a reply. What takes longer goes on `running` until it has ended.
 ///
 /// # Errors
 /// 500 when a header or a cookie has a value that HTTP cannot carry, or the answer could not be compressed.
@@ -99,6 +99,7 @@ pub(crate) fn respond(
                 return Ok(Made::Now(builder.body(compress::apply(coding, &bytes).map_err(Error::internal)?)));
             }
             Ok(Made::Later(Box::pin(async move {
+                let _running = running;
                 let packing = tokio::task::spawn_blocking(move || compress::apply(coding, &bytes));
                 Ok(builder.body(packing.await.map_err(Error::internal)?.map_err(Error::internal)?))
             })))
