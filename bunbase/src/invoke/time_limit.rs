@@ -18,8 +18,7 @@ pub struct TimeLimit {
     began: Instant,
     until: Option<Instant>,
     timer: Option<Pin<Box<Unconstrained<Sleep>>>>,
-    /// Whether a part had to wait. Until then nothing could have stopped it, and the clock need not be read.
-    has_waited: bool,
+    has_kept: bool,
 }
 
 impl TimeLimit {
@@ -27,7 +26,7 @@ impl TimeLimit {
     pub fn new(limit: Option<Duration>, began: StdInstant) -> Self {
         let began = Instant::from_std(began);
         // What is further away than the clock reaches never comes.
-        Self { began, until: limit.and_then(|limit| began.checked_add(limit)), timer: None, has_waited: false }
+        Self { began, until: limit.and_then(|limit| began.checked_add(limit)), timer: None, has_kept: false }
     }
 
     /// Returns when the run began.
@@ -35,8 +34,8 @@ impl TimeLimit {
         self.began
     }
 
-    /// Awaits a part of the run; `None` when the time is over. After one that had to wait, what could not end in time does not begin. Give a
-    /// large part pinned: it is moved.
+    /// Awaits a part of the run; `None` when the time is over. What could not end in time does not begin. Give a large part pinned: it is
+    /// moved.
     pub async fn keep<T>(&mut self, part: impl Future<Output = T>) -> Option<T> {
         self.keep_polled(part, || false).await
     }
@@ -48,7 +47,7 @@ impl TimeLimit {
         is_polled_again: impl Fn() -> bool,
     ) -> Option<T> {
         let Some(until) = self.until else { return Some(part.await) };
-        if self.has_waited && until <= Instant::now() {
+        if std::mem::replace(&mut self.has_kept, true) && until <= Instant::now() {
             return None;
         }
         let mut part = pin!(part);
@@ -56,7 +55,6 @@ impl TimeLimit {
             if let Poll::Ready(value) = part.as_mut().poll(context) {
                 return Poll::Ready(Some(value));
             }
-            self.has_waited = true;
             if is_polled_again() {
                 return Poll::Pending;
             }
