@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use tracing::Level;
 use uuid::{Builder, Uuid};
 
+use crate::clock::micros;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
@@ -125,7 +127,7 @@ impl RunRecord {
 
     /// Returns how long it took, in microseconds.
     pub(super) fn duration_us(&self) -> i64 {
-        i64::try_from(self.duration.as_micros()).unwrap_or(i64::MAX)
+        micros(self.duration)
     }
 
     /// Returns whether it logged an error.

@@ -191,7 +191,8 @@ impl Plan {
     ///
     /// # Errors
     /// 500 `migration_failed` names the migration and its cause in the source; `migration_changed` for applied SQL files that are no longer
-    /// as they were, `migration_missing` for applied migrations that are not here, where others are to be applied; 503 when the database is away, or another instance takes too long.
+    /// as they were, `migration_missing` for applied migrations that are not here, where others are to be applied; 503 when the database is
+    /// away, or another instance takes too long.
     pub async fn up(&self, db: &Db) -> Result<Vec<String>> {
         // Read before the lock: a mistake in a file should not make other instances wait.
         let files = self.files()?;

@@ -167,9 +167,10 @@ impl Recorder {
         if let Some(failure) = &mut record.failure {
             failure.text = failure.text.take().map(redact::text);
         }
+        let weight = Entry::weight_of(&record);
         let mut waiting = self.lock();
-        if waiting.make_room(Entry::weight_of(&record), is_success, limits.most_bytes) {
-            waiting.add(record, is_success);
+        if waiting.make_room(weight, is_success, limits.most_bytes) {
+            waiting.add(record, weight, is_success);
             if waiting.len().is_multiple_of(limits.flush_at) {
                 drop(waiting);
                 self.0.full.notify_one();
@@ -338,11 +339,11 @@ impl Waiting {
         }
     }
 
-    fn add(&mut self, record: RunRecord, is_success: bool) {
+    fn add(&mut self, record: RunRecord, weight: usize, is_success: bool) {
         let entry = Entry { record, number: self.next, is_success, is_again: false };
         self.next += 1;
         self.counts.recorded += 1;
-        self.bytes[usize::from(!is_success)] += entry.weight();
+        self.bytes[usize::from(!is_success)] += weight;
         push(if is_success { &mut self.successes } else { &mut self.others }, entry);
     }
 
