@@ -53,6 +53,8 @@ impl Application {
             .env("BUNBASE__QUEUE__POLL_INTERVAL", "100ms")
             .env("BUNBASE__QUEUE__CONCURRENCY", "8")
             .env("BUNBASE__DATABASE__MAX_CONNECTIONS", "8")
+            // The client opens a thousand connections at once on the cores that it shares with these processes.
+            .env("BUNBASE__HTTP__CLIENT_REQUEST_TIMEOUT", "1m")
             .env("BUNBASE__LOG__LEVEL", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
