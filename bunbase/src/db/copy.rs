@@ -91,7 +91,7 @@ impl Row<'_> {
     pub(crate) fn maybe_text(self, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(value),
-            None => self.null(),
+            None => self.nulls::<1>(),
         }
     }
 
@@ -114,7 +114,7 @@ impl Row<'_> {
     pub(crate) fn maybe_int(self, value: Option<i32>) -> Self {
         match value {
             Some(value) => self.int(value),
-            None => self.null(),
+            None => self.nulls::<1>(),
         }
     }
 
@@ -133,8 +133,9 @@ impl Row<'_> {
         self.bigint(value.saturating_sub(EPOCH_MICROS))
     }
 
-    fn null(self) -> Self {
-        self.0.extend_from_slice(&NULL);
+    /// Writes so many values that are NULL, of any types.
+    pub(crate) fn nulls<const N: usize>(self) -> Self {
+        self.0.extend_from_slice([NULL; N].as_flattened());
         self
     }
 

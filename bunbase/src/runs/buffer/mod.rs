@@ -104,6 +104,8 @@ pub(super) struct Ids([u8; 10]);
 pub(super) struct Entry {
     pub(super) record: RunRecord,
     number: u64,
+    /// About how many bytes of memory it takes.
+    weight: u32,
     is_success: bool,
     /// Whether it may be in the table already: nobody knows how its last statement ended.
     pub(super) is_again: bool,
@@ -169,7 +171,7 @@ impl Recorder {
         }
         let weight = Entry::weight_of(&record);
         let mut waiting = self.lock();
-        if waiting.make_room(weight, is_success, limits.most_bytes) {
+        if waiting.make_room(weight as usize, is_success, limits.most_bytes) {
             waiting.add(record, weight, is_success);
             if waiting.len().is_multiple_of(limits.flush_at) {
                 drop(waiting);
@@ -294,14 +296,9 @@ impl Ids {
 }
 
 impl Entry {
-    /// Returns about how many bytes of memory it takes.
-    fn weight(&self) -> usize {
-        Self::weight_of(&self.record)
-    }
-
-    /// As [`weight`](Self::weight), for one of this record.
-    fn weight_of(record: &RunRecord) -> usize {
-        record.weight() + size_of::<Self>() - size_of::<RunRecord>()
+    /// Returns about how many bytes of memory one of this record takes.
+    fn weight_of(record: &RunRecord) -> u32 {
+        u32::try_from(record.weight() + size_of::<Self>() - size_of::<RunRecord>()).unwrap_or(u32::MAX)
     }
 }
 
@@ -311,7 +308,7 @@ impl Waiting {
     }
 
     fn free(&mut self, entry: &Entry) {
-        self.bytes[usize::from(!entry.is_success)] -= entry.weight();
+        self.bytes[usize::from(!entry.is_success)] -= entry.weight as usize;
     }
 
     /// Drops what has to go for a record of this weight. Answers whether there is room for it then.
@@ -339,30 +336,40 @@ impl Waiting {
         }
     }
 
-    fn add(&mut self, record: RunRecord, weight: usize, is_success: bool) {
-        let entry = Entry { record, number: self.next, is_success, is_again: false };
+    fn add(&mut self, record: RunRecord, weight: u32, is_success: bool) {
+        let entry = Entry { record, number: self.next, weight, is_success, is_again: false };
         self.next += 1;
         self.counts.recorded += 1;
-        self.bytes[usize::from(!is_success)] += weight;
+        self.bytes[usize::from(!is_success)] += weight as usize;
         push(if is_success { &mut self.successes } else { &mut self.others }, entry);
     }
 
-    /// Takes from both ends in the order in which they came.
+    /// Takes from both queues in the order in which records came: by turns as many of one as came before the first of the other.
     fn take(&mut self, most: usize, most_bytes: usize) -> Vec<Entry> {
         let mut batch = Vec::with_capacity(most.min(self.len()));
         let mut bytes = 0;
-        while batch.len() < most && (bytes < most_bytes || batch.is_empty()) {
-            let next = match (self.successes.front(), self.others.front()) {
-                (Some(success), Some(other)) if success.number < other.number => pop(&mut self.successes),
-                (_, Some(_)) => pop(&mut self.others),
-                (_, None) => pop(&mut self.successes),
+        loop {
+            let [success, other] = [&self.successes, &self.others].map(first);
+            let (queue, end) = if success < other { (&mut self.successes, other) } else { (&mut self.others, success) };
+            let left = most - batch.len();
+            let fits = |entry: &&Entry| {
+                let fits = entry.number < end && (bytes < most_bytes || bytes == 0);
+                bytes += if fits { entry.weight as usize } else { 0 };
+                fits
             };
-            let Some(entry) = next else { break };
-            bytes += entry.weight();
-            batch.push(entry);
+            let count = queue.iter().take(left).take_while(fits).count();
+            if count == 0 {
+                return batch;
+            }
+            batch.extend(queue.drain(..count));
+            spare(queue);
         }
-        batch
     }
+}
+
+/// Returns the number of the first record of a queue; that of none is the last.
+fn first(queue: &VecDeque<Entry>) -> u64 {
+    queue.front().map_or(u64::MAX, |entry| entry.number)
 }
 
 /// Adds a record. The queue grows by a quarter and not to twice its size, because all of its room is memory that is used.
@@ -373,13 +380,18 @@ fn push(queue: &mut VecDeque<Entry>, entry: Entry) {
     queue.push_back(entry);
 }
 
-/// Takes the oldest record, and gives back the room of a queue that is half empty.
+/// Takes the oldest record.
 fn pop(queue: &mut VecDeque<Entry>) -> Option<Entry> {
     let entry = queue.pop_front()?;
+    spare(queue);
+    Some(entry)
+}
+
+/// Gives back the room of a queue that is half empty.
+fn spare(queue: &mut VecDeque<Entry>) {
     if queue.capacity() > ROOM.max(2 * queue.len()) {
         queue.shrink_to((queue.len() + queue.len() / 4).max(ROOM));
     }
-    Some(entry)
 }
 
 /// Puts records before those that wait, but for those that another batch has put back: they are in order again.

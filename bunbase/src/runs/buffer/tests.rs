@@ -24,7 +24,7 @@ fn record(status: RunStatus, attempt: u32) -> RunRecord {
 /// A recorder with room for so many plain records.
 fn with_room_for(records: usize) -> Recorder {
     let one = Entry::weight_of(&record(RunStatus::Succeeded, 0));
-    Recorder::new(Limits { flush_at: 1, most_bytes: records * one, ..Limits::default() })
+    Recorder::new(Limits { flush_at: 1, most_bytes: records * one as usize, ..Limits::default() })
 }
 
 /// Takes everything that waits.
@@ -126,6 +126,24 @@ fn a_batch_is_bounded_in_bytes_and_is_never_empty() {
     assert_eq!(recorder.take(2, usize::MAX).len(), 2);
     // A sixteenth of the buffer.
     assert_eq!(recorder.take(100, usize::MAX).len(), 7);
+}
+
+#[test]
+fn batches_are_in_the_order_in_which_records_came_whatever_they_are() {
+    let recorder = with_room_for(100);
+    for attempt in 0..30 {
+        let status = if [2, 3, 7, 8, 9, 20].contains(&attempt) { RunStatus::Failed } else { RunStatus::Succeeded };
+        recorder.record(record(status, attempt));
+    }
+    let mut all = Vec::new();
+    for most in [1, 2, 5, 4, 100] {
+        let batch = recorder.take(most, usize::MAX);
+        assert!(batch.len() <= most);
+        all.extend(attempts(&batch));
+    }
+    all.extend(attempts(&drain(&recorder)));
+    assert_eq!(all, (0..30).collect::<Vec<_>>());
+    assert!(recorder.is_empty());
 }
 
 #[test]

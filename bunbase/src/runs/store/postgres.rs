@@ -44,7 +44,8 @@ pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
 
 fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
     let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
-    runs.row()
+    let row = runs
+        .row()
         .uuid(id)
         .word(record.action)
         .word(record.door)
@@ -53,8 +54,13 @@ fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
         .word(record.status.as_str())
         .micros(record.started_us)
         .bigint(record.duration_us())
-        .maybe_int(record.http_status.map(i32::from))
-        .maybe_text(failure.map(|failure| &*failure.code))
+        .maybe_int(record.http_status.map(i32::from));
+    if failure.is_none() && details.is_none() {
+        // As most are.
+        row.nulls::<4>();
+        return;
+    }
+    row.maybe_text(failure.map(|failure| &*failure.code))
         .maybe_text(failure.and_then(|failure| failure.text.as_deref()))
         .maybe_text(details.and_then(|details| details.input.as_deref()))
         .maybe_text(details.and_then(|details| details.output.as_deref()));
