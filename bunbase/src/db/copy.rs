@@ -38,6 +38,12 @@ pub(crate) struct Rows {
 /// One row that is being written: a value for each column, in the statement's order.
 pub(crate) struct Row<'a>(&'a mut Vec<u8>);
 
+/// Values in the columns' order whose sizes are known, `N` bytes of them with their lengths: a row takes them at once.
+pub(crate) struct Cells<const N: usize> {
+    bytes: [u8; N],
+    filled: usize,
+}
+
 impl Rows {
     /// No rows yet, for a statement without parameters that names so many columns.
     pub(crate) fn new(statement: &'static str, columns: i16) -> Self {
@@ -65,13 +71,6 @@ impl Rows {
     }
 }
 
-/// Returns the 32 lower-case hexadecimal digits of 16 bytes, without allocating.
-fn hex(bytes: [u8; 16]) -> [u8; 32] {
-    let mut text = [0; 32];
-    write_hex(&bytes, &mut text);
-    text
-}
-
 impl Row<'_> {
     /// Writes a value of type `text`. A NUL, which Postgres has no text with, becomes U+FFFD.
     pub(crate) fn text(self, value: &str) -> Self {
@@ -95,42 +94,19 @@ impl Row<'_> {
         }
     }
 
-    /// Writes bytes as a value of type `text`: 32 digits for 16 bytes.
-    pub(crate) fn hex(self, value: [u8; 16]) -> Self {
-        self.fixed(hex(value))
+    /// Writes values of sizes that are known.
+    pub(crate) fn cells<const N: usize>(self, cells: Cells<N>) -> Self {
+        debug_assert_eq!(cells.filled, N, "they are not all there");
+        self.0.extend_from_slice(&cells.bytes);
+        self
     }
 
-    /// Writes a value of type `uuid`.
-    pub(crate) fn uuid(self, value: Uuid) -> Self {
-        self.fixed(value.into_bytes())
-    }
-
-    /// Writes a value of type `integer`.
-    pub(crate) fn int(self, value: i32) -> Self {
-        self.fixed(value.to_be_bytes())
-    }
-
-    /// As [`int`](Self::int), where the value may be NULL.
+    /// Writes a value of type `integer` that may be NULL.
     pub(crate) fn maybe_int(self, value: Option<i32>) -> Self {
         match value {
-            Some(value) => self.int(value),
+            Some(value) => self.cells(Cells::<8>::new().int(value)),
             None => self.nulls::<1>(),
         }
-    }
-
-    /// Writes a value of type `bigint`.
-    pub(crate) fn bigint(self, value: i64) -> Self {
-        self.fixed(value.to_be_bytes())
-    }
-
-    /// Writes a value of type `timestamptz`, cut to microseconds.
-    pub(crate) fn time(self, value: DateTime<Utc>) -> Self {
-        self.micros(value.timestamp_micros())
-    }
-
-    /// Writes a value of type `timestamptz`, given in microseconds of Unix time.
-    pub(crate) fn micros(self, value: i64) -> Self {
-        self.bigint(value.saturating_sub(EPOCH_MICROS))
     }
 
     /// Writes so many values that are NULL, of any types.
@@ -139,23 +115,59 @@ impl Row<'_> {
         self
     }
 
-    /// Writes a value of `N` bytes, at most 32, and its length before it, at once.
-    fn fixed<const N: usize>(self, bytes: [u8; N]) -> Self {
-        const { assert!(N <= 32, "there is no type of so many bytes") };
-        let mut whole = [0; 4 + 32];
-        #[expect(clippy::cast_possible_truncation, reason = "they are a few")]
-        let length = (N as u32).to_be_bytes();
-        whole[..4].copy_from_slice(&length);
-        whole[4..4 + N].copy_from_slice(&bytes);
-        self.0.extend_from_slice(&whole[..4 + N]);
-        self
-    }
-
     fn value(self, bytes: &[u8]) -> Self {
         // No value can be as long as would not fit: the longest that Postgres takes is 1 GB, and it refuses what is cut off here.
         let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+impl<const N: usize> Cells<N> {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { bytes: [0; N], filled: 0 }
+    }
+
+    /// Adds 16 bytes as a value of type `text`: 32 lower-case hexadecimal digits.
+    pub(crate) fn hex(self, value: [u8; 16]) -> Self {
+        let mut digits = [0; 32];
+        write_hex(&value, &mut digits);
+        self.value(digits)
+    }
+
+    /// Adds a value of type `uuid`.
+    pub(crate) fn uuid(self, value: Uuid) -> Self {
+        self.value(value.into_bytes())
+    }
+
+    /// Adds a value of type `integer`.
+    pub(crate) fn int(self, value: i32) -> Self {
+        self.value(value.to_be_bytes())
+    }
+
+    /// Adds a value of type `bigint`.
+    pub(crate) fn bigint(self, value: i64) -> Self {
+        self.value(value.to_be_bytes())
+    }
+
+    /// Adds a value of type `timestamptz`, cut to microseconds.
+    pub(crate) fn time(self, value: DateTime<Utc>) -> Self {
+        self.micros(value.timestamp_micros())
+    }
+
+    /// Adds a value of type `timestamptz`, given in microseconds of Unix time.
+    pub(crate) fn micros(self, value: i64) -> Self {
+        self.bigint(value.saturating_sub(EPOCH_MICROS))
+    }
+
+    fn value<const LENGTH: usize>(mut self, value: [u8; LENGTH]) -> Self {
+        let (length, rest) = self.bytes[self.filled..].split_at_mut(4);
+        #[expect(clippy::cast_possible_truncation, reason = "they are a few")]
+        length.copy_from_slice(&(LENGTH as u32).to_be_bytes());
+        rest[..LENGTH].copy_from_slice(&value);
+        self.filled += 4 + LENGTH;
         self
     }
 }
@@ -225,22 +237,31 @@ mod tests {
 
     #[test]
     fn a_row_is_its_columns_and_each_value_has_its_length() {
-        let mut rows = Rows::new("COPY t (a, b, c, d) FROM STDIN (FORMAT binary)", 4);
+        let mut rows = Rows::new("COPY t (a, b, c, d, e, f, g, h, i) FROM STDIN (FORMAT binary)", 9);
         assert!(rows.is_empty());
         rows.row()
-            .int(-2)
+            .cells(
+                Cells::<32>::new().int(-2).time(DateTime::from_timestamp_micros(EPOCH_MICROS + 1).unwrap()).bigint(3),
+            )
             .maybe_text(None)
             .text("a\0b")
-            .time(DateTime::from_timestamp_micros(EPOCH_MICROS + 1).unwrap());
+            .cells(Cells::<36>::new().hex([0xa9; 16]))
+            .maybe_int(Some(5))
+            .nulls::<2>();
         assert!(!rows.is_empty());
-        let expected: [&[u8]; 8] = [
+        let expected: [&[u8]; 13] = [
             HEAD,
-            &[0, 4],
+            &[0, 9],
             &[0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe],
+            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 3],
             &[0xff; 4],
             &[0, 0, 0, 5],
             "a\u{fffd}b".as_bytes(),
-            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 32],
+            b"a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9a9",
+            &[0, 0, 0, 4, 0, 0, 0, 5],
+            &[0xff; 8],
             &[0xff, 0xff],
         ];
         assert_eq!(rows.finish(), expected.concat());

@@ -30,7 +30,7 @@ mod transaction;
 mod watch;
 
 pub(crate) use ask::{All, Ask, Effect, First};
-pub(crate) use copy::Rows;
+pub(crate) use copy::{Cells, Rows};
 pub use pool::Db;
 pub(crate) use position::Position;
 pub use replica::ReplicaState;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Result,
-    db::{Db, Rows},
+    db::{Cells, Db, Rows},
     runs::{
         RunRecord,
         buffer::{Entry, Ids},
@@ -15,10 +15,10 @@ use crate::{
 };
 
 const RUNS: &str =
-    "COPY action_runs (id, action, door, trace_id, attempt, status, started_at, duration_us, http_status, error_code,
+    "COPY action_runs (id, trace_id, attempt, started_at, duration_us, action, door, status, http_status, error_code,
     error, input, output) FROM STDIN (FORMAT binary)";
 
-const LOGS: &str = "COPY action_logs (run_id, line, logged_at, level, target, message, fields, trace_id)
+const LOGS: &str = "COPY action_logs (run_id, line, logged_at, trace_id, level, target, message, fields)
     FROM STDIN (FORMAT binary)";
 
 /// Which of these are there already.
@@ -44,16 +44,18 @@ pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
 
 fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
     let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
-    let row = runs
-        .row()
+    let cells = Cells::<88>::new()
         .uuid(id)
-        .word(record.action)
-        .word(record.door)
         .hex(record.trace_id)
         .int(i32::try_from(record.attempt).unwrap_or(i32::MAX))
-        .word(record.status.as_str())
         .micros(record.started_us)
-        .bigint(record.duration_us())
+        .bigint(record.duration_us());
+    let row = runs
+        .row()
+        .cells(cells)
+        .word(record.action)
+        .word(record.door)
+        .word(record.status.as_str())
         .maybe_int(record.http_status.map(i32::from));
     if failure.is_none() && details.is_none() {
         // As most are.
@@ -65,14 +67,12 @@ fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
         .maybe_text(details.and_then(|details| details.input.as_deref()))
         .maybe_text(details.and_then(|details| details.output.as_deref()));
     for (number, line) in (1..).zip(details.map(|details| details.lines.as_slice()).unwrap_or_default()) {
+        let cells = Cells::<76>::new().uuid(id).int(number).time(line.logged_at).hex(record.trace_id);
         logs.row()
-            .uuid(id)
-            .int(number)
-            .time(line.logged_at)
+            .cells(cells)
             .word(level_name(line.level))
             .text(&line.target)
             .text(&line.message)
-            .maybe_text(line.fields.as_deref())
-            .hex(record.trace_id);
+            .maybe_text(line.fields.as_deref());
     }
 }
