@@ -54,7 +54,7 @@ impl<A: Action> Decode<A> for HttpInput<'_> {
         }
         match A::take(slots) {
             Ok(message) if sound && message.valid() => Ok(message),
-            _ => Err(explain::<A>(&self, bytes.as_ref())),
+            _ => Err(explain(&self, bytes.as_ref(), serde_mistake::<A>)),
         }
     }
 }
@@ -156,9 +156,9 @@ fn json<A: Action>(plan: &BodyPlan, bytes: &[u8], slots: &mut A::Slots) -> bool 
     filled.is_ok() && json.end().is_ok()
 }
 
-/// Looks again at a request that could not be decoded, and names every mistake.
+/// Looks again at a request that could not be decoded, and names every mistake. What no check finds, `serde_mistake` does.
 #[cold]
-fn explain<A: Action>(input: &HttpInput<'_>, bytes: Option<&Bytes>) -> Error {
+fn explain(input: &HttpInput<'_>, bytes: Option<&Bytes>, serde_mistake: fn(&BodyPlan, &[u8], &mut Checker)) -> Error {
     let mut checker = Checker::new(Place::Path);
     check_texts(input, &mut checker);
     let value: Value = match bytes.map(|bytes| serde_json::from_slice(bytes)) {
@@ -178,7 +178,7 @@ fn explain<A: Action>(input: &HttpInput<'_>, bytes: Option<&Bytes>) -> Error {
     checker.turn_to(Place::Body);
     repeated_keys(bytes, &mut checker);
     if checker.count() == 0 {
-        serde_mistake::<A>(&input.plan.body, bytes, &mut checker);
+        serde_mistake(&input.plan.body, bytes, &mut checker);
     }
     Error::invalid(checker.into_errors())
 }

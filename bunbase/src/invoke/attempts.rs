@@ -2,10 +2,10 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::atomic::Ordering, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
-use super::{Answer, CallError, Runner, compute, panicked};
+use super::{Answer, CallError, Runner, compute, idempotent::Kept, panicked};
 use crate::{
     Error, Result,
     action::{Action, ActionError, Output, Reply, RetryPolicy},
@@ -87,18 +87,31 @@ impl<A: Action> Finish<A> for Written {
     }
 }
 
-impl<A: Action> Settle<A> for Written {
+/// Writes the output, and makes it last.
+#[derive(Debug)]
+pub(super) struct Writing<'k> {
+    /// Keeps the answer with what the run has written, where there is a key.
+    pub(super) kept: Option<&'k mut Kept>,
+}
+
+impl<A: Action> Settle<A> for Writing<'_> {
     type Value = Reply;
 
     async fn settle(&mut self, ctx: &Ctx, output: A::Output) -> Result<Reply> {
         let reply = write(output)?;
-        commit(ctx).await?;
-        Ok(reply)
+        match &mut self.kept {
+            None => {
+                commit(ctx).await?;
+                Ok(reply)
+            }
+            // In a box, as what most runs do not need.
+            Some(kept) => Box::pin(kept.keep(ctx, reply)).await,
+        }
     }
 }
 
 /// Writes an output. The application's own `Serialize` may panic, too.
-pub(super) fn write<O: Output>(output: O) -> Result<Reply> {
+fn write<O: Output>(output: O) -> Result<Reply> {
     let written = std::panic::catch_unwind(AssertUnwindSafe(|| output.reply()));
     written.unwrap_or_else(|panic| Err(panicked("writing the answer", panic.as_ref())))
 }
@@ -183,8 +196,10 @@ impl Runner {
     ) -> Result<S::Value, CallError<A::Error>> {
         let mut span = ctx.inner().trace.part(|| "attempt".into());
         span.write(|span| span.set("bunbase.attempt", ctx.attempt()));
-        let result = if self.meta.cpu {
-            Box::pin(compute::run(ctx, A::run(ctx.clone(), provided, message))).await
+        // By the constant and not by `self.meta`: what takes a thread is compiled for those actions alone that do.
+        let result = if const { A::META.cpu } {
+            let run: BoxFuture<'_, _> = Box::pin(compute::run(ctx, A::run(ctx.clone(), provided, message)));
+            run.await
         } else {
             let run = AssertUnwindSafe(pin!(A::run(ctx.clone(), provided, message)));
             run.catch_unwind().await.map_err(|panic| panicked("the handler", panic.as_ref()))

@@ -8,12 +8,13 @@ use base64::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Answer, CallError, Runner, Written};
+use super::{Answer, CallError, Runner, attempts::Writing};
 use crate::{
     Error, Result,
     action::{Action, Body, CachePolicy, Reply},
@@ -56,16 +57,29 @@ impl Runner {
         started: Instant,
     ) -> Result<Answer, CallError<A::Error>> {
         let input = serde_json::to_value(&message).map_err(Error::from)?;
+        let making = async {
+            let writing = Writing { kept: None };
+            self.perform::<A, _>(ctx, provided, message, writing, started).await.map_err(Error::from)
+        };
+        // In a box, so that what follows is compiled once in a program, and not once for each action.
+        Ok(self.kept_or_made(policy, ctx, &input, Box::pin(making)).await?)
+    }
+
+    async fn kept_or_made(
+        &self,
+        policy: CachePolicy,
+        ctx: &Ctx,
+        input: &Value,
+        making: BoxFuture<'_, Result<Reply>>,
+    ) -> Result<Answer> {
         let cache = ctx.cache();
-        let tags = policy.tags.iter().map(|tag| filled(tag, &input));
-        let entry = cache.entry(self.cache_key(policy, ctx, &input)?, policy.ttl).stale(policy.stale).tags(tags);
+        let tags = policy.tags.iter().map(|tag| filled(tag, input));
+        let entry = cache.entry(self.cache_key(policy, ctx, input)?, policy.ttl).stale(policy.stale).tags(tags);
         let mut is_made = false;
         let kept: Kept = entry
             .get_or_load(async || {
                 is_made = true;
-                let reply =
-                    self.perform::<A, _>(ctx, provided, message, Written, started).await.map_err(Error::from)?;
-                Kept::of(reply, ctx.now())
+                Kept::of(making.await?, ctx.now())
             })
             .await?;
         let reply = kept.reply(policy, ctx, self.is_public(policy, ctx), is_made)?;

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{CallError, Runner, Settle, Written, attempts::write};
+use super::{CallError, Runner, attempts::Writing};
 use crate::{
     Error, Result,
-    action::{Action, Body, Door, Reply},
+    action::{Action, ActionError, Body, Door, Reply},
     context::Ctx,
     error::{FieldError, Retry},
     idempotency::{Begun, Call, Fingerprint, Held, Key, Stored, mismatch, still_running},
@@ -70,7 +70,7 @@ impl Runner {
         if let Some(key) = key_of(self, ctx)? {
             return Box::pin(self.with_key::<A>(key, ctx, provided, message, started)).await;
         }
-        let reply = self.perform::<A, _>(ctx, provided, message, Written, started).await?;
+        let reply = self.perform::<A, _>(ctx, provided, message, Writing { kept: None }, started).await?;
         self.note_output(ctx, &reply);
         Ok(Answer { reply, is_replayed: false })
     }
@@ -85,6 +85,29 @@ impl Runner {
         started: Instant,
     ) -> Result<Answer, CallError<A::Error>> {
         let input = serde_json::to_vec(&message).map_err(Error::from)?;
+        let mut kept = match self.begin(key, ctx, &input).await? {
+            Begin::Mine(kept) => kept,
+            Begin::Replayed(reply) => return Ok(Answer { reply, is_replayed: true }),
+        };
+        let writing = Writing { kept: Some(&mut kept) };
+        match self.perform::<A, _>(ctx, provided, message, writing, started).await {
+            Ok(reply) => {
+                self.note_output(ctx, &reply);
+                Ok(Answer { reply, is_replayed: false })
+            }
+            Err(error) => {
+                let (failure, is_final) = Failure::of(ctx, &error);
+                kept.failed(ctx, failure, is_final).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins with a key.
+    ///
+    /// # Errors
+    /// 409 while another call is at it, 422 when it was used with another input, what the first run failed with.
+    async fn begin(&self, key: Key, ctx: &Ctx, input: &[u8]) -> Result<Begin> {
         let mut scope = format!("{} {}", self.name, ctx.identity().scope());
         if let Some(tenant) = ctx.tenant() {
             scope = format!("{scope} of {tenant}");
@@ -95,40 +118,36 @@ impl Runner {
         } else {
             self.timeout.map_or(UNLIMITED, |limit| limit + MARGIN)
         };
-        let call = Call::new(&scope, key, Fingerprint::of(&[&input]), lock);
-        let held = match ctx.inner().services().keys.begin(&call).await? {
-            Begun::Mine(held) => held,
-            Begun::Replay(stored) => return Ok(Answer { reply: replay(stored)?, is_replayed: true }),
+        let call = Call::new(&scope, key, Fingerprint::of(&[input]), lock);
+        match ctx.inner().services().keys.begin(&call).await? {
+            Begun::Mine(held) => Ok(Begin::Mine(Kept { held: Some(held) })),
+            Begun::Replay(stored) => replay(stored).map(Begin::Replayed),
             Begun::Running { until } => {
                 let left = (until - ctx.now()).to_std().unwrap_or_default();
-                return Err(still_running(left.clamp(Duration::from_secs(1), Duration::from_mins(1))).into());
+                Err(still_running(left.clamp(Duration::from_secs(1), Duration::from_mins(1))))
             }
-            Begun::Mismatch => return Err(mismatch().into()),
-        };
-        let mut kept = Kept { held: Some(held) };
-        match self.perform::<A, _>(ctx, provided, message, &mut kept, started).await {
-            Ok(reply) => {
-                self.note_output(ctx, &reply);
-                Ok(Answer { reply, is_replayed: false })
-            }
-            Err(error) => {
-                kept.failed(ctx, &error).await;
-                Err(error)
-            }
+            Begun::Mismatch => Err(mismatch()),
         }
     }
 }
 
+/// What becomes of a run with a key.
+enum Begin {
+    /// It is the first one.
+    Mine(Kept),
+    /// Another one has answered.
+    Replayed(Reply),
+}
+
 /// Keeps the answer with what the run has written.
-struct Kept {
+#[derive(Debug)]
+pub(super) struct Kept {
     held: Option<Held>,
 }
 
-impl<A: Action> Settle<A> for &mut Kept {
-    type Value = Reply;
-
-    async fn settle(&mut self, ctx: &Ctx, output: A::Output) -> Result<Reply> {
-        let reply = write(output)?;
+impl Kept {
+    /// Keeps an answer, commits what the run has written, and gives it back.
+    pub(super) async fn keep(&mut self, ctx: &Ctx, reply: Reply) -> Result<Reply> {
         let stored = stored(&reply)?;
         let Some(held) = self.held.take() else { return Err(lost()) };
         let Some(shared) = ctx.inner().db().take_own().await else {
@@ -157,30 +176,14 @@ impl<A: Action> Settle<A> for &mut Kept {
             }
         }
     }
-}
 
-impl Kept {
-    /// Keeps an error that another attempt would meet again, and gives the key back after any other. The queue's doors keep none: a job
-    /// that is taken out of the dead letters is meant to run again.
-    async fn failed<E: crate::action::ActionError>(&mut self, ctx: &Ctx, error: &CallError<E>) {
+    /// Keeps an error that is final, and gives the key back after any other.
+    async fn failed(&mut self, ctx: &Ctx, failure: Failure, is_final: bool) {
         let Some(held) = self.held.take() else { return };
-        let class = error.class();
-        let is_final = class.status < 500 && !matches!(class.retry, Retry::After(_)) && !ctx.door().is_queued();
-        let fields = match error {
-            CallError::Framework(error) => error.fields().to_vec(),
-            CallError::Action(_) => Vec::new(),
-        };
-        let failure = Failure {
-            status: class.status,
-            code: class.code.to_owned(),
-            detail: error.to_string(),
-            fields,
-            trace_id: ctx.trace_id().to_string(),
-        };
         let ended = match serde_json::to_vec(&failure) {
             Ok(body) if is_final => {
                 let headers = vec![("content-type".to_owned(), ERROR.to_owned())];
-                held.finish(Stored { status: class.status, headers, body: body.into() }).await.map(|_| ())
+                held.finish(Stored { status: failure.status, headers, body: body.into() }).await.map(|_| ())
             }
             _ => held.abandon().await,
         };
@@ -199,6 +202,27 @@ struct Failure {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     fields: Vec<FieldError>,
     trace_id: String,
+}
+
+impl Failure {
+    /// Returns an error as it is kept, and whether it is: where another attempt would meet it again. The queue's doors keep none: a job that is
+    /// taken out of the dead letters is meant to run again.
+    fn of<E: ActionError>(ctx: &Ctx, error: &CallError<E>) -> (Self, bool) {
+        let class = error.class();
+        let is_final = class.status < 500 && !matches!(class.retry, Retry::After(_)) && !ctx.door().is_queued();
+        let fields = match error {
+            CallError::Framework(error) => error.fields().to_vec(),
+            CallError::Action(_) => Vec::new(),
+        };
+        let failure = Self {
+            status: class.status,
+            code: class.code.to_owned(),
+            detail: error.to_string(),
+            fields,
+            trace_id: ctx.trace_id().to_string(),
+        };
+        (failure, is_final)
+    }
 }
 
 /// Makes what is kept of an answer. Its cookies are not: they may be credentials, and were the first caller's.

@@ -249,6 +249,11 @@ pub fn property(field: &Field, generator: &mut Generator) -> Node {
 
 /// Reports every mistake of a JSON object against those fields of a table that `belongs` names.
 pub fn check(fields: &[Field], value: &Value, checker: &mut Checker, belongs: impl Fn(usize) -> bool) {
+    // Once in a program, and not once for each action.
+    check_those(fields, value, checker, &belongs);
+}
+
+fn check_those(fields: &[Field], value: &Value, checker: &mut Checker, belongs: &dyn Fn(usize) -> bool) {
     let Value::Object(entries) = value else {
         return checker.wrong_type("an object", value);
     };

@@ -44,7 +44,8 @@ pub(super) async fn write(db: &Db, ids: Ids, batch: &[Entry]) -> Result<()> {
 
 fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
     let (failure, details) = (record.failure.as_deref(), record.details.as_deref());
-    let cells = Cells::<88>::new()
+    let mut cells = Cells::<88>::new();
+    cells
         .uuid(id)
         .hex(record.trace_id)
         .int(i32::try_from(record.attempt).unwrap_or(i32::MAX))
@@ -52,7 +53,7 @@ fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
         .bigint(record.duration_us());
     let row = runs
         .row()
-        .cells(cells)
+        .cells(&cells)
         .word(record.action)
         .word(record.door)
         .word(record.status.as_str())
@@ -67,9 +68,8 @@ fn add(id: Uuid, record: &RunRecord, runs: &mut Rows, logs: &mut Rows) {
         .maybe_text(details.and_then(|details| details.input.as_deref()))
         .maybe_text(details.and_then(|details| details.output.as_deref()));
     for (number, line) in (1..).zip(details.map(|details| details.lines.as_slice()).unwrap_or_default()) {
-        let cells = Cells::<76>::new().uuid(id).int(number).time(line.logged_at).hex(record.trace_id);
         logs.row()
-            .cells(cells)
+            .cells(Cells::<76>::new().uuid(id).int(number).time(line.logged_at).hex(record.trace_id))
             .word(level_name(line.level))
             .text(&line.target)
             .text(&line.message)
