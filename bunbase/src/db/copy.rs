@@ -50,6 +50,11 @@ impl Rows {
         Self { statement, columns: columns.to_be_bytes(), bytes: Vec::new() }
     }
 
+    /// Makes room for so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Returns whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -164,8 +169,7 @@ impl<const N: usize> Cells<N> {
         self.bigint(value.saturating_sub(EPOCH_MICROS))
     }
 
-    /// Returns where the next value goes, with its length before it. Inlined, all of this is known when it is compiled.
-    #[inline]
+    /// Returns where the next value goes, with its length before it. Inlined, all of this is known when it is compiled: until a call that is not, which `hex` is.
     fn room(&mut self, length: u8) -> &mut [u8] {
         let (before, room) = self.bytes[self.filled..].split_at_mut(4);
         before.copy_from_slice(&u32::from(length).to_be_bytes());
