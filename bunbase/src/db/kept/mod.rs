@@ -166,7 +166,14 @@ impl Kept {
         asked_at: Instant,
     ) -> Result<Lease, DbErr> {
         let deadline = asked_at + self.limits.acquire_timeout;
-        while let Some((held, is_doubtful)) = popped {
+        loop {
+            let (held, is_doubtful) = match popped.take().map_or_else(|| self.pop_or_join(), Ok) {
+                Ok(popped) => popped,
+                Err(joined) => {
+                    let held = joined.borrow(deadline).await?;
+                    return Ok(Lease::new(self.clone(), held, permit, Instant::now()));
+                }
+            };
             let mut lease = Lease::new(self.clone(), held, permit, Instant::now());
             if !is_doubtful {
                 return Ok(lease);
@@ -179,10 +186,7 @@ impl Kept {
                 Some(again) => permit = again,
                 None => return Err(timed_out()),
             }
-            popped = self.pop(Instant::now());
         }
-        let held = self.ask(self.driver().num_idle()).borrow(deadline).await?;
-        Ok(Lease::new(self.clone(), held, permit, Instant::now()))
     }
 
     /// Begins a transaction on a connection of the pool; it has its permit until it is dropped.
@@ -310,6 +314,15 @@ impl Kept {
     fn pop(&self, now: Instant) -> Option<(Held, bool)> {
         let here = here();
         self.shelf().pop(now, here)
+    }
+
+    /// As [`pop`](Self::pop). Where the shelf is empty, the caller, who has a permit, is one of those who take from the pool.
+    fn pop_or_join(&self) -> Result<(Held, bool), Asked<'_>> {
+        let mut shelf = self.shelf();
+        shelf.pop(Instant::now(), here()).ok_or_else(|| {
+            shelf.join();
+            Asked { kept: self, back: None }
+        })
     }
 
     fn driver(&self) -> &PgPool {

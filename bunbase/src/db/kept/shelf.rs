@@ -161,6 +161,13 @@ impl Shelf {
         back.map(|idle| idle.held)
     }
 
+    /// Notes that somebody with a permit has found nothing here and takes a connection from the pool. Nothing is owed for it: there are as many permits as
+    /// connections, so others use fewer than all, and what is not here is in the pool, on its way back to it, or room. What is owed is tested on that way; under load the
+    /// one after it would find nothing here because of that, and be owed the next.
+    pub(super) fn join(&mut self) {
+        self.asking += 1;
+    }
+
     /// Notes that somebody has taken a connection from the pool, or has given up.
     pub(super) fn served(&mut self) {
         self.asking = self.asking.saturating_sub(1);

@@ -156,6 +156,35 @@ async fn one_statement_is_one_round_trip() {
     assert_eq!(wire.connections(), 1, "the transaction had the connection that was there");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_statement_is_one_round_trip_while_others_wait_and_after_a_transaction_too() {
+    const CALLERS: u32 = 8;
+    const EACH: u32 = 100;
+    let Some((database, settings, watch)) = watched().await else { return };
+    let wire = Wire::far_before(database.url(), Duration::from_millis(3)).await;
+    let db = Db::open(&Settings { url: wire.url(database.url()), max_connections: CALLERS, ..settings }).await.unwrap();
+    with_counter(&db).await;
+    while_busy(&db, &watch, CALLERS, async || ()).await;
+    wire.round_trips();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let db = db.clone();
+        callers.spawn(async move {
+            for round in 0..EACH {
+                if round == 10 {
+                    db.begin_tx().await.unwrap().rollback().await.unwrap();
+                }
+                counter(&db).await;
+            }
+        });
+    }
+    callers.join_all().await;
+    let more = wire.round_trips() - CALLERS * EACH;
+    // For each transaction BEGIN, ROLLBACK, and what the driver's pool asks before and after; nothing for the statements that follow.
+    assert!(more <= 4 * CALLERS, "{more} more than one each");
+    assert_eq!(wire.connections(), CALLERS);
+}
+
 #[tokio::test]
 async fn an_error_of_a_statement_costs_no_connection() {
     let Some((_database, settings, _watch)) = watched().await else { return };

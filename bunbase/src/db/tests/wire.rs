@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -28,6 +29,11 @@ pub(super) struct Wire {
 impl Wire {
     /// Stands before the server of an URL.
     pub(super) async fn before(url: &str) -> Self {
+        Self::far_before(url, Duration::ZERO).await
+    }
+
+    /// Likewise, and makes the way there as long as that for each round trip.
+    pub(super) async fn far_before(url: &str, way: Duration) -> Self {
         let url = url::Url::parse(url).unwrap();
         let server = (url.host_str().unwrap_or("127.0.0.1").to_owned(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -40,7 +46,7 @@ impl Wire {
                 while let Ok((client, _)) = listener.accept().await {
                     connections.fetch_add(1, Ordering::SeqCst);
                     let (server, round_trips) = (server.clone(), round_trips.clone());
-                    all.spawn(async move { pass(client, server, round_trips).await });
+                    all.spawn(async move { pass(client, server, round_trips, way).await });
                 }
             }
         });
@@ -73,14 +79,14 @@ impl Drop for Wire {
     }
 }
 
-async fn pass(client: TcpStream, server: (String, u16), round_trips: Arc<AtomicU32>) {
+async fn pass(client: TcpStream, server: (String, u16), round_trips: Arc<AtomicU32>, way: Duration) {
     let server = TcpStream::connect(server).await.unwrap();
     // A small message must not wait for the next.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let answers = async { tokio::io::copy(&mut from_server, &mut to_client).await };
-    let questions = questions(&mut from_client, &mut to_server, &round_trips);
+    let questions = questions(&mut from_client, &mut to_server, &round_trips, way);
     tokio::select! {
         _ = answers => {}
         _ = questions => {}
@@ -91,6 +97,7 @@ async fn questions(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     round_trips: &AtomicU32,
+    way: Duration,
 ) -> std::io::Result<std::convert::Infallible> {
     // The first message has no kind before its length.
     forward(from, to, None).await?;
@@ -99,6 +106,7 @@ async fn questions(
         // Sync and Query: Postgres documentation, "Message Formats".
         if matches!(kind, b'S' | b'Q') {
             round_trips.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(way).await;
         }
         forward(from, to, Some(kind)).await?;
     }
