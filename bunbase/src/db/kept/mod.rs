@@ -318,9 +318,9 @@ impl Kept {
 
     /// As [`pop`](Self::pop). Where the shelf is empty, the caller, who has a permit, is one of those who take from the pool.
     fn pop_or_join(&self) -> Result<(Held, bool), Asked<'_>> {
-        let mut shelf = self.shelf();
-        shelf.pop(Instant::now(), here()).ok_or_else(|| {
-            shelf.join();
+        let mut guard = self.shelf();
+        guard.pop(Instant::now(), here()).ok_or_else(|| {
+            guard.join();
             Asked { kept: self, back: None }
         })
     }

@@ -167,7 +167,7 @@ async fn one_statement_is_one_round_trip_while_others_wait_and_after_a_transacti
     while_busy(&db, &watch, CALLERS, async || ()).await;
     wire.round_trips();
     let mut callers = JoinSet::new();
-    for caller in 0..CALLERS {
+    for _ in 0..CALLERS {
         let db = db.clone();
         callers.spawn(async move {
             for round in 0..EACH {
