@@ -169,7 +169,7 @@ impl<const N: usize> Cells<N> {
         self.bigint(value.saturating_sub(EPOCH_MICROS))
     }
 
-    /// Returns where the next value goes, with its length before it. Inlined, all of this is known when it is compiled: until a call that is not, which `hex` is.
+    /// Returns where the next value goes, behind its length. What is inlined knows the place when it is compiled; `hex` is not, so it is best the last.
     fn room(&mut self, length: u8) -> &mut [u8] {
         let (before, room) = self.bytes[self.filled..].split_at_mut(4);
         before.copy_from_slice(&u32::from(length).to_be_bytes());

@@ -8,7 +8,7 @@
 //! - **One queue.** Statements and transactions wait for the same permits, in the order in which they came. There are as many as
 //!   connections, so whoever has one finds a connection on the shelf or in the pool, or has room to open one.
 //! - **At home.** Each runtime, and a worker of the server is one, takes those first that it has opened: their sockets wake its own thread.
-//! - **A way back.** For whoever takes from the pool, one goes back there from the shelf, or the next that becomes free ([`Shelf::ask`]).
+//! - **A way back.** For whoever takes from the pool, one goes back there from the shelf, where one lies there ([`Shelf::ask`]).
 //!
 //! Here: who has which connection, and for how long. Not here: how one is opened (`pool`), which statement goes where (`connection`).
 

@@ -1,4 +1,4 @@
-//! The connections that wait for a statement, and what the pool is owed.
+//! The connections that wait for a statement, and who takes one from the pool instead.
 
 use std::{
     fmt,
@@ -86,18 +86,16 @@ struct Idle {
 /// wake-ups have cost about as much by then as opening one does. Twice as many after each, because there may be no better place for so few connections.
 const ABROAD: u32 = 1000;
 
-/// The connections that wait, the last used on top, and the accounts between them and the pool.
+/// The connections that wait, the last used on top, and how many take one from the pool instead.
 ///
-/// Nobody waits for the pool while a connection lies here: with *free* as what the pool can hand out or open at once, *coming* as what
-/// is on its way back to it, and *owed* as what goes back there next, `free + coming + owed ≥ asking` always holds. [`ask`](Self::ask)
-/// adds one to both sides, [`put`](Self::put) moves one from owed to coming, and while anything is owed nothing is put here.
+/// Nobody waits for the pool in vain because of what lies here: connections in use, those here, and those who ask the pool are never more than `max_connections`, so
+/// for each who asks the pool has one, or room, or one is on its way back to it. Whoever finds nothing here ([`join`](Self::join)) has a permit, of which there
+/// are as many; whoever does not look here sends one back ([`ask`](Self::ask)); a statement's begin and end move one between use and here.
 #[derive(Debug)]
 pub(super) struct Shelf {
     idle: Vec<Idle>,
     /// How many take a connection from the pool at this moment.
     asking: usize,
-    /// How many of those that become free go to the pool.
-    owed: usize,
     /// When a connection was last found broken: those that were not used since then are in doubt.
     doubt: Option<Instant>,
     /// How many statements the next one may run abroad.
@@ -107,7 +105,7 @@ pub(super) struct Shelf {
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self { idle: Vec::new(), asking: 0, owed: 0, doubt: None, patience: ABROAD, is_closed: false }
+        Self { idle: Vec::new(), asking: 0, doubt: None, patience: ABROAD, is_closed: false }
     }
 }
 
@@ -127,7 +125,7 @@ impl Shelf {
         Some((held, is_doubtful))
     }
 
-    /// Puts a connection here, unless it is too old (`true`) or the pool is owed one or closed (`false`).
+    /// Puts a connection here, unless it is too old (`true`) or the pool is closed (`false`).
     pub(super) fn put(&mut self, held: Held, now: Instant) -> Option<(Held, bool)> {
         if held.is_expired(now) {
             return Some((held, true));
@@ -139,31 +137,18 @@ impl Shelf {
         if self.is_closed {
             return Some((held, false));
         }
-        if self.owed > 0 {
-            self.owed -= 1;
-            return Some((held, false));
-        }
         self.idle.push(Idle { held, since: now });
         None
     }
 
-    /// Notes that somebody will take a connection from the pool: where that is not ready for so many, takes one off to go there, or owes
-    /// one.
+    /// Notes that somebody with a permit will take a connection from the pool: where that is not ready for so many, takes one off to go there.
+    /// Those in use are left where they are: the pool tests what goes back to it, and meanwhile the next statement would find nothing here.
     pub(super) fn ask(&mut self, ready: usize) -> Option<Held> {
-        self.asking += 1;
-        if ready >= self.asking {
-            return None;
-        }
-        let back = self.idle.pop();
-        if back.is_none() {
-            self.owed += 1;
-        }
-        back.map(|idle| idle.held)
+        self.join();
+        if ready >= self.asking { None } else { self.idle.pop().map(|idle| idle.held) }
     }
 
-    /// Notes that somebody with a permit has found nothing here and takes a connection from the pool. Nothing is owed for it: there are as many permits as
-    /// connections, so others use fewer than all, and what is not here is in the pool, on its way back to it, or room. What is owed is tested on that way; under load the
-    /// one after it would find nothing here because of that, and be owed the next.
+    /// Notes that somebody with a permit has found nothing here and takes a connection from the pool.
     pub(super) fn join(&mut self) {
         self.asking += 1;
     }
@@ -171,7 +156,6 @@ impl Shelf {
     /// Notes that somebody has taken a connection from the pool, or has given up.
     pub(super) fn served(&mut self) {
         self.asking = self.asking.saturating_sub(1);
-        self.owed = self.owed.min(self.asking);
     }
 
     /// Notes that a connection was found broken.
