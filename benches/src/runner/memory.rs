@@ -26,7 +26,9 @@ pub(crate) fn measure(bed: &mut Bed, target: &Target) -> Result<Memory> {
     let subject = bed.start(target)?;
     thread::sleep(IDLE);
     let mut memory = Memory { server: target.name(), idle: resident(&subject)?, ..Memory::default() };
+    memory.idle_own = own(&subject);
     memory.at_100_connections = loaded(bed, &subject, "action-post", 100)?;
+    memory.at_100_connections_own = own(&subject);
     memory.at_500_connections = loaded(bed, &subject, "action-post", 500)?;
     subject.stop()?;
     if *target == Target::Bunbase {
@@ -87,6 +89,10 @@ fn difference(many: u64, few: u64) -> i64 {
 fn resident(subject: &Subject) -> Result<u64> {
     let bytes = subject.process().and_then(process::resident_bytes);
     bytes.ok_or_else(|| "memory is read from `/proc`, which is not there".into())
+}
+
+fn own(subject: &Subject) -> Option<u64> {
+    subject.process().and_then(process::own_bytes)
 }
 
 /// Returns the most memory that a server has while so many connections ask.

@@ -65,6 +65,11 @@ pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
     kilobytes(process, "status", "VmRSS")
 }
 
+/// Returns what of a process's resident memory is its own, and no page of a file, in bytes.
+pub(crate) fn own_bytes(process: u32) -> Option<u64> {
+    kilobytes(process, "status", "RssAnon")
+}
+
 /// Returns the memory of a process in bytes, pages that others have too by their share; resident memory where that is not told.
 fn proportional_bytes(process: u32) -> Option<u64> {
     kilobytes(process, "smaps_rollup", "Pss").or_else(|| resident_bytes(process))
@@ -269,6 +274,7 @@ mod tests {
         }
         assert!(stat(&own.to_string()).is_some());
         assert!(resident_bytes(own).is_some_and(|bytes| bytes > 1 << 20));
+        assert!(own_bytes(own).is_some_and(|bytes| bytes > 0) && own_bytes(own) < resident_bytes(own));
         assert!(proportional_bytes(own).is_some());
         assert!(stat(&u32::MAX.to_string()).is_none());
     }

@@ -209,8 +209,17 @@ fn pairs(results: &Results) -> Table {
 }
 
 fn memory(results: &Results) -> Table {
-    let mut table =
-        Table::new(["Memory", "idle", "100 connections", "500 connections", "20 to Postgres", "there", "Redis pool"]);
+    let mut table = Table::new([
+        "Memory",
+        "idle",
+        "its own",
+        "100 connections",
+        "its own",
+        "500 connections",
+        "20 to Postgres",
+        "there",
+        "Redis pool",
+    ]);
     let difference = |bytes: Option<i64>| {
         bytes
             .map(|bytes| format!("{}{}", if bytes < 0 { "-" } else { "+" }, megabytes(bytes.unsigned_abs())))
@@ -220,7 +229,9 @@ fn memory(results: &Results) -> Table {
         table.row([
             memory.server.clone(),
             megabytes(memory.idle),
+            memory.idle_own.map(megabytes).unwrap_or_default(),
             megabytes(memory.at_100_connections),
+            memory.at_100_connections_own.map(megabytes).unwrap_or_default(),
             megabytes(memory.at_500_connections),
             difference(memory.per_20_database_connections),
             difference(memory.per_20_database_connections_there),

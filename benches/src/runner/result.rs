@@ -187,7 +187,12 @@ pub(crate) struct Conditions {
 pub(crate) struct Memory {
     pub(crate) server: String,
     pub(crate) idle: u64,
+    /// What of it is the process's own; the rest are pages of files, the program's above all, which the system may drop and read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_own: Option<u64>,
     pub(crate) at_100_connections: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at_100_connections_own: Option<u64>,
     pub(crate) at_500_connections: u64,
     /// What 20 more connections to the database take in the server, and in the database where it is on this machine.
     pub(crate) per_20_database_connections: Option<i64>,

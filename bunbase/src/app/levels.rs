@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::{EnvFilter, reload};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, reload};
 
 use crate::{Error, Result, config};
 
@@ -48,12 +48,22 @@ impl Levels {
 /// Makes the filter of a level that was checked.
 pub(super) fn filter(level: &str) -> EnvFilter {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    if !is_loud(level) {
+        return filter;
+    }
     QUIET.iter().filter(|target| !level.contains(*target)).fold(filter, |filter, target| {
         match format!("{target}=warn").parse() {
             Ok(directive) => filter.add_directive(directive),
             Err(_) => filter,
         }
     })
+}
+
+/// Returns whether libraries that no part of it names tell more than warnings; where they tell less, quieting them to warnings would be
+/// the opposite.
+fn is_loud(level: &str) -> bool {
+    let of_all = level.split(',').filter_map(|part| part.trim().parse::<LevelFilter>().ok()).next_back();
+    of_all.is_some_and(|level| level > LevelFilter::WARN)
 }
 
 /// Returns the level now, and the configured one; none where the application has a subscriber of its own.
@@ -98,3 +108,34 @@ pub(super) async fn follow_signals() {
 
 #[cfg(not(unix))]
 pub(super) async fn follow_signals() {}
+
+#[cfg(test)]
+mod tests {
+    use tracing::{Level, enabled, subscriber::with_default};
+    use tracing_subscriber::{layer::SubscriberExt, registry};
+
+    use super::*;
+
+    /// What of a library that is quieted passes, and of one that is not.
+    fn passes(level: &str) -> [bool; 4] {
+        with_default(registry().with(filter(level)), || {
+            [
+                enabled!(target: "sqlx_core::pool", Level::WARN),
+                enabled!(target: "sqlx_core::pool", Level::INFO),
+                enabled!(target: "hyper", Level::WARN),
+                enabled!(target: "hyper", Level::INFO),
+            ]
+        })
+    }
+
+    #[test]
+    fn loud_libraries_tell_warnings_at_most_and_never_more_than_the_level_lets_through() {
+        assert_eq!(passes("info"), [true, false, true, true]);
+        assert_eq!(passes("warn"), [true, false, true, false]);
+        for quiet in ["error", "off", "my_app=debug", "off,my_app=debug"] {
+            assert_eq!(passes(quiet), [false; 4], "{quiet}");
+        }
+        assert_eq!(passes("my_app=trace,debug"), [true, false, true, true]);
+        assert_eq!(passes("info,sqlx=info"), [true; 4], "who asks for them gets them");
+    }
+}

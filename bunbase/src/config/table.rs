@@ -396,7 +396,7 @@ sections! {
         enabled: bool = true, guide "persistence.enabled" "true";
         /// How long a record waits before it is written, in milliseconds.
         flush_interval_ms: u64 = 2000, guide "persistence.flushIntervalMs" "2000", check check::positive;
-        /// How many records call for a write before that. Right after another one, that is 50 ms later, with all that wait by then.
+        /// How many records call for a write before that. Right after another one, that is 20 ms later, with all that wait by then.
         max_buffer_size: usize = 500, guide "persistence.maxBufferSize" "500", check check::positive;
         /// How much memory records may take that wait. Then the oldest successes are dropped and counted; a quarter is kept for failures and slow runs.
         max_buffered_bytes: ByteSize = ByteSize::from_mib(16), check check::positive;

@@ -83,8 +83,7 @@ impl Runner {
             })
             .await?;
         let reply = kept.reply(policy, ctx, self.is_public(policy, ctx), is_made)?;
-        self.note_output(ctx, &reply);
-        Ok(Answer { reply, is_replayed: false })
+        Ok(self.first_answer(ctx, reply))
     }
 
     /// Returns the key of an answer: the action, and what makes its answers differ.

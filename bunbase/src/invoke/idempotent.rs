@@ -71,8 +71,21 @@ impl Runner {
             return Box::pin(self.with_key::<A>(key, ctx, provided, message, started)).await;
         }
         let reply = self.perform::<A, _>(ctx, provided, message, Writing { kept: None }, started).await?;
-        self.note_output(ctx, &reply);
-        Ok(Answer { reply, is_replayed: false })
+        Ok(self.first_answer(ctx, reply))
+    }
+
+    /// Returns the answer of a run that is nobody's repeated call. Where that is asked for, its JSON is kept for the record; headers and
+    /// cookies are no part of it.
+    pub(super) fn first_answer(&self, ctx: &Ctx, reply: Reply) -> Answer {
+        let inner = ctx.inner();
+        if inner.services().recorder.limits().outputs
+            && let Body::Bytes { content_type, bytes } = &reply.body
+            && content_type.starts_with("application/json")
+            && let Some(json) = self.redaction.output(bytes)
+        {
+            inner.notes.output(json);
+        }
+        Answer { reply, is_replayed: false }
     }
 
     /// The handler, or the answer of the first run with this key.
@@ -91,10 +104,7 @@ impl Runner {
         };
         let writing = Writing { kept: Some(&mut kept) };
         match self.perform::<A, _>(ctx, provided, message, writing, started).await {
-            Ok(reply) => {
-                self.note_output(ctx, &reply);
-                Ok(Answer { reply, is_replayed: false })
-            }
+            Ok(reply) => Ok(self.first_answer(ctx, reply)),
             Err(error) => {
                 let (failure, is_final) = Failure::of(ctx, &error);
                 kept.failed(ctx, failure, is_final).await;

@@ -53,7 +53,7 @@ pub(crate) use self::{
 };
 use crate::{
     Error, Result,
-    action::{Action, ActionMeta, Body, Door, Reply},
+    action::{Action, ActionMeta, Door},
     context::{Chain, Ctx, Database, Held, Identity, Inner, Job, Lazy, Request, Scope, Services, Who},
     db::Run,
     guard::DynGuard,
@@ -283,18 +283,6 @@ impl Runner {
             && let Some(json) = self.redaction.input(message)
         {
             inner.notes.input(json);
-        }
-    }
-
-    /// Keeps an answer of JSON for the record, where that is asked for. Its headers and cookies are no part of it.
-    fn note_output(&self, ctx: &Ctx, reply: &Reply) {
-        let inner = ctx.inner();
-        if inner.services().recorder.limits().outputs
-            && let Body::Bytes { content_type, bytes } = &reply.body
-            && content_type.starts_with("application/json")
-            && let Some(json) = self.redaction.output(bytes)
-        {
-            inner.notes.output(json);
         }
     }
 

@@ -230,7 +230,7 @@ impl Kept {
         });
         let kept = self.clone();
         let beginning = async move {
-            let mut asked = kept.ask(kept.driver().num_idle());
+            let mut asked = kept.ask(PgPool::num_idle);
             asked.deliver().await;
             kept.watch.waited(asked_at.elapsed());
             for _ in 0..kept.limits.max {
@@ -257,8 +257,8 @@ impl Kept {
         self.permits.close();
         let shelved = self.shelf().close();
         for held in shelved {
-            // It closes them by itself once they are back.
-            held.give_back();
+            // Not by way of the pool, which would test them first, and tell that those fail whose runtime has ended.
+            held.close_soon();
         }
         self.pool.close_by_ref().await
     }
@@ -279,10 +279,13 @@ impl Kept {
         }
     }
 
-    /// Makes sure that the pool will have a connection, or room for one, for whoever holds the answer. The caller has a permit, and the
-    /// pool is ready for so many.
-    fn ask(&self, ready: usize) -> Asked<'_> {
-        let back = self.shelf().ask(ready);
+    /// Makes sure that the pool will have a connection, or room for one, for whoever holds the answer. The caller has a permit, and
+    /// `ready` tells for how many the pool has one, which is read while nobody else asks: two must not count on the same.
+    fn ask(&self, ready: impl FnOnce(&PgPool) -> usize) -> Asked<'_> {
+        let back = {
+            let mut shelf = self.shelf();
+            shelf.ask(ready(self.driver()))
+        };
         Asked { kept: self, back }
     }
 

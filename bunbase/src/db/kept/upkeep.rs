@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sea_orm::sqlx::PgPool;
 use tokio::sync::Notify;
 
 use super::{Kept, Limits};
@@ -44,7 +45,7 @@ impl Kept {
         while self.driver().size() < self.limits.min {
             let Ok(_permit) = self.permits.clone().try_acquire_owned() else { return };
             // There is room: none need come from the shelf, where it would be missing again.
-            let ready = self.limits.max.saturating_sub(self.driver().size()) as usize + self.driver().num_idle();
+            let ready = |pool: &PgPool| self.limits.max.saturating_sub(pool.size()) as usize + pool.num_idle();
             match self.ask(ready).borrow(Instant::now() + self.limits.acquire_timeout).await {
                 Ok(held) => self.put_back(held, Instant::now()),
                 Err(error) => {

@@ -185,6 +185,21 @@ async fn one_statement_is_one_round_trip_under_load_and_after_transactions_too()
     assert_eq!(wire.connections(), CALLERS);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_asks_nothing_of_the_connections_and_ends_them_all() {
+    const CONNECTIONS: u32 = 16;
+    let Some((database, settings, watch)) = watched().await else { return };
+    let wire = Wire::before(database.url()).await;
+    let settings = Settings { url: wire.url(database.url()), max_connections: CONNECTIONS, ..settings };
+    let db = Db::open(&settings).await.unwrap();
+    with_counter(&db).await;
+    while_busy(&db, &watch, CONNECTIONS, async || ()).await;
+    wire.round_trips();
+    db.close().await;
+    assert_eq!(wire.round_trips(), 0);
+    while !watch.sessions().await.is_empty() {}
+}
+
 #[tokio::test]
 async fn an_error_of_a_statement_costs_no_connection() {
     let Some((_database, settings, _watch)) = watched().await else { return };
