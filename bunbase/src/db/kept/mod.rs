@@ -283,8 +283,8 @@ impl Kept {
     /// `ready` tells for how many the pool has one, which is read while nobody else asks: two must not count on the same.
     fn ask(&self, ready: impl FnOnce(&PgPool) -> usize) -> Asked<'_> {
         let back = {
-            let mut shelf = self.shelf();
-            shelf.ask(ready(self.driver()))
+            let mut guard = self.shelf();
+            guard.ask(ready(self.driver()))
         };
         Asked { kept: self, back }
     }
