@@ -74,8 +74,8 @@ impl Runner {
         Ok(self.first_answer(ctx, reply))
     }
 
-    /// Returns the answer of a run that is nobody's repeated call. Where that is asked for, its JSON is kept for the record; headers and
-    /// cookies are no part of it.
+    /// Returns the answer of a run that repeats none by its idempotency key. Where that is asked for, its JSON is kept for the record; headers
+    /// and cookies are no part of it.
     pub(super) fn first_answer(&self, ctx: &Ctx, reply: Reply) -> Answer {
         let inner = ctx.inner();
         if inner.services().recorder.limits().outputs
